@@ -1,0 +1,248 @@
+//! What pages and ledgers share: an Automerge document that began with its kind's genesis change.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use automerge::{
+    ActorId, Automerge, Change, LoadOptions, ObjId, ObjType, PatchLog, ROOT, ReadDoc, TextEncoding, VerificationMode,
+    transaction::{CommitOptions, Transactable, Transaction},
+};
+
+use crate::id::{Actor, ChangeHash, DocId};
+
+/// Key of the text object of a page.
+pub(crate) const BODY: &str = "body";
+
+/// What a document is for; each kind has its own genesis change and vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocKind {
+    /// A page, version 1: `body` is its Markdown, scalars at the root are its properties.
+    Page,
+    /// A ledger, version 1: statements as bytes under their keys at the root.
+    Ledger,
+}
+
+impl From<DocId> for DocKind {
+    fn from(id: DocId) -> Self {
+        match id {
+            DocId::Page(_) => Self::Page,
+            DocId::Ledger(_) => Self::Ledger,
+        }
+    }
+}
+
+impl DocKind {
+    /// The actor of the genesis change of this kind.
+    fn genesis_actor(self) -> Actor {
+        match self {
+            Self::Page => Actor::new(*b"commonplace/page"),
+            Self::Ledger => Actor::new(*b"commonplace/ledg"),
+        }
+    }
+
+    /// Hash of the genesis change of this kind and the only one accepted without an attestation.
+    pub fn genesis(self) -> ChangeHash {
+        match self {
+            Self::Page => PAGE_GENESIS,
+            Self::Ledger => LEDGER_GENESIS,
+        }
+    }
+
+    /// The highest op counter that the genesis change uses.
+    pub const fn genesis_max_op(self) -> u64 {
+        2
+    }
+}
+
+/// Known once and for all: a test rebuilds the genesis changes and compares.
+const PAGE_GENESIS: ChangeHash = ChangeHash::new([
+    108, 25, 80, 81, 128, 251, 57, 223, 147, 69, 192, 87, 203, 3, 179, 38, 194, 21, 193, 146, 177, 8, 236, 21, 36, 253, 101,
+    36, 180, 111, 155, 135,
+]);
+const LEDGER_GENESIS: ChangeHash = ChangeHash::new([
+    209, 53, 47, 150, 21, 228, 125, 251, 4, 252, 20, 126, 11, 130, 147, 148, 122, 17, 6, 240, 61, 216, 113, 133, 170, 153, 76,
+    0, 153, 85, 72, 169,
+]);
+
+/// A saved document that does not load.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Automerge cannot read it.
+    #[error("the saved document does not load")]
+    Automerge(#[source] automerge::AutomergeError),
+    /// It reads, and is no document of the kind that was asked for.
+    #[error("the saved document is of another kind")]
+    Kind,
+    /// Automerge panicked over it.
+    #[error("the saved document breaks its reader")]
+    Panicked,
+}
+
+/// Changes that Automerge did not take.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It refused them.
+    #[error("the changes do not apply")]
+    Refused(#[source] automerge::AutomergeError),
+    /// It panicked; the document in memory is no longer to be used.
+    #[error("the changes break the document")]
+    Panicked,
+    /// Something they build on is missing.
+    #[error("the changes build on others that are missing")]
+    Incomplete,
+}
+
+/// A change just made on this device, not yet signed.
+#[derive(Debug, Clone)]
+pub struct LocalChange {
+    /// The change as Automerge has it.
+    pub change: Change,
+}
+
+/// An Automerge document of a known kind.
+pub struct Document {
+    kind: DocKind,
+    pub(crate) doc: Automerge,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document").field("kind", &self.kind).field("heads", &self.heads()).finish()
+    }
+}
+
+impl Document {
+    /// A document that has only its genesis change.
+    pub fn new(kind: DocKind) -> Self {
+        let mut doc = Automerge::new_with_encoding(TextEncoding::Utf16CodeUnit);
+        doc.set_actor(ActorId::from(&kind.genesis_actor().as_bytes()[..]));
+        let mut tx = doc.transaction();
+        let made = match kind {
+            DocKind::Page => tx
+                .put(ROOT, "commonplace", "page/1")
+                .and_then(|()| tx.put_object(ROOT, BODY, ObjType::Text).map(drop)),
+            DocKind::Ledger => tx.put(ROOT, "commonplace", "ledger/1").and_then(|()| tx.put(ROOT, "version", 1_i64)),
+        };
+        made.expect("fixed writes into an empty document succeed");
+        tx.commit_with(CommitOptions::default().with_time(0));
+        // Whoever edits sets an actor of their own first; no second change may ever bear the genesis actor.
+        doc.set_actor(ActorId::from(&[0_u8; 1][..]));
+        Self { kind, doc }
+    }
+
+    /// The document saved as these bytes by [`Document::save`].
+    ///
+    /// # Errors
+    /// When they do not load or are of another kind.
+    pub fn load(kind: DocKind, bytes: &[u8]) -> Result<Self, LoadError> {
+        let options = || {
+            LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit).verification_mode(VerificationMode::Check)
+        };
+        let doc = catch_unwind(AssertUnwindSafe(|| Automerge::load_with_options(bytes, options())))
+            .map_err(|_| LoadError::Panicked)?
+            .map_err(LoadError::Automerge)?;
+        let genesis = automerge::ChangeHash(*kind.genesis().as_bytes());
+        if doc.get_change_meta_by_hash(&genesis).is_none() {
+            return Err(LoadError::Kind);
+        }
+        Ok(Self { kind, doc })
+    }
+
+    /// The whole document in Automerge's compact form: a cache, never sent to anybody.
+    pub fn save(&self) -> Vec<u8> {
+        self.doc.save()
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> DocKind {
+        self.kind
+    }
+
+    /// Hashes of the changes that nothing builds on yet, sorted.
+    pub fn heads(&self) -> Vec<ChangeHash> {
+        let mut heads: Vec<_> = self.doc.get_heads().into_iter().map(|h| ChangeHash::new(h.0)).collect();
+        heads.sort_unstable();
+        heads
+    }
+
+    /// Sets the actor under which the next local changes are made.
+    pub fn set_actor(&mut self, actor: Actor) {
+        self.doc.set_actor(ActorId::from(&actor.as_bytes()[..]));
+    }
+
+    /// Makes one change by `edit` and gives it, or nothing when `edit` changed nothing.
+    ///
+    /// # Errors
+    /// When an edit is not possible; the document is then as before.
+    pub(crate) fn change<E>(
+        &mut self,
+        edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), E>,
+    ) -> Result<Option<LocalChange>, E> {
+        let mut tx = self.doc.transaction();
+        if let Err(error) = edit(&mut tx) {
+            tx.rollback();
+            return Err(error);
+        }
+        // A time would be no evidence of anything, and would tell others when its writer was awake.
+        let (made, _) = tx.commit_with(CommitOptions::default().with_time(0));
+        Ok(made.and_then(|_| self.doc.get_last_local_change()).map(|change| LocalChange { change }))
+    }
+
+    /// Applies changes and gives the patches that they make. Only the gate may call this.
+    ///
+    /// # Errors
+    /// When Automerge refuses them, panics over them, or lacks one that they build on. After a panic the document must be
+    /// dropped and built again from its stored changes.
+    pub fn apply_ungated(&mut self, changes: Vec<Change>) -> Result<Vec<automerge::Patch>, ApplyError> {
+        let last: Vec<_> = changes.iter().map(Change::hash).collect();
+        let doc = &mut self.doc;
+        catch_unwind(AssertUnwindSafe(|| {
+            let mut log = PatchLog::active();
+            doc.apply_changes_log_patches(changes, &mut log)?;
+            Ok(doc.make_patches(&mut log))
+        }))
+        .map_err(|_| ApplyError::Panicked)?
+        .map_err(ApplyError::Refused)
+        .and_then(|patches| {
+            let all_in = last.iter().all(|hash| self.doc.get_change_meta_by_hash(hash).is_some());
+            if all_in { Ok(patches) } else { Err(ApplyError::Incomplete) }
+        })
+    }
+
+    /// The string under a key of the root, if there is one.
+    pub(crate) fn string(&self, key: &str) -> Option<String> {
+        let (value, _) = self.doc.get(ROOT, key).ok()??;
+        value.as_str().map(str::to_owned)
+    }
+
+    /// The body object of a page.
+    pub(crate) fn body_id(&self) -> ObjId {
+        match self.doc.get(ROOT, BODY) {
+            Ok(Some((_, id))) => id,
+            // The gate lets nobody overwrite it, so this is a document that is no page: its root has no text.
+            _ => ROOT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn genesis_changes_are_the_same_bytes_everywhere() {
+        for kind in [DocKind::Page, DocKind::Ledger] {
+            let doc = Document::new(kind);
+            assert_eq!(doc.heads(), vec![kind.genesis()], "{kind:?}: {:?}", doc.heads()[0].as_bytes());
+            let change = &doc.doc.get_changes(&[])[0];
+            assert_eq!(change.max_op(), kind.genesis_max_op());
+            assert_eq!(change.timestamp(), 0);
+        }
+    }
+
+    #[test]
+    fn a_document_of_another_kind_does_not_load() {
+        let page = Document::new(DocKind::Page).save();
+        assert!(matches!(Document::load(DocKind::Ledger, &page), Err(LoadError::Kind)));
+        assert!(matches!(Document::load(DocKind::Page, b"nothing"), Err(LoadError::Automerge(_))));
+    }
+}

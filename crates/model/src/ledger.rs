@@ -1,0 +1,121 @@
+//! A ledger: the statements of one member, who alone writes in it.
+
+use automerge::{PatchAction, ROOT, ReadDoc, ScalarValue, Value, transaction::Transactable};
+
+use crate::{
+    document::{DocKind, Document, LocalChange},
+    statement::{Statement, StatementKey},
+};
+
+/// A ledger.
+#[derive(Debug)]
+pub struct Ledger(Document);
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self(Document::new(DocKind::Ledger))
+    }
+}
+
+impl Ledger {
+    /// The ledger in a document, if it is one of that kind.
+    pub fn from_document(document: Document) -> Option<Self> {
+        (document.kind() == DocKind::Ledger).then_some(Self(document))
+    }
+
+    /// The document it is.
+    pub fn document(&self) -> &Document {
+        &self.0
+    }
+
+    /// The document it is, to be changed.
+    pub fn document_mut(&mut self) -> &mut Document {
+        &mut self.0
+    }
+
+    /// All statements that this version knows.
+    pub fn statements(&self) -> Vec<(StatementKey, Statement)> {
+        let keys: Vec<String> = self.0.doc.keys(ROOT).collect();
+        keys.iter().filter_map(|key| self.statement(key)).collect()
+    }
+
+    fn statement(&self, key: &str) -> Option<(StatementKey, Statement)> {
+        let key = StatementKey::from_ledger(key)?;
+        let (value, _) = self.0.doc.get(ROOT, key.as_str()).ok()??;
+        let statement = Statement::decode(value.as_bytes()?)?;
+        // Under another key it would be said twice.
+        (statement.key() == key).then_some((key, statement))
+    }
+
+    /// Says these things and takes those back, in one change; `None` when that changes nothing.
+    ///
+    /// # Errors
+    /// When the document refuses.
+    pub fn state(
+        &mut self,
+        say: &[Statement],
+        unsay: &[StatementKey],
+    ) -> Result<Option<LocalChange>, automerge::AutomergeError> {
+        let new: Vec<_> = say
+            .iter()
+            .map(|s| (s.key(), s))
+            .filter(|(key, s)| self.statement(key.as_str()).as_ref().map(|(_, old)| old) != Some(*s))
+            .map(|(key, s)| (key, s.encode()))
+            .collect();
+        let gone: Vec<_> =
+            unsay.iter().filter(|key| matches!(self.0.doc.get(ROOT, key.as_str()), Ok(Some(_)))).collect();
+        if new.is_empty() && gone.is_empty() {
+            return Ok(None);
+        }
+        self.0.change(|tx| {
+            for (key, bytes) in new {
+                tx.put(ROOT, key.as_str(), ScalarValue::Bytes(bytes))?;
+            }
+            for key in gone {
+                tx.delete(ROOT, key.as_str())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What patches of a ledger's document say and take back.
+    pub fn read_patches(patches: &[automerge::Patch]) -> Vec<(StatementKey, Option<Statement>)> {
+        patches
+            .iter()
+            .filter_map(|patch| match &patch.action {
+                PatchAction::PutMap { key, value: (Value::Scalar(value), _), .. } => {
+                    let key = StatementKey::from_ledger(key)?;
+                    let said = match value.as_ref() {
+                        ScalarValue::Bytes(bytes) => Statement::decode(bytes).filter(|s| s.key() == key),
+                        _ => None,
+                    };
+                    Some((key, said))
+                }
+                PatchAction::DeleteMap { key } => Some((StatementKey::from_ledger(key)?, None)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Actor, PageId};
+
+    fn tag(word: &str) -> Statement {
+        Statement::Tag { page: PageId::new([1; 16]), tag: word.parse().expect("a tag") }
+    }
+
+    #[test]
+    fn what_is_said_can_be_taken_back() {
+        let mut ledger = Ledger::default();
+        ledger.document_mut().set_actor(Actor::new([3; 16]));
+        assert!(ledger.state(&[tag("a"), tag("b")], &[]).expect("says").is_some());
+        assert!(ledger.state(&[tag("a")], &[]).expect("said before").is_none());
+        assert!(ledger.state(&[], &[tag("a").key()]).expect("takes back").is_some());
+        assert!(ledger.state(&[], &[tag("a").key()]).expect("was taken back").is_none());
+        let left: Vec<_> = ledger.statements().into_iter().map(|(_, s)| s).collect();
+        assert_eq!(left, vec![tag("b")]);
+    }
+}

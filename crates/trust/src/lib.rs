@@ -1,0 +1,21 @@
+//! Who wrote what, and what is let in: keys, signed records, attestations and the gate.
+//!
+//! Invariants:
+//! - [`VerifiedRecord`], [`VerifiedAttestation`] and [`VerifiedChange`] can be made only by checking, or by signing here.
+//! - No byte from another device reaches Automerge before [`gate::Gate::pass`] has let it through, and the answer
+//!   depends on the bytes, their ancestors and the roll alone.
+//! - Everything signed begins with a domain of its own ([`key::Domain`]); verification is strict.
+//!
+//! Deliberately absent: what records mean (that is `commonplace-governance`), clocks, randomness, files, networks. The
+//! op-level rules of the gate are not here yet.
+
+pub mod attestation;
+pub mod chunk;
+pub mod gate;
+pub mod key;
+pub mod record;
+
+pub use attestation::{Attestation, VerifiedAttestation, actor_of};
+pub use gate::{Arrival, Gate, History, Known, Passed, Refusal, Standing, VerifiedChange, Verdict};
+pub use key::{DeviceKey, Domain, Signature};
+pub use record::{Draft, RecordError, VerifiedRecord};
