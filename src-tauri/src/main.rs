@@ -1,0 +1,95 @@
+//! The desktop shell: one window over the engine.
+//!
+//! The engine (`commonplace-api`) does the work; this crate gives it a window and nothing else. The interface reaches it
+//! by two commands, [`engine::call`] and [`engine::listen`]. The window opens at once, while the profile is still being
+//! opened, and it opens as well when the profile cannot be: the interface then shows why, in words.
+//!
+//! Deliberately absent: product logic, state of commons and pages, access to files from the webview (it may only ask the
+//! person to choose one), and a second way to reach the engine.
+
+mod engine;
+mod links;
+mod options;
+mod window;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use engine::Engine;
+use options::Options;
+use tauri::{Manager, RunEvent};
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args_os().skip(1)) {
+        Ok(options) => options,
+        Err(refusal) => {
+            // Runs before there is a window or a log: the terminal is the only place to say it.
+            tell(&format!("commonplace-desktop: {refusal}\n{}", options::USAGE));
+            return ExitCode::from(2);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("commonplace-desktop: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Opens the window and stays until it is closed.
+fn run(options: Options) -> anyhow::Result<()> {
+    let single_instance = tauri_plugin_single_instance::Builder::new()
+        .dbus_id(options.instance_name())
+        .callback(|app, _arguments, _folder| window::raise(app))
+        .build();
+    let app = tauri::Builder::default()
+        // First, so that a second start on one profile ends before it opens anything.
+        .plugin(single_instance)
+        .plugin(tauri_plugin_dialog::init())
+        .invoke_handler(tauri::generate_handler![engine::call, engine::listen])
+        .setup(move |app| {
+            app.manage(Engine::start(options.home.clone()));
+            window::open(app, &options)?;
+            quit_on_signal(app.handle().clone());
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .context("the window could not be made ready; is there a display?")?;
+    app.run(|app, event| {
+        if matches!(event, RunEvent::Exit) {
+            // Everything typed is durable, and peers know that we left, before the process ends.
+            tauri::async_runtime::block_on(app.state::<Engine>().close());
+        }
+    });
+    Ok(())
+}
+
+/// Ends the app as its window's close button would when the session or a terminal asks for it.
+fn quit_on_signal(app: tauri::AppHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    tauri::async_runtime::spawn(async move {
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+        else {
+            tracing::warn!("signals cannot be watched: the app ends at once when it is told to");
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+        app.exit(0);
+    });
+}
+
+#[expect(clippy::print_stderr, reason = "there is no window to say it in")]
+fn tell(message: &str) {
+    eprintln!("{message}");
+}

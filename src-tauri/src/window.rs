@@ -1,0 +1,44 @@
+//! The app's window: made when the app starts, raised when it is started again.
+
+use tauri::{App, AppHandle, Manager, WebviewWindowBuilder};
+use tauri::webview::NewWindowResponse;
+
+use crate::links;
+use crate::options::Options;
+
+/// Label of the window, as in `tauri.conf.json` and the capabilities.
+const MAIN: &str = "main";
+
+/// Opens the window described in `tauri.conf.json`. It never leaves the app's own pages: whatever else a click leads to
+/// is handed to the person's browser.
+pub(crate) fn open(app: &App, options: &Options) -> tauri::Result<()> {
+    let windows = &app.config().app.windows;
+    let config = windows.iter().find(|window| window.label == MAIN).ok_or(tauri::Error::WindowNotFound)?;
+    let own = links::OwnPages::new(app.config().build.dev_url.clone());
+    let mut window = WebviewWindowBuilder::from_config(app, config)?
+        .on_navigation(move |url| {
+            let stays = own.contains(url);
+            if !stays {
+                links::open_outside(url);
+            }
+            stays
+        })
+        .on_new_window(|url, _| {
+            links::open_outside(&url);
+            NewWindowResponse::Deny
+        });
+    if let Some(folder) = options.webview_data() {
+        window = window.data_directory(folder);
+    }
+    window.build()?;
+    Ok(())
+}
+
+/// Brings the window to the front.
+pub(crate) fn raise(app: &AppHandle) {
+    let Some(window) = app.get_webview_window(MAIN) else { return };
+    let raised = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    if let Err(error) = raised {
+        tracing::warn!("the window could not be raised: {error}");
+    }
+}
