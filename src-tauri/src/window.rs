@@ -1,7 +1,7 @@
 //! The app's window: made when the app starts, raised when it is started again.
 
-use tauri::{App, AppHandle, Manager, WebviewWindowBuilder};
 use tauri::webview::NewWindowResponse;
+use tauri::{App, AppHandle, Manager, WebviewWindowBuilder};
 
 use crate::links;
 use crate::options::Options;
