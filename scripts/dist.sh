@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Makes the installable packages from a release build and puts them into dist/. `make dist` has built the interface before.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/say.sh
+
+step "Release build"
+cargo build --release --locked --bin commonplace --bin commonplace-desktop
+
+step "Completions"
+completions=target/completions
+mkdir -p "$completions"
+target/release/commonplace completions bash >"$completions/commonplace.bash"
+target/release/commonplace completions zsh >"$completions/_commonplace"
+target/release/commonplace completions fish >"$completions/commonplace.fish"
+
+step "Packages"
+rm -rf target/release/bundle dist
+scripts/node_modules/.bin/tauri bundle --bundles deb,rpm
+mkdir -p dist
+cp target/release/bundle/deb/*.deb target/release/bundle/rpm/*.rpm dist/
+
+step "Made:"
+(cd dist && for package in *; do printf '    dist/%s  %s\n' "$package" "$(du -h "$package" | cut -f 1)"; done)
+note "install: apt install ./dist/*.deb      remove: apt remove commonplace"
