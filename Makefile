@@ -85,6 +85,10 @@ check: ui ## formatting, lints, licences and types, without tests
 deny: ## licences, sources and banned crates of all dependencies
 	@scripts/deny.sh
 
+.PHONY: advisories
+advisories: ## known vulnerabilities of all dependencies; fetches the advisory database
+	@scripts/deny.sh advisories
+
 .PHONY: bench
 bench: setup-test ui ## measure, print a table and write it as JSON (target/bench.json)
 	@cargo build --release --workspace --bins

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks licences, sources and banned crates of all dependencies (deny.toml), and known vulnerabilities where the advisory
-# database can be reached. Installs cargo-deny below target/ the first time, which takes some minutes.
+# Checks licences, sources and banned crates of all dependencies, by deny.toml, from what cargo has fetched anyway. With
+# `advisories` it checks for known vulnerabilities instead, and fetches their database. Builds cargo-deny below target/ if it
+# is not installed, which takes some minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/say.sh
@@ -11,4 +12,8 @@ if ! command -v cargo-deny >/dev/null; then
     step "cargo-deny, once"
     cargo install --locked --quiet --root "$tools" cargo-deny
 fi
-cargo deny --offline --log-level error check bans licenses sources
+case "${1:-}" in
+    "") cargo deny --offline --log-level error check bans licenses sources ;;
+    advisories) cargo deny --log-level warn check advisories ;;
+    *) refuse "usage: scripts/deny.sh [advisories]" ;;
+esac
