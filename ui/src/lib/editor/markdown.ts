@@ -1,0 +1,25 @@
+/** Markdown as it looks while it is written: words in the text face, markup quiet. */
+import { markdown, markdownLanguage } from "@codemirror/lang-markdown";
+import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import type { Extension } from "@codemirror/state";
+import { tags } from "@lezer/highlight";
+
+const look = HighlightStyle.define([
+  { tag: tags.heading1, class: "md-h1" },
+  { tag: tags.heading2, class: "md-h2" },
+  { tag: [tags.heading3, tags.heading4, tags.heading5, tags.heading6], class: "md-h3" },
+  { tag: tags.emphasis, class: "md-em" },
+  { tag: tags.strong, class: "md-strong" },
+  { tag: tags.strikethrough, class: "md-strike" },
+  { tag: tags.monospace, class: "md-code" },
+  { tag: tags.link, class: "md-link" },
+  { tag: [tags.url, tags.labelName], class: "md-url" },
+  { tag: tags.quote, class: "md-quote" },
+  { tag: [tags.processingInstruction, tags.contentSeparator, tags.meta], class: "mk" },
+  { tag: [tags.comment, tags.tagName, tags.angleBracket, tags.attributeName, tags.attributeValue], class: "mk" },
+]);
+
+/** The language, its looks, and lists that go on with Enter. */
+export function markdownText(): Extension {
+  return [markdown({ base: markdownLanguage, completeHTMLTags: false, pasteURLAsLink: true }), syntaxHighlighting(look)];
+}

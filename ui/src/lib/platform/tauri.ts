@@ -1,0 +1,23 @@
+/** The shell that is shipped. Nothing else in the interface knows it. */
+import { Channel, invoke } from "@tauri-apps/api/core";
+import { getCurrentWindow } from "@tauri-apps/api/window";
+import { open } from "@tauri-apps/plugin-dialog";
+import type { Event } from "../api/generated";
+import type { Args, CommandName, Platform, Reply } from "./platform";
+
+export const tauri: Platform = {
+  call<K extends CommandName>(command: K, args: Args<K>): Promise<Reply<K>> {
+    return invoke<Reply<K>>("call", { command, args });
+  },
+  async listen(onEvent) {
+    const channel = new Channel<Event>();
+    channel.onmessage = onEvent;
+    await invoke("listen", { channel });
+  },
+  async chooseFolder(title) {
+    return await open({ directory: true, multiple: false, title });
+  },
+  title(text) {
+    void getCurrentWindow().setTitle(text);
+  },
+};
