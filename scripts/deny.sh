@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks licences, sources and banned crates of all dependencies, by deny.toml, from what cargo has fetched anyway. With
+# Checks licences, sources and banned crates of all dependencies, by deny.toml; this asks the crate registry at most. With
 # `advisories` it checks for known vulnerabilities instead, and fetches their database. Builds cargo-deny below target/ if it
 # is not installed, which takes some minutes.
 set -euo pipefail
@@ -13,7 +13,7 @@ if ! command -v cargo-deny >/dev/null; then
     cargo install --locked --quiet --root "$tools" cargo-deny
 fi
 case "${1:-}" in
-    "") cargo deny --offline --log-level error check bans licenses sources ;;
+    "") cargo deny --log-level error check bans licenses sources ;;
     advisories) cargo deny --log-level warn check advisories ;;
     *) refuse "usage: scripts/deny.sh [advisories]" ;;
 esac
