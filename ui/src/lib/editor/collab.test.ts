@@ -22,7 +22,7 @@ class Bare {
   state: EditorState;
   readonly text: SyncedText;
 
-  constructor(log: Log, id: string, authority: Authority, later?: (retry: () => void) => void) {
+  constructor(log: Log, id: string, authority: Authority, later: (retry: () => void) => void = () => undefined) {
     this.state = EditorState.create({
       doc: log.string,
       extensions: [pageLines, collab({ startVersion: log.version, clientID: id }), history()],
@@ -85,7 +85,7 @@ describe("a window and the engine", () => {
       const roll = dice(seed);
       const log = new Log("one\ntwo\rthree 🌲\n", roll(50));
       const wire = new Wire();
-      const windows = ["a", "b"].map((id) => new Bare(log, id, wire.authority(log)));
+      const windows = ["a", "b"].map((id) => new Bare(log, id, wire.authority(log), (retry) => wire.under.push(retry)));
       for (const window of windows) log.listen((news) => {
         // Now and then an event is lost; the next one, or a refused push, brings it to light.
         if (roll(8) > 0) wire.under.push(() => window.text.receive(news));
@@ -101,13 +101,15 @@ describe("a window and the engine", () => {
         } else if (what < 6) log.append([remote(log.text.length, roll(log.text.length + 1), "far ")]);
         else if (wire.under.length > 0) await wire.deliver(roll(wire.under.length));
       }
-      // The last word of the engine always arrives.
+      // Once all is delivered and both have sent what they had, the last word of the engine always arrives.
+      while (wire.under.length > 0) await wire.deliver(roll(wire.under.length));
       log.append([remote(log.text.length, 0, "end ")]);
       for (const window of windows) {
         wire.under.push(() => window.text.receive({ from: log.version - 1, updates: log.updates.slice(-1) }));
       }
       while (wire.under.length > 0) await wire.deliver(roll(wire.under.length));
       for (const window of windows) {
+        expect({ v: getSyncedVersion(window.state), s: window.text.settled }, `seed ${seed}`).toEqual({ v: log.version, s: true });
         expect(window.string, `seed ${seed}`).toBe(log.string);
         expect(window.text.settled, `seed ${seed}`).toBe(true);
         expect(getSyncedVersion(window.state), `seed ${seed}`).toBe(log.version);

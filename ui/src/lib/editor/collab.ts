@@ -136,13 +136,14 @@ export class SyncedText {
     return before > version || (await this.#pull());
   }
 
-  /** Whether the log had something new. */
+  /** Whether the log had something new, or is known to have more by now than when it was asked. */
   async #pull(): Promise<boolean> {
     const version = getSyncedVersion(this.holder.state);
+    const heardOf = this.#heardOf;
     const news = await this.options.authority.pull(version);
     if (this.#closed) return false;
     this.receive(news);
-    return getSyncedVersion(this.holder.state) > version;
+    return getSyncedVersion(this.holder.state) > version || this.#heardOf > heardOf;
   }
 
   #trouble(thrown: unknown): void {
