@@ -1,9 +1,11 @@
 //! Holds the crates to `ARCHITECTURE.md`.
 //!
 //! The page has two tables, and they are read here rather than written again: which crate may use which, and which
-//! outside crates are named in one place only. `cargo metadata` says what is really so.
+//! outside crates are named in one place only. `cargo metadata` says what is really so. Every dependency is also looked for
+//! in the sources that are said to need it.
 
 mod page;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +36,13 @@ fn the_page_lists_every_crate_and_no_other() -> anyhow::Result<()> {
 fn outside_crates_stay_where_the_page_puts_them() -> anyhow::Result<()> {
     let violations = strays(&workspace()?, &Rules::read()?.confined);
     ensure!(violations.is_empty(), "not in ARCHITECTURE.md:\n{}", violations.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn every_dependency_is_used() -> anyhow::Result<()> {
+    let unused = sources::unused(&workspace()?)?;
+    ensure!(unused.is_empty(), "{}", unused.join("\n"));
     Ok(())
 }
 
