@@ -15,6 +15,8 @@ pub enum Domain {
     Attestation,
     /// A request to join, signed by the device that asks.
     JoinRequest,
+    /// A word of presence.
+    Presence,
     /// A request to join, signed with the secret of a ticket.
     Invite,
 }
@@ -26,6 +28,7 @@ impl Domain {
             Self::Record => b"commonplace/record/1\0",
             Self::Attestation => b"commonplace/attestation/1\0",
             Self::JoinRequest => b"commonplace/join-request/1\0",
+            Self::Presence => b"commonplace/presence/1\0",
             Self::Invite => b"commonplace/invite/1\0",
         }
     }
