@@ -14,7 +14,7 @@ mod window;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use engine::Engine;
 use options::Options;
 use tauri::{Manager, RunEvent};
@@ -43,6 +43,9 @@ fn main() -> ExitCode {
 
 /// Opens the window and stays until it is closed.
 fn run(options: Options) -> anyhow::Result<()> {
+    // GTK would end the process with a backtrace instead of a word.
+    let display = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(|name| std::env::var_os(name).is_some());
+    ensure!(display, "there is no display to open a window on. The command line, commonplace, works without one.");
     let single_instance = tauri_plugin_single_instance::Builder::new()
         .dbus_id(options.instance_name())
         .callback(|app, _arguments, _folder| window::raise(app))

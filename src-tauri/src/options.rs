@@ -3,7 +3,9 @@
 //! `--home` (or `COMMONPLACE_HOME`) names a profile other than the person's own; the engine knows where that one lies.
 
 use std::ffi::OsString;
+use std::fs::DirBuilder;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 /// What `commonplace-desktop` understands.
@@ -70,8 +72,13 @@ impl Options {
     }
 
     /// Where the webview keeps its own data: with the profile, so that two profiles share nothing.
+    ///
+    /// The webview may come to it before the engine does, and would make the profile's folder readable by all; so it is
+    /// made here, for its owner only. If that fails, the engine will say why.
     pub(crate) fn webview_data(&self) -> Option<PathBuf> {
-        self.home.as_ref().map(|home| home.join("webview"))
+        let home = self.home.as_ref()?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(home);
+        made.ok().map(|()| home.join("webview"))
     }
 }
 
