@@ -135,7 +135,12 @@ npm_packages() {
     [ -f "$folder/package-lock.json" ] || return 0
     cmp -s "$folder/package-lock.json" "$stamp" && return
     step "npm packages of $folder"
-    npm --prefix "$folder" ci --no-audit --no-fund --loglevel=error
+    if [ "$folder" = scripts ]; then
+        # Not `ci`: it insists on the packager's builds for every other platform too, and not every registry carries those.
+        npm --prefix "$folder" install --no-save --no-audit --no-fund --loglevel=error
+    else
+        npm --prefix "$folder" ci --no-audit --no-fund --loglevel=error
+    fi
     cp "$folder/package-lock.json" "$stamp"
 }
 
