@@ -71,6 +71,12 @@ export class SyncedText {
     if (this.#behind || !this.settled) void this.#talk();
   }
 
+  /** Asks the authority whether there is news; for a window that may have missed some. */
+  lookAgain(): void {
+    this.#heardOf = Math.max(this.#heardOf, getSyncedVersion(this.holder.state) + 1);
+    void this.#talk();
+  }
+
   /** Resolves when everything typed so far has been taken, or when trouble keeps it from being taken. */
   async flush(): Promise<void> {
     if (this.settled && !this.#talking) return;
@@ -100,7 +106,7 @@ export class SyncedText {
     try {
       while (!this.#closed && (this.#behind || !this.settled)) {
         const advanced = this.#behind ? await this.#pull() : await this.#push();
-        if (!advanced) {
+        if (!advanced && (this.#behind || !this.settled)) {
           // Refused, and yet nothing new: the authority is busy with something else. Ask again, not at once.
           this.#later();
           return;
@@ -142,6 +148,8 @@ export class SyncedText {
     const heardOf = this.#heardOf;
     const news = await this.options.authority.pull(version);
     if (this.#closed) return false;
+    // The answer is the truth at its time; only what was heard since may go beyond it.
+    if (this.#heardOf === heardOf) this.#heardOf = Math.min(heardOf, news.from + news.updates.length);
     this.receive(news);
     return getSyncedVersion(this.holder.state) > version || this.#heardOf > heardOf;
   }

@@ -37,11 +37,6 @@ class Tick extends WidgetType {
 const hidden = Decoration.replace({});
 const bullet = Decoration.mark({ class: "cm-bullet" });
 
-/** Whether a caret or selection touches the range. */
-function touched(state: EditorState, from: number, to: number): boolean {
-  return state.selection.ranges.some((r) => r.from <= to && r.to >= from);
-}
-
 const lineClass = (name: string): Decoration => Decoration.line({ class: name });
 const lines: Record<string, Decoration> = {
   ATXHeading1: lineClass("cm-h1"),
@@ -77,7 +72,8 @@ class Found {
 
   constructor(
     private readonly state: EditorState,
-    private readonly editable: boolean,
+    /** Whether somebody writes here: without the focus, there is no caret to show markup around. */
+    private readonly focused: boolean,
   ) {}
 
   line(at: number, decoration: Decoration): void {
@@ -105,6 +101,11 @@ class Found {
     return builder.finish();
   }
 
+  /** Whether a caret or selection touches the range. */
+  #touched(from: number, to: number): boolean {
+    return this.focused && this.state.selection.ranges.some((r) => r.from <= to && r.to >= from);
+  }
+
   #eachLine(node: SyntaxNodeRef, visible: { from: number; to: number }, decoration: Decoration): void {
     const { doc } = this.state;
     const end = Math.min(node.to, visible.to);
@@ -127,7 +128,7 @@ class Found {
   }
 
   #task(node: SyntaxNodeRef): void {
-    if (touched(this.state, node.from, node.to) && this.editable) return;
+    if (this.#touched(node.from, node.to)) return;
     const done = this.state.sliceDoc(node.from + 1, node.from + 2).toLowerCase() === "x";
     const label = this.state.sliceDoc(node.to, this.state.doc.lineAt(node.to).to).trim().slice(0, 80);
     this.marks.push(Decoration.replace({ widget: new Tick(done, label) }).range(node.from, node.to));
@@ -135,7 +136,7 @@ class Found {
 
   #listMark(node: SyntaxNodeRef): void {
     const task = /^\s\[[ xX]\]\s/.test(this.state.sliceDoc(node.to, node.to + 5));
-    if (task && !touched(this.state, node.from, node.to + 4)) this.marks.push(hidden.range(node.from, node.to + 1));
+    if (task && !this.#touched(node.from, node.to + 4)) this.marks.push(hidden.range(node.from, node.to + 1));
     else this.marks.push(bullet.range(node.from, node.to));
   }
 
@@ -150,7 +151,7 @@ class Found {
     if (parent.name === "Image") return;
     const line = this.state.doc.lineAt(node.from);
     const [from, to] = around === "line" ? [line.from, line.to] : [parent.from, parent.to];
-    if (touched(this.state, from, to)) return;
+    if (this.#touched(from, to)) return;
     let end = node.to;
     if (node.name === "HeaderMark") {
       if (!parent.name.startsWith("ATX")) return;

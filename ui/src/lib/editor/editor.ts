@@ -1,0 +1,70 @@
+/** The editor of a page: everything it can do, put together. */
+import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
+import { search, searchKeymap } from "@codemirror/search";
+import { EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
+import { othersInText, reportCaret } from "./carets";
+import { collabBinding, type CollabBindingOptions } from "./collab";
+import { markdownText } from "./markdown";
+import { livePreview, tickAt } from "./preview";
+
+export interface EditorOptions {
+  text: string;
+  /** What a screen reader calls it. */
+  label: string;
+  /** What an empty page says. */
+  placeholder: string;
+  binding: CollabBindingOptions;
+  onCaret: (caret: { anchor: number; head: number } | null) => void;
+  /** The text or the caret is another. */
+  onChange: (what: { text: boolean }) => void;
+}
+
+/** Ticks the task in the caret's line. */
+function tickHere(view: EditorView): boolean {
+  const line = view.state.doc.lineAt(view.state.selection.main.head);
+  const task = /^\s*(?:[-*+]|\d{1,9}[.)])\s\[[ xX]\]/.exec(line.text);
+  return task !== null && tickAt(view, line.from + task[0].length - 3);
+}
+
+const writing: Extension = [
+  history(),
+  drawSelection(),
+  dropCursor(),
+  highlightSpecialChars(),
+  closeBrackets(),
+  EditorState.allowMultipleSelections.of(true),
+  EditorView.lineWrapping,
+  EditorView.perLineTextDirection.of(true),
+  search({ top: true }),
+  keymap.of([
+    { key: "Mod-Enter", run: tickHere },
+    { key: "Tab", run: indentMore, shift: indentLess },
+    ...closeBracketsKeymap,
+    ...historyKeymap,
+    ...searchKeymap,
+    ...defaultKeymap,
+  ]),
+];
+
+/** An editor, not yet in any document. Its text is drawn as soon as it is put into one. */
+export function createEditor(options: EditorOptions): EditorView {
+  const state = EditorState.create({
+    doc: options.text,
+    extensions: [
+      collabBinding(options.binding),
+      writing,
+      markdownText(),
+      livePreview,
+      othersInText(),
+      reportCaret(options.onCaret),
+      placeholder(options.placeholder),
+      EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "true", autocapitalize: "sentences" }),
+      EditorView.updateListener.of((update) => {
+        if (update.docChanged || update.selectionSet) options.onChange({ text: update.docChanged });
+      }),
+    ],
+  });
+  return new EditorView({ state });
+}

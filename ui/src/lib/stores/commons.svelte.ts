@@ -1,0 +1,30 @@
+/** The commons on this device, and the one that is open. */
+import type { CommonsView } from "../api/generated";
+import { remembered, remember } from "../memory";
+
+class CommonsShelf {
+  all = $state.raw<readonly CommonsView[]>([]);
+  currentId = $state<string | null>(null);
+  current = $derived(this.all.find((c) => c.id === this.currentId) ?? null);
+
+  replace(all: readonly CommonsView[]): void {
+    this.all = all;
+    if (this.current === null) {
+      const last = remembered("commons");
+      this.currentId = (all.find((c) => c.id === last) ?? all[0])?.id ?? null;
+    }
+  }
+
+  put(commons: CommonsView): void {
+    const there = this.all.some((c) => c.id === commons.id);
+    this.all = there ? this.all.map((c) => (c.id === commons.id ? commons : c)) : [...this.all, commons];
+    this.currentId ??= commons.id;
+  }
+
+  open(id: string): void {
+    this.currentId = id;
+    remember("commons", id);
+  }
+}
+
+export const shelf = new CommonsShelf();

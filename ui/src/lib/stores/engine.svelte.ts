@@ -1,0 +1,108 @@
+/** The one place where what the engine tells is handed to the stores. */
+import type { Event } from "../api/generated";
+import { paced } from "../later";
+import { platform, problemOf } from "../platform/platform";
+import { t } from "../strings";
+import { shelf } from "./commons.svelte";
+import { desk } from "./desk.svelte";
+import { jobs } from "./jobs.svelte";
+import { lately, listsOf, people, tags } from "./lists.svelte";
+import { nearby } from "./nearby.svelte";
+import { notices } from "./notices.svelte";
+import { pages } from "./pages.svelte";
+import { session } from "./session.svelte";
+
+/** Listens first and asks then, so that nothing falls between. */
+export async function start(): Promise<void> {
+  session.phase = "opening";
+  try {
+    await platform().listen(hear);
+  } catch (thrown) {
+    session.problem = problemOf(thrown);
+    session.phase = "failed";
+    return;
+  }
+  await askForEverything();
+}
+
+/** The commons that is open is another: its lists are what is wanted from now on. */
+export function showCommons(id: string | null): void {
+  listsOf(id);
+  pages.of(id);
+}
+
+async function askForEverything(): Promise<void> {
+  const status = await session.refresh();
+  if (status === null) return;
+  shelf.replace(status.commons);
+  showCommons(shelf.currentId);
+  // Before the first minute is over nobody can be heard of, and that is no trouble.
+  await nearby.refresh().catch(() => undefined);
+}
+
+const everythingAgain = paced(500, () => {
+  void askForEverything();
+  for (const list of [tags, people, lately, pages]) list.missed();
+  desk.missed();
+});
+
+function hear(event: Event): void {
+  switch (event.type) {
+    case "commons":
+      shelf.put(event.commons);
+      session.refreshSoon();
+      break;
+    case "pages":
+      pages.changed(event.commons, event.rows);
+      lately.changed(event.commons);
+      break;
+    case "tags":
+      tags.changed(event.commons);
+      break;
+    case "people":
+      people.changed(event.commons);
+      session.refreshSoon();
+      break;
+    case "nearby":
+      nearby.devices = event.devices;
+      break;
+    case "knocks":
+      nearby.knocks = event.knocks;
+      break;
+    case "knockAnswered":
+      void nearby.refresh().catch(() => undefined);
+      if (event.commons !== null) letIn(event.commons.id, event);
+      break;
+    case "editor":
+    case "editorPage":
+    case "carets":
+    case "held":
+      desk.hear(event);
+      break;
+    case "progress":
+      jobs.put(event);
+      break;
+    case "trouble":
+      notices.trouble(event.message);
+      break;
+    case "missed":
+      jobs.forget();
+      everythingAgain();
+      break;
+    default:
+      event satisfies never;
+  }
+}
+
+function letIn(id: string, event: Extract<Event, { type: "knockAnswered" }>): void {
+  if (event.commons === null) return;
+  shelf.put(event.commons);
+  openCommons(id);
+  notices.done(t.nearby.answered(event.commons.name));
+}
+
+/** Opens a commons. */
+export function openCommons(id: string): void {
+  shelf.open(id);
+  showCommons(id);
+}

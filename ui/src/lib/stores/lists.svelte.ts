@@ -1,0 +1,25 @@
+/** The short lists of the open commons: tags, people, and the pages written in lately. */
+import type { PageRow, Person, TagRow } from "../api/generated";
+import { call } from "../platform/platform";
+import { Snapshot } from "./snapshot.svelte";
+
+const LATELY = 12;
+
+export const tags = new Snapshot<TagRow[]>((commons) => call("tags", { commons }));
+export const people = new Snapshot<Person[]>((commons) => call("people", { commons }));
+export const lately = new Snapshot<PageRow[]>(async (commons) => {
+  const list = await call("page_list", { commons, query: { order: "lately", limit: LATELY } });
+  return list.rows;
+});
+
+/** All of them, of this commons from now on. */
+export function listsOf(commons: string | null): void {
+  tags.of(commons);
+  people.of(commons);
+  lately.of(commons);
+}
+
+/** Others who are on a page now. */
+export function onPage(page: string): Person[] {
+  return (people.value ?? []).filter((p) => p.here && !p.you && p.page?.id === page);
+}

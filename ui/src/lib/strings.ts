@@ -1,0 +1,292 @@
+/** Everything the interface says, in one place. What the engine says of a failure comes ready worded from there. */
+
+const n = (count: number): string => count.toLocaleString("en-GB");
+const of = (count: number, one: string, many: string): string => `${n(count)} ${count === 1 ? one : many}`;
+
+export const t = {
+  app: "Commonplace",
+  pages: (count: number) => of(count, "page", "pages"),
+  people: (count: number) => of(count, "member", "members"),
+  number: n,
+
+  action: {
+    cancel: "Cancel", close: "Close", copy: "Copy", copied: "Copied", delete: "Delete", restore: "Restore", undo: "Undo", rename: "Rename",
+    save: "Save", show: "Show", tryAgain: "Try again", dismiss: "Dismiss", newPage: "New page", import: "Import", export: "Export", invite: "Invite",
+    add: "Add", more: "More",
+  },
+
+  failed: {
+    title: "Your profile is not open",
+    safe: "Nothing was changed.",
+    tryAgain: "Try again",
+    opening: "Opening your pages…",
+  },
+
+  welcome: {
+    promise: "Nothing leaves this device until you say so",
+    question: "What do people call you?",
+    name: "Your name",
+    ink: "Your ink, for your name, your caret and your part of the text",
+    picture: "A page of lines, in the inks of many people; yours begins",
+    nameFirst: "Write your name first, at the top",
+  },
+
+  start: {
+    title: "Start a commons",
+    lead: "A body of pages that you and others keep together. It begins on this device, now.",
+    name: "Its name",
+    example: "Seed library, reading group, …",
+    purpose: "What it is for",
+    purposeExample: "A sentence for those who come later",
+    licence: "Licence",
+    licences: {
+      "CC-BY-SA-4.0": "CC-BY-SA-4.0: free to use, kept free",
+      "CC-BY-4.0": "CC-BY-4.0: free to use, with names kept",
+      "CC0-1.0": "CC0-1.0: given away entirely",
+      "GFDL-1.3-or-later": "GFDL-1.3: for manuals, kept free",
+    } as Record<string, string>,
+    change: "Change",
+    deciding: "Deciding",
+    open: "Open: whoever does the work decides",
+    go: "Start",
+    going: "Starting…",
+  },
+
+  join: {
+    title: "Join one",
+    lead: "Somebody has given you a ticket: a link, a line of text, or a picture of squares.",
+    ticket: "Ticket",
+    example: "commonplace://join/…",
+    picture: "From a picture",
+    go: "Join",
+    from: "A ticket from",
+    into: "for",
+    uses: (uses: number) => (uses === 1 ? "Lets one person in" : `Lets ${n(uses)} people in`),
+    until: (when: string) => `good until ${when}`,
+    expired: "Its time is over by this device’s clock. Ask for a new one; nothing was sent.",
+    alreadyIn: "You are in this commons already.",
+    goThere: "Go there",
+    asking: (name: string) => `Asking ${name}’s devices on this network to let you in. This can take half a minute.`,
+    arriving: (name: string) => `You are in. The pages of ${name} are coming.`,
+  },
+
+  nearby: {
+    title: "Nearby",
+    lead: "Devices on this network whose people are open to a knock. They see your name and answer.",
+    nobody: "No other device has been seen yet. Commonplace has to be open on both, and both on the same Wi-Fi or cable.",
+    looking: "Still looking, on Wi-Fi and on the cable",
+    knock: "Knock",
+    withdraw: "Withdraw",
+    waiting: "you knocked, waiting for an answer",
+    declined: "said no this time",
+    again: "Knock again",
+    seen: (device: string, when: string) => `${device}, seen ${when}`,
+    shared: (names: string) => `with you in ${names}`,
+    unnamed: "A device",
+    knocking: "At the door",
+    nobodyKnocks: "Nobody knocks. When somebody does, a line appears at the top of the window.",
+    wants: (name: string) => `${name} is nearby and asks to be let in.`,
+    letIn: "Let in",
+    into: "to",
+    decline: "Not now",
+    yours: (name: string, device: string) => `You are seen here as ${name}, on ${device}.`,
+    noCommons: "Start a commons first; then you can let somebody in.",
+    letInDone: (name: string) => `${name} is in.`,
+    answered: (name: string) => `You were let into ${name}.`,
+  },
+
+  rail: { label: "Commons and you", add: "Start or join a commons", nearby: "Nearby", you: "You", knocks: "somebody knocks" },
+
+  side: {
+    head: (members: number, here: number) => `${of(members, "member", "members")}${here > 0 ? `, ${n(here)} here now` : ""}`,
+    search: "Search", pages: "Pages", tags: "Tags", people: "People",
+    lately: "Lately",
+    nothing: "What is written in will stand here.",
+    searchKey: "Ctrl Shift F",
+  },
+
+  list: {
+    filter: (count: number) => `Filter ${of(count, "page", "pages")}`,
+    byName: "By name", lately: "Lately",
+    sort: "Order",
+    deleted: "Deleted", kept: "Kept",
+    which: "Which pages",
+    tagged: "tagged",
+    noTag: "Show pages of every tag",
+    folder: "in",
+    noFolder: "Show pages of every folder",
+    empty: "No pages yet. Write the first, or bring in a folder of Markdown files.",
+    emptyFilter: "No page has that in its name.",
+    emptyDeleted: "Nothing has been deleted. What is, waits here and can be brought back.",
+    emptyTag: "No page has this tag now.",
+    arriving: "Pages are on their way to this device. They appear here as they come.",
+    untitled: "Untitled",
+    top: "at the top",
+    changed: (when: string) => `changed ${when}`,
+  },
+
+  page: {
+    new: { title: "New page", name: "Its name", hint: "Folders may come before it: Guides/Kettles", go: "Make page" },
+    rename: { title: "Rename this page", name: "Name, with folders before it parted by /", go: "Rename" },
+    deleted: (title: string) => `“${title}” is deleted. It can be brought back at any time.`,
+    wasDeleted: "This page is deleted. What you write in it is kept.",
+    gone: "Deleted pages",
+    titleLabel: "Title",
+    textLabel: "Text of the page",
+    onPage: "On this page",
+    actions: "More for this page",
+    closeTab: (title: string) => `Close ${title}`,
+    opening: "Opening…",
+    noTags: "No tags yet",
+    placeholder: "Write here. Others who are here see it as you type.",
+    unsaved: "What you type is in this window but not stored yet.",
+  },
+
+  inspector: {
+    label: "Inspector",
+    here: "Here now", outline: "Outline", about: "About",
+    hide: "Hide the inspector", show: "Show the inspector",
+    onPage: "On this page", elsewhere: "Elsewhere here",
+    nobody: "Nobody else is on this page.",
+    nobodyElsewhere: "Nobody else is here now.",
+    writing: "writing", reading: "reading", selected: (words: number) => `has selected ${of(words, "word", "words")}`,
+    under: (where: string) => `, “${where}”`,
+    looking: "here",
+    holds: "Who holds your last edit",
+    notWritten: "You have not written in this page on this device.",
+    onlyHere: "Your last edit is only on this device. It is stored here and goes out when another member’s device is near.",
+    notStored: "Your last edit is being stored on this device.",
+    heldBy: (count: number) => (count === 1 ? "One device has said that it keeps it." : `${capital(inWords(count))} devices have said that they keep it.`),
+    told: (device: string, when: string) => `${device} was told ${when} and has not answered yet.`,
+    notYet: "not yet",
+    noHeadings: "Headings of this page will stand here. A line that begins with # is one.",
+    aboutPage: "About this page",
+    tags: "Tags", addTag: "Add a tag", removeTag: (tag: string) => `Take off ${tag}`,
+    folder: "Folder", changed: "Changed", length: "Length",
+    words: (count: number) => of(count, "word", "words"),
+    top: "none, at the top",
+  },
+
+  tags: {
+    title: "Tags",
+    lead: "What members say that pages are about. Open one to see its pages.",
+    empty: "No tags yet. Put one on a page, from About beside its text.",
+    meta: (pages: number, people: number) => `on ${of(pages, "page", "pages")}, by ${of(people, "member", "members")}`,
+    mine: "also by you",
+    filter: (count: number) => `Filter ${of(count, "tag", "tags")}`,
+  },
+
+  persons: {
+    title: "People",
+    here: "Here now", away: "Away",
+    you: "you",
+    alone: "So far you are alone here. Invite somebody, or let in who knocks.",
+    on: (title: string) => `on “${title}”`,
+    writing: (title: string) => `writing in “${title}”`,
+    lastSeen: (when: string) => `last seen ${when}`,
+    never: "not met by this device yet",
+    tagged: (count: number) => `tagged ${of(count, "page", "pages")}`,
+  },
+
+  search: {
+    title: "Search",
+    field: (count: number) => `Search ${of(count, "page", "pages")}`,
+    hint: "Titles, text, tags and people, in any script. Results come as you type.",
+    nothing: (query: string) => `Nothing has “${query}” in it.`,
+    tags: "Tags", people: "People",
+  },
+
+  invite: {
+    title: (name: string) => `Invite to ${name}`,
+    lead: "Whoever has this ticket can come in. Hand it over as text, or let them scan the picture.",
+    uses: "Lets in", one: "one person", some: (count: number) => `${count} people`,
+    hours: "Good for", day: "a day", days: (count: number) => `${count} days`,
+    again: "Make the ticket anew",
+    making: "Making a ticket…",
+    qr: "The ticket as a picture of squares",
+    near: "Your device has to be near theirs when they use it, or any other member’s.",
+    until: (when: string) => `Good until ${when}`,
+  },
+
+  import: {
+    title: "Import a folder",
+    lead: "Every .md file in it becomes a page, and folders below it become the pages’ folders. The files themselves stay as they are.",
+    dir: "Folder", choose: "Choose…",
+    example: "/home/you/notes",
+    go: "Import", going: (done: number, total: number) => (total > 0 ? `${n(done)} of ${of(total, "file", "files")}` : "Looking at the folder…"),
+    behind: "You can close this and go on; the import goes on too.",
+    done: (made: number, changed: number, same: number) =>
+      [of(made, "page made", "pages made"), ...(changed > 0 ? [`${n(changed)} brought up to date`] : []), ...(same > 0 ? [`${n(same)} the same as before`] : [])].join(", "),
+    skipped: (count: number) => `${of(count, "file was", "files were")} left out`,
+    choosing: "Choose a folder of Markdown files",
+  },
+
+  export: {
+    title: "Export all pages",
+    lead: "Writes every page as a Markdown file, in folders as they are here.",
+    go: "Export",
+    done: (written: number) => `${of(written, "file", "files")} written`,
+    renamed: (count: number) => `${of(count, "file has", "files have")} another name than their page`,
+    choosing: "Choose an empty folder to write into",
+  },
+
+  you: {
+    title: "You",
+    name: "Name", ink: "Ink", device: "This device", deviceName: "What it is called", id: "Device id", home: "Kept in",
+    theme: "Light or dark", system: "As the system", light: "Light", dark: "Dark",
+    saved: "Saved",
+    keys: "Keys",
+    version: (version: string) => `Commonplace ${version}`,
+  },
+
+  palette: { title: "Go to", field: "A page, a tag, or something to do", nothing: "Nothing by that name." , page: "page", tag: "tag", act: "do" },
+
+  keys: [
+    ["Ctrl K or Ctrl P", "Go to a page, a tag, or anything to do"],
+    ["Ctrl N", "New page"],
+    ["Ctrl W", "Close the page"],
+    ["Ctrl Tab", "Next page that is open"],
+    ["Ctrl Shift F", "Search the commons"],
+    ["Ctrl F", "Find in the page"],
+    ["Ctrl Z, Ctrl Shift Z", "Undo and redo your own edits"],
+    ["Ctrl Enter", "Tick the task at the caret"],
+    ["Ctrl .", "Show or hide the inspector"],
+    ["Esc", "Close what is open over the page"],
+  ] as readonly (readonly [string, string])[],
+
+  status: {
+    offline: "Not listening for other devices",
+    nobody: "Nobody is here",
+    here: (count: number, path: string | null) => `${of(count, "device", "devices")} here${path === null ? "" : count === 1 ? `, on ${path}` : `, all on ${path}`}`,
+    onlyHere: (count: number) => `${of(count, "page has edits that are", "pages have edits that are")} only on this device`,
+    heldByAll: (count: number) => (count === 1 ? "your last edit is held by the other device" : `your last edit is held by all ${n(count)}`),
+    heldBy: (held: number, all: number) => `your last edit is held by ${n(held)} of ${n(all)}`,
+    lastOnlyHere: "your last edit here is only on this device",
+    storing: "your last edit is being stored",
+    lastHere: (device: string, when: string) => `${device} was the last one here, ${when}`,
+    syncing: (device: string, done: number, total: number) =>
+      `Catching up${device === "" ? "" : ` from ${device}`}${total > 0 ? `, ${n(done)} of ${of(total, "change", "changes")}` : ""}`,
+    ready: "what has come is ready to read",
+    importing: (done: number, total: number) => `Importing${total > 0 ? `, ${n(done)} of ${of(total, "file", "files")}` : ""}`,
+    exporting: (done: number, total: number) => `Exporting${total > 0 ? `, ${n(done)} of ${of(total, "file", "files")}` : ""}`,
+    everything: "Ctrl K for everything",
+  },
+
+  time: {
+    now: "just now",
+    minutes: (count: number) => of(count, "minute ago", "minutes ago"),
+    at: (clock: string) => `at ${clock}`,
+    yesterday: (clock: string) => `yesterday at ${clock}`,
+  },
+};
+
+const WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+
+/** Small numbers as words. */
+function inWords(count: number): string {
+  return WORDS[count] ?? n(count);
+}
+
+function capital(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

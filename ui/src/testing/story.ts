@@ -1,0 +1,110 @@
+/** What the made-up engine holds: the repair café of the drawings, and who is there. */
+import type { Caret, Ink, Person } from "../lib/api/generated";
+import { FakeEngine, type FakeCommons, type FakePage } from "./fakeengine";
+
+const TOASTERS = `Nine times in ten it is crumbs. The tenth time it is the small *electromagnet* that holds the carriage down, and that one is worth learning: the same part sits in every toaster made since the eighties.
+
+> **Plug out, and in your own pocket.** The element stays hot a while.
+
+- [x] Ask what it did the last time it worked
+- [ ] Photograph the wiring before anything moves
+
+## Find the fault
+
+| What you see | Likely | Try |
+| --- | --- | --- |
+| Pops up at once | No current to it | Look for soot on the contacts |
+| Stays while held | Dirt on the magnet | Clean it, as below |
+
+### Clean the magnet
+
+1. Turn it over, take out the four screws and lift the shell straight up.
+2. Wipe both faces with spirit until the swab comes away cl
+3. The gap must close **flat**: see [Cleaning contacts](cleaning.md)
+4. Press the lever and hold it down for ten seconds. It should click and stay.
+
+### Replace the magnet
+
+If the coil reads open on the meter, between \`80 Ω\` and \`250 Ω\` being well, it is the coil and not the dirt. We keep four in the drawer marked *Holding*; write on the drawer’s page when you take one.
+
+\`\`\`
+meter: 200 Ω range
+probe: coil ends, plug out
+\`\`\`
+
+- Spare coils
+  - from the blue crate, which stands under the second bench by the window and is shared with the Thursday group
+  - ~~from the attic~~
+
+---
+
+## Close it and test
+
+Two slices of yesterday’s bread, the middle setting, and the owner watching. It is their toaster: let them press the lever.
+`;
+
+const HOUR = 3_600_000;
+
+function person(name: string, ink: Ink, more: Partial<Person> = {}): Person {
+  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], tagged: 0, ...more };
+}
+
+export interface Story {
+  engine: FakeEngine;
+  cafe: FakeCommons;
+  toasters: FakePage;
+}
+
+/** Before the first minute: nobody has a name yet, and two devices are near. */
+export function firstMinute(): FakeEngine {
+  const engine = new FakeEngine();
+  const now = Date.now();
+  engine.devices = [
+    { device: "d1", name: "Ines", ink: "verdigris", deviceName: "laptop", seenAt: now, shared: [], knock: "none" },
+    { device: "d2", name: "Piet", ink: "ochre", deviceName: "bench PC", seenAt: now, shared: [], knock: "waiting" },
+  ];
+  return engine;
+}
+
+/** A café with 23 members, four of them here, and as many pages as asked for. */
+export function repairCafe(pages = 148): Story {
+  const engine = new FakeEngine();
+  const now = Date.now();
+  engine.profile = { name: "Maren", ink: "woad", device: "dev7f2mzq3t5n8xw4hcyb6rjd9gp", deviceName: "Maren’s laptop" };
+  const cafe = engine.addCommons("Mill Lane Repair Café", { members: 23, here: 3 });
+  engine.addCommons("Harbour Street Co-op", { members: 9 });
+  engine.addCommons("Seed Library", { members: 4 });
+  const toasters = engine.addPage(cafe, "Guides/Toasters that won’t stay down", TOASTERS, now - 30_000);
+  const lately = ["Guides/Kettles that trip the breaker", "Guides/Zips: replacing the slider", "Guides/Sewing machine tension", "Cleaning contacts", "Reading a timer board", "Guides/Lamps: rewiring a plug", "Open day checklist", "Bench rules", "Who brings which tools"];
+  lately.forEach((name, i) => engine.addPage(cafe, name, `# ${name}\n\nSoldering, from the start, and what to look for.\n`, now - (i + 1) * 9 * HOUR));
+  for (let i = cafe.pages.length; i < pages; i++) engine.addPage(cafe, `${["Archive", "Archive/2024", "Meetings", "Parts"][i % 4]}/Note ${i}`, `Note ${i}\n`, now - i * 11 * HOUR);
+  for (const [tag, who] of [["toasters", ["Ines", "me"]], ["electrical", ["Wanda"]], ["first-repair", ["Ines"]]] as const) toasters.tags.set(tag, new Set(who));
+  cafe.pages.slice(1, 9).forEach((p, i) => p.tags.set(["electrical", "soldering", "open-day"][i % 3]!, new Set(["Ines", "Noor"].slice(0, 1 + (i % 2)))));
+  cafe.view.tags = 5;
+  cafe.people = [
+    person("Maren", "woad", { you: true, here: true, tagged: 3 }),
+    person("Ines", "verdigris", { here: true, page: toasters.row, writing: true, tagged: 12 }),
+    person("Tomás", "rust", { here: true, page: toasters.row }),
+    person("Noor", "iris", { here: true, page: cafe.pages[1]!.row, devices: ["Noor’s bench PC"], tagged: 4 }),
+    person("Wanda", "olive", { lastSeen: now - 5 * HOUR }),
+    person("Femi", "rose", { lastSeen: now - 50 * HOUR }),
+    person("Leila", "ochre"),
+  ];
+  const others = [["d1", "Ines", "verdigris"], ["d3", "Noor", "iris"], ["d4", "Tomás", "rust"]] as const;
+  engine.devices = [
+    ...others.map(([device, name, ink]) => ({ device, name, ink, deviceName: `${name}’s laptop`, seenAt: now, shared: [cafe.view.name], knock: "none" as const })),
+    { device: "d5", name: "Piet", ink: "ochre", deviceName: "bench PC", seenAt: now, shared: [], knock: "none" },
+    { device: "d6", name: "Ada", ink: "mauve", deviceName: "tablet", seenAt: now, shared: [], knock: "waiting" },
+  ];
+  engine.holding = {
+    wrote: true, durable: true,
+    holders: others.map(([device, name, ink], i) => ({ device, name, ink, deviceName: `${name}’s laptop`, at: now - i * 60_000, holds: i < 2, here: true })),
+  };
+  const at = (text: string): number => toasters.log.string.indexOf(text);
+  const caret = (name: string, ink: Ink, anchor: number, head: number, writing: boolean): Caret => ({ device: name, member: name, name, ink, anchor, head, writing });
+  engine.carets = [
+    caret("Ines", "verdigris", at("comes away cl") + 13, at("comes away cl") + 13, true),
+    caret("Tomás", "rust", at("Look for soot"), at("Look for soot") + 13, false),
+  ];
+  return { engine, cafe, toasters };
+}
