@@ -38,7 +38,9 @@ apt_install() {
         as_root apt-get update -qq || note "some package lists could not be updated; going on with those that are here"
         lists_updated=yes
     fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    # Asks nothing: changed configuration files stay as they are.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >/dev/null
 }
 
 debian_packages() {
