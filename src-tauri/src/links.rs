@@ -64,15 +64,15 @@ mod tests {
         let own = OwnPages { served: None };
         assert!(own.contains(&url("tauri://localhost/index.html")));
         assert!(own.contains(&url("about:blank")));
-        for elsewhere in ["https://example.org/", "http://localhost:1420/", "file:///etc/passwd", "data:text/html,x"] {
+        for elsewhere in ["https://example.org/", "http://localhost:5173/", "file:///etc/passwd", "data:text/html,x"] {
             assert!(!own.contains(&url(elsewhere)), "{elsewhere}");
         }
     }
 
     #[test]
     fn while_developing_vite_is_home() {
-        let own = OwnPages { served: Some(url("http://localhost:1420")) };
-        assert!(own.contains(&url("http://localhost:1420/index.html")));
+        let own = OwnPages { served: Some(url("http://localhost:5173")) };
+        assert!(own.contains(&url("http://localhost:5173/index.html")));
         assert!(!own.contains(&url("http://localhost:9/")));
     }
 
