@@ -17,6 +17,8 @@ rm -rf "$logs"
 mkdir -p "$logs"
 export COMMONPLACE_SKIPPED=$PWD/$logs/skipped
 : >"$COMMONPLACE_SKIPPED"
+# Windows under test keep off the person's session bus, and start none of their own.
+export DBUS_SESSION_BUS_ADDRESS=disabled: NO_AT_BRIDGE=1
 
 failed_steps=()
 # Runs one step, in plain sight and into its log; a failure is remembered and the next step goes on.

@@ -12,6 +12,7 @@ mod links;
 mod options;
 mod window;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
