@@ -24,7 +24,7 @@ help: ## list the targets
 # --- Use ---
 
 .PHONY: run
-run: setup build ## build and open the app; without a display, show the demonstration instead
+run: build ## build and open the app; without a display, show the demonstration instead
 	@if [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
 	    echo "==> Opening Commonplace. The command line is $(DEBUG)/commonplace."; \
 	    exec $(DEBUG)/commonplace-desktop; \
@@ -52,7 +52,7 @@ build: ui ## the app and the command line, in target/debug
 	@cargo build --workspace --bins
 
 .PHONY: ui
-ui: ui/dist/index.html ## the interface, in ui/dist
+ui: setup ui/dist/index.html ## the interface, in ui/dist
 
 ui/dist/index.html: $(UI_SOURCES)
 	@npm --prefix ui run --silent build
