@@ -1,6 +1,6 @@
 import { collab, getSyncedVersion } from "@codemirror/collab";
 import { history, undo } from "@codemirror/commands";
-import { ChangeSet, EditorSelection, EditorState, type Transaction } from "@codemirror/state";
+import { ChangeSet, EditorSelection, EditorState, type Transaction, type TransactionSpec } from "@codemirror/state";
 import { describe, expect, it } from "vitest";
 import { Log } from "../../testing/authority";
 import type { EditorPushed, EditorUpdate, EditorUpdates } from "../api/generated";
@@ -34,7 +34,7 @@ class Bare {
     this.state = transaction.state;
   };
 
-  edit(spec: Parameters<EditorState["update"]>[0]): void {
+  edit(spec: TransactionSpec): void {
     this.dispatch(this.state.update(spec));
     this.text.changed();
   }

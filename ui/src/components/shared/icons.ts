@@ -1,0 +1,24 @@
+/** The icons in use, all of one set. They wear the class `i`, which gives size and stroke. */
+export { default as Alert } from "@lucide/svelte/icons/circle-alert";
+export { default as Check } from "@lucide/svelte/icons/check";
+export { default as Copy } from "@lucide/svelte/icons/copy";
+export { default as Door } from "@lucide/svelte/icons/door-open";
+export { default as Ellipsis } from "@lucide/svelte/icons/ellipsis";
+export { default as Exporting } from "@lucide/svelte/icons/folder-output";
+export { default as FileText } from "@lucide/svelte/icons/file-text";
+export { default as Files } from "@lucide/svelte/icons/files";
+export { default as Hash } from "@lucide/svelte/icons/hash";
+export { default as Importing } from "@lucide/svelte/icons/folder-input";
+export { default as Pencil } from "@lucide/svelte/icons/pencil";
+export { default as Plus } from "@lucide/svelte/icons/plus";
+export { default as QrCode } from "@lucide/svelte/icons/qr-code";
+export { default as Radar } from "@lucide/svelte/icons/radar";
+export { default as Search } from "@lucide/svelte/icons/search";
+export { default as Shut } from "@lucide/svelte/icons/panel-right-close";
+export { default as Trash } from "@lucide/svelte/icons/trash-2";
+export { default as Unplug } from "@lucide/svelte/icons/unplug";
+export { default as UserPlus } from "@lucide/svelte/icons/user-plus";
+export { default as Users } from "@lucide/svelte/icons/users";
+export { default as Warning } from "@lucide/svelte/icons/triangle-alert";
+export { default as Wifi } from "@lucide/svelte/icons/wifi";
+export { default as X } from "@lucide/svelte/icons/x";

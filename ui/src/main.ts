@@ -1,0 +1,10 @@
+import "./styles/all.css";
+import { mount } from "svelte";
+import App from "./App.svelte";
+import { runOn } from "./lib/platform/platform";
+import { tauri } from "./lib/platform/tauri";
+import { start } from "./lib/stores/engine.svelte";
+
+runOn(tauri);
+mount(App, { target: document.getElementById("app") as HTMLElement });
+void start();
