@@ -1,0 +1,136 @@
+//! Profiles that cannot be opened.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use commonplace_tests::{
+    cli::{Device, Place},
+    story,
+};
+use nix::sys::signal::Signal;
+use rusqlite::Connection;
+
+const DATABASE: &str = "profile.db";
+const TEXT: &[u8] = b"Who empties it, fills it.\n";
+
+fn with_a_page() -> Result<(Device, String)> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    device.feed(["page", "new", &commons, "Rules"], TEXT)?;
+    Ok((device, commons))
+}
+
+fn still_there(device: &Device, commons: &str) -> Result<()> {
+    ensure!(story::exported(device, commons)? == [(PathBuf::from("Rules.md"), TEXT.to_vec())], "the page is not as it was");
+    Ok(())
+}
+
+#[test]
+fn a_command_goes_through_whoever_has_the_profile() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let peer = device.peer()?;
+    still_there(&device, &commons)?;
+    let reason = device.refused(["peer", "--for", "1"])?;
+    ensure!(reason.contains("already") || reason.contains("in use"), "{reason}");
+    peer.stop()?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_profile_in_use_by_a_program_that_does_not_answer_is_refused() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let peer = device.peer()?;
+    peer.signal(Signal::SIGSTOP)?;
+    let start = Instant::now();
+    let refused = device.refused(["list"]);
+    let took = start.elapsed();
+    peer.signal(Signal::SIGCONT)?;
+    let reason = refused?;
+    ensure!(took < Duration::from_secs(60), "waited {took:?}");
+    ensure!(reason.contains("answer") || reason.contains("already running"), "{reason}");
+    still_there(&device, &commons)?;
+    peer.stop()
+}
+
+#[test]
+fn a_killed_holder_leaves_the_profile_usable() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    device.peer()?.kill()?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_profile_of_a_newer_version_is_refused_and_left_alone() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let database = device.home().join(DATABASE);
+    let open = || Connection::open(&database);
+    let version: u32 = open()?.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    open()?.pragma_update(None, "user_version", 9_999)?;
+    let before = fs::read(&database)?;
+    for command in ["status", "list"] {
+        let reason = device.refused([command])?;
+        ensure!(reason.contains("newer version") && reason.contains("Nothing was changed"), "{reason}");
+    }
+    ensure!(fs::read(&database)? == before, "the database was written");
+    open()?.pragma_update(None, "user_version", version)?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_damaged_database_is_refused_and_left_alone() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let database = device.home().join(DATABASE);
+    // What was not yet in the file itself would otherwise be lost by this test, not by the program.
+    Connection::open(&database)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let good = fs::read(&database)?;
+    let garbage: Vec<u8> = (0..good.len()).map(|at| u8::try_from((at * 31 + 7) % 251).unwrap_or_default()).collect();
+    fs::write(&database, &garbage)?;
+    for command in ["status", "list"] {
+        let reason = device.refused([command])?;
+        ensure!(reason.contains("damaged"), "{reason}");
+        ensure!(reason.contains("backup") || reason.contains("join again"), "what to do is not said: {reason}");
+    }
+    ensure!(fs::read(&database)? == garbage, "a damaged database was written");
+    fs::write(&database, &good)?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_database_cut_short_loses_nothing_more() -> Result<()> {
+    let (device, _) = with_a_page()?;
+    let database = device.home().join(DATABASE);
+    Connection::open(&database)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let good = fs::read(&database)?;
+    fs::write(&database, &good[..good.len() / 2])?;
+    let reason = device.refused(["list"])?;
+    ensure!(reason.contains("damaged"), "{reason}");
+    ensure!(fs::read(&database)? == good[..good.len() / 2], "a damaged database was written");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_key_is_refused() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let key = device.home().join("device.key");
+    let good = fs::read(&key)?;
+    fs::write(&key, "no key")?;
+    let reason = device.refused(["list"])?;
+    ensure!(reason.contains("key"), "{reason}");
+    fs::write(&key, good)?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_home_that_is_a_file_is_refused() -> Result<()> {
+    let device = Device::new(Place::Loopback)?;
+    let file = device.beside("file");
+    fs::write(&file, "not a folder")?;
+    let device = device.at(file.clone());
+    device.refused(["init", "--name", "Maren"])?;
+    ensure!(fs::read(&file)? == b"not a folder", "the file was written");
+    Ok(())
+}

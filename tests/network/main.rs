@@ -1,0 +1,9 @@
+//! Devices on networks of their own: real processes in network namespaces, joined by a bridge.
+//!
+//! They find each other by mDNS, with and without a default route; the plug is pulled, a process is killed, an address
+//! changes; and nothing that anybody wrote is ever lost.
+
+mod found;
+mod killed;
+mod moved;
+mod plug;
