@@ -52,6 +52,24 @@ export const t = {
     going: "Starting…",
   },
 
+  firstPage: {
+    title: "Read me first",
+    body: (commons: string) => `This is the first page of **${commons}**. It is yours to change: click anywhere and write. What you write is kept on this device as you type, and goes to the other members’ devices when they are near.
+
+## Three things to try
+
+- [ ] Make a page: press *Ctrl N*, or the plus beside “Lately”
+- [ ] Bring in what you have: *Pages*, then *Import*, takes a folder of Markdown files
+- [ ] Ask somebody in: *Invite* makes a ticket, or they find you under *Nearby*
+
+## How text is written
+
+Two stars make words **strong**, one star makes them *lean*, and \`backticks\` are for code. A line that begins with \`#\` is a heading, \`-\` begins a list, \`- [ ]\` a task that can be ticked, and \`>\` a quotation.
+
+When you need this page no more, delete it. It can be brought back.
+`,
+  },
+
   join: {
     title: "Join one",
     lead: "Somebody has given you a ticket: a link, a line of text, or a picture of squares.",

@@ -1,5 +1,6 @@
 /** The icons in use, all of one set. They wear the class `i`, which gives size and stroke. */
 export { default as Alert } from "@lucide/svelte/icons/circle-alert";
+export { default as Go } from "@lucide/svelte/icons/chevron-right";
 export { default as Check } from "@lucide/svelte/icons/check";
 export { default as Copy } from "@lucide/svelte/icons/copy";
 export { default as Door } from "@lucide/svelte/icons/door-open";

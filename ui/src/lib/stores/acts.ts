@@ -2,8 +2,10 @@
 import type { CommonsView } from "../api/generated";
 import { call } from "../platform/platform";
 import { shelf } from "./commons.svelte";
+import { desk } from "./desk.svelte";
 import { openCommons } from "./engine.svelte";
 import { place } from "./place.svelte";
+import { t } from "../strings";
 
 /** Goes into a commons. */
 export function enter(commons: CommonsView): void {
@@ -12,7 +14,10 @@ export function enter(commons: CommonsView): void {
   place.go("pages");
 }
 
-/** Founds a commons and goes into it. Throws what the engine says. */
+/** Founds a commons, with a first page that says how to go on, and goes into it. Throws what the engine says. */
 export async function found(name: string, purpose: string, licence: string): Promise<void> {
-  enter(await call("commons_new", { name: name.trim(), purpose: purpose.trim(), licence, deciding: "open" }));
+  const commons = await call("commons_new", { name: name.trim(), purpose: purpose.trim(), licence, deciding: "open" });
+  const first = await call("page_new", { commons: commons.id, name: t.firstPage.title, body: t.firstPage.body(commons.name) });
+  enter(commons);
+  await desk.open(first, { focus: true });
 }

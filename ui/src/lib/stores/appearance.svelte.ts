@@ -3,9 +3,23 @@ import { remember, remembered } from "../memory";
 
 export type Theme = "system" | "light" | "dark";
 
+/** As in the styles. */
+const narrow = matchMedia("(max-width: 1000px)");
+
 class Appearance {
   theme = $state<Theme>((remembered("theme") as Theme | null) ?? "system");
-  inspector = $state(remembered("inspector") !== "shut");
+  #docked = $state(remembered("inspector") !== "shut");
+  /** In a narrow window it lies over the text, and only while it is asked for. */
+  #over = $state(false);
+  #narrow = $state(narrow.matches);
+  inspector = $derived(this.#narrow ? this.#over : this.#docked);
+
+  constructor() {
+    narrow.addEventListener("change", () => {
+      this.#narrow = narrow.matches;
+      this.#over = false;
+    });
+  }
 
   choose(theme: Theme): void {
     this.theme = theme;
@@ -15,7 +29,11 @@ class Appearance {
   }
 
   showInspector(open: boolean): void {
-    this.inspector = open;
+    if (this.#narrow) {
+      this.#over = open;
+      return;
+    }
+    this.#docked = open;
     remember("inspector", open ? null : "shut");
   }
 }
