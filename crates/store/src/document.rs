@@ -1,0 +1,265 @@
+//! Reading documents: their history as the gate asks for it, their changes, compact forms, frontiers and digests.
+
+use std::cell::RefCell;
+
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
+use commonplace_trust::{Attestation, History, Known, VerifiedChange};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{
+    error::{Result, StoreError},
+    packed::unpack_change,
+    reader::{No, Reader, all_within, blob, doc_id, int, own, uint, within},
+    store::Store,
+    write::signature,
+};
+
+/// Number of a change in its document on this device, from 1, in order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeNo(u64);
+
+/// What is known of a document, for the gate.
+///
+/// The gate's questions have no room for an error, so one is kept: after the gate has answered, and before anything is
+/// done with the answer, ask [`DocHistory::sound`].
+#[derive(Debug)]
+pub struct DocHistory<'a> {
+    db: &'a Connection,
+    /// Nothing when nothing is known of the document.
+    doc: Option<No>,
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl DocHistory<'_> {
+    /// Whether all questions so far were answered from what is stored.
+    ///
+    /// # Errors
+    /// When one could not be, and was answered with "not known".
+    pub fn sound(&self) -> Result<(), StoreError> {
+        self.failed.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(No) -> Result<Option<T>>) -> Option<T> {
+        question(self.doc?).unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            None
+        })
+    }
+}
+
+impl History for DocHistory<'_> {
+    fn change(&self, hash: &ChangeHash) -> Option<Known> {
+        self.ask(|doc| {
+            let (first, last) = all_within(doc);
+            let mut find = self.db.prepare_cached(
+                "SELECT a.id, c.seq, c.max_op FROM change c JOIN actor a ON a.no = c.actor \
+                 WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4",
+            )?;
+            let mut rows = find.query(params![key_of(hash), first, last, hash.as_bytes()])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let actor = Actor::from_slice(blob(row, 0)?)?;
+            Ok(Some(Known { actor, seq: uint(row.get(1)?), max_op: uint(row.get(2)?) }))
+        })
+    }
+
+    fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)> {
+        self.ask(|doc| {
+            let (first, last) = all_within(doc);
+            let mut find = self.db.prepare_cached(
+                "SELECT a.seq, c.hash FROM actor a JOIN change c ON c.no = ?2 + a.tip \
+                 WHERE a.id = ?1 AND a.no BETWEEN ?2 AND ?3",
+            )?;
+            let mut rows = find.query(params![actor.as_bytes(), first, last])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            Ok(Some((uint(row.get(0)?), ChangeHash::from_slice(blob(row, 1)?)?)))
+        })
+    }
+}
+
+impl Reader {
+    /// What is known of a document, for the gate.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn history(&self, commons: CommonsId, doc: DocId) -> Result<DocHistory<'_>, StoreError> {
+        Ok(DocHistory { db: &self.db, doc: self.doc_no(commons, doc)?, failed: RefCell::new(None) })
+    }
+
+    /// The changes of a document after this one, or all, in order of arrival: each after those it builds on.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a change is no longer what was stored.
+    pub fn changes(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        after: Option<ChangeNo>,
+    ) -> Result<Vec<VerifiedChange>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(Vec::new());
+        };
+        let (_, last) = all_within(doc);
+        let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE no > ?1 AND no <= ?2 ORDER BY no")?;
+        let mut rows = find.query([within(doc, after.map_or(0, |no| no.0)), last])?;
+        let mut changes = Vec::new();
+        while let Some(row) = rows.next()? {
+            let change = VerifiedChange::from_store(unpack_change(blob(row, 0)?)?);
+            changes.push(change.map_err(|e| StoreError::Damaged(format!("a stored change: {e}")))?);
+        }
+        Ok(changes)
+    }
+
+    /// The compact form of a document, if one is kept, and the newest change in it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn snapshot(&self, commons: CommonsId, doc: DocId) -> Result<Option<(Vec<u8>, ChangeNo)>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(None);
+        };
+        let mut find = self.db.prepare_cached("SELECT bytes, upto FROM snapshot WHERE doc = ?1")?;
+        Ok(find.query_row([doc], |row| Ok((row.get(0)?, ChangeNo(uint(row.get(1)?))))).optional()?)
+    }
+
+    /// How many changes of a document its compact form lacks; all, when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn changes_since_snapshot(&self, commons: CommonsId, doc: DocId) -> Result<usize, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(0);
+        };
+        let mut find = self.db.prepare_cached(
+            "SELECT d.changes - coalesce(s.upto, 0) FROM doc d LEFT JOIN snapshot s ON s.doc = d.no WHERE d.no = ?1",
+        )?;
+        let count: i64 = find.query_row([doc], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    /// The newest attestation of each actor: the document's frontier.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn frontier(&self, commons: CommonsId, doc: DocId) -> Result<Vec<Attestation>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(Vec::new());
+        };
+        Ok(frontier_of(&self.db, doc)?.into_iter().map(|(_, attestation)| attestation).collect())
+    }
+
+    /// The digest of a document's frontier; nothing while it has none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn digest(&self, commons: CommonsId, doc: DocId) -> Result<Option<[u8; 32]>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(None);
+        };
+        let mut find = self.db.prepare_cached("SELECT digest FROM doc WHERE no = ?1")?;
+        Ok(find.query_row([doc], |row| row.get(0))?)
+    }
+
+    /// The documents of a commons that have changes, with the digests of their frontiers: equal digests, equal documents.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn digests(&self, commons: CommonsId) -> Result<Vec<(DocId, [u8; 32])>, StoreError> {
+        let commons = self.commons_no(commons)?;
+        let mut find =
+            self.db.prepare_cached("SELECT id, digest FROM doc WHERE commons = ?1 AND digest IS NOT NULL ORDER BY no")?;
+        let mut rows = find.query([commons])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push((doc_id(blob(row, 0)?)?, row.get(1)?));
+        }
+        Ok(all)
+    }
+
+    /// The first documents that wait to be indexed, of all commons.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn unindexed(&self, limit: usize) -> Result<Vec<(CommonsId, DocId)>, StoreError> {
+        let mut find = self.db.prepare_cached(
+            "SELECT c.id, d.id FROM doc d JOIN commons c ON c.no = d.commons WHERE d.waits = 1 ORDER BY d.no LIMIT ?1",
+        )?;
+        let mut rows = find.query([int(limit as u64)])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push((CommonsId::from_slice(blob(row, 0)?)?, doc_id(blob(row, 1)?)?));
+        }
+        Ok(all)
+    }
+
+    /// Whether a document waits to be indexed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn is_unindexed(&self, commons: CommonsId, doc: DocId) -> Result<bool, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(false);
+        };
+        let mut find = self.db.prepare_cached("SELECT waits FROM doc WHERE no = ?1")?;
+        Ok(find.query_row([doc], |row| row.get(0))?)
+    }
+}
+
+impl Store {
+    /// Keeps a compact form of a document as it is stored now, with all its changes in it. The changes stay.
+    ///
+    /// # Errors
+    /// When nothing is known of the document, or the form cannot be stored.
+    pub fn compact(&mut self, commons: CommonsId, doc: DocId, snapshot: &[u8]) -> Result<(), StoreError> {
+        let doc = self.doc_no(commons, doc)?.ok_or_else(|| StoreError::Fault("no such document".to_owned()))?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO snapshot (doc, upto, bytes) SELECT no, changes, ?2 FROM doc WHERE no = ?1 \
+                 ON CONFLICT (doc) DO UPDATE SET upto = excluded.upto, bytes = excluded.bytes",
+            )?
+            .execute(params![doc, snapshot])?;
+        Ok(())
+    }
+}
+
+/// What changes are looked up by: the beginning of their hash.
+pub(crate) fn key_of(hash: &ChangeHash) -> i64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    i64::from_le_bytes(first)
+}
+
+/// The newest attestation of each actor.
+pub(crate) fn frontier_of(db: &Connection, doc: No) -> Result<Vec<(Actor, Attestation)>> {
+    let (first, last) = all_within(doc);
+    let mut find = db.prepare_cached(
+        "SELECT a.id, d.id, w.nonce, a.attested_seq, c.hash, a.signature FROM actor a JOIN change c ON c.no = ?1 + a.attested \
+         JOIN writer w ON w.no = a.writer JOIN device d ON d.no = w.device WHERE a.no BETWEEN ?1 AND ?2 ORDER BY a.no",
+    )?;
+    let mut rows = find.query([first, last])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push((Actor::from_slice(blob(row, 0)?)?, attestation(row, 1)?));
+    }
+    Ok(all)
+}
+
+/// An attestation from the columns device, nonce, seq, hash and signature, beginning at this one.
+pub(crate) fn attestation(row: &Row<'_>, column: usize) -> Result<Attestation> {
+    Ok(Attestation {
+        device: DeviceId::from_slice(blob(row, column)?)?,
+        nonce: Nonce::from_slice(blob(row, column + 1)?)?,
+        seq: uint(row.get(column + 2)?),
+        hash: ChangeHash::from_slice(blob(row, column + 3)?)?,
+        signature: signature(row, column + 4)?,
+    })
+}
+
+/// The number of the change that an actor's number `seq` is.
+pub(crate) fn change_of(db: &Connection, actor: No, seq: u64) -> Result<Option<u64>> {
+    let mut find = db.prepare_cached("SELECT no FROM change WHERE actor = ?1 AND seq = ?2")?;
+    Ok(find.query_row(params![actor, int(seq)], |row| row.get(0)).optional()?.map(own))
+}

@@ -1,0 +1,40 @@
+//! One profile on disk: signed changes, the roll, projections and the full-text index, in SQLite.
+//!
+//! Invariants:
+//! - What a call has acknowledged survives the end of the process, however it ends (WAL, `synchronous=FULL`).
+//! - Canonical are signed changes, attestations and records. Everything else is a projection or a cache: it changes in the
+//!   transaction of the changes it comes from, or is marked as waiting, and [`Store::rebuild`] has it made anew.
+//! - One [`Store`] per profile holds its lock and writes; any number of [`Reader`]s read beside it.
+//! - Only this crate names the database.
+//!
+//! Deliberately absent: clocks (times come as milliseconds from the caller), threads and async; its calls block. What a change
+//! means is not known here either: who writes changes hands over what they project.
+
+mod document;
+mod error;
+mod held;
+mod open;
+mod packed;
+mod page;
+mod peer;
+mod projection;
+mod reader;
+mod search;
+mod segment;
+mod store;
+mod tag;
+mod words;
+mod write;
+
+pub use document::{ChangeNo, DocHistory};
+pub use error::StoreError;
+pub use held::Holder;
+pub use page::{PageQuery, PageRow};
+pub use peer::Peer;
+pub use projection::{PageProjection, Projection};
+pub use reader::{Counts, Reader};
+pub use search::Hit;
+pub use segment::Segment;
+pub use store::Store;
+pub use tag::TagRow;
+pub use write::{Batch, DocBatch, Written};

