@@ -1,0 +1,256 @@
+//! Frames: what two sessions say to each other.
+//!
+//! The first byte is the protocol's version, the rest is postcard. Every frame is bounded before it is read, what it holds
+//! compressed is bounded before and while it is inflated, and no list in it takes more memory than a small multiple of
+//! the bytes that it came in.
+
+use std::{fmt, io::Read};
+
+use commonplace_model::{Actor, DocId, RecordId};
+use commonplace_trust::{Arrival, Attestation};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Version of the protocol, the first byte of every frame.
+pub const VERSION: u8 = 1;
+/// Bytes that a frame may have.
+pub const MAX_FRAME: usize = 1 << 20;
+/// Bytes that a frame's changes may have once inflated.
+const MAX_INFLATED: usize = 8 << 20;
+/// Window that inflating may keep, as a power of two.
+const MAX_WINDOW_LOG: u32 = 23;
+/// Below this many bytes compressing gains nothing.
+const WORTH_PACKING: usize = 192;
+/// Bytes that a change or record has at the least; shorter ones would cost more memory than they came in.
+const MIN_PARCEL: usize = 16;
+
+/// A frame that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameError {
+    /// Beyond [`MAX_FRAME`], or beyond what may be inflated.
+    TooLarge,
+    /// Of another version of the protocol.
+    Version(u8),
+    /// Not a frame.
+    Malformed,
+}
+
+/// A frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Frame {
+    /// The first one from each side.
+    Hello(Hello),
+    /// All ids of the sender's roll, in several frames.
+    RecordIds { ids: Vec<RecordId>, last: bool },
+    /// Records, raw. `last`: these were the last ones that the receiver lacks by its own ids.
+    Records { records: Vec<Parcel>, last: bool },
+    /// A message of set reconciliation.
+    Reconcile(Bytes),
+    /// Ids in the reconciled set that the sender has not; the receiver is to list their documents.
+    Wanted { ids: Vec<[u8; 32]>, last: bool },
+    /// Frontiers of documents.
+    Frontiers { list: List, entries: Vec<Entry>, last: bool },
+    /// How many documents the sender is about to send changes of. None: [`Frame::Done`] and [`Frame::Kept`] go without saying.
+    Expect { documents: u64 },
+    /// Changes. `live`: not among those that [`Frame::Expect`] counted.
+    Changes { live: bool, body: Body },
+    /// What [`Frame::Expect`] counted has been sent.
+    Done,
+    /// Everything up to [`Frame::Done`] is durable, or was refused.
+    Kept,
+    /// These are durable now, in the order of the frames they came in.
+    Ack { docs: Vec<(DocId, Vec<(Actor, u64)>)> },
+    /// The sender's user has this page open.
+    Priority(DocId),
+}
+
+/// What a session says of itself first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// The sender's half of the salt.
+    pub(crate) salt: [u8; 16],
+    /// Its roll.
+    pub(crate) roll: Summary,
+    /// Its documents.
+    pub(crate) docs: Summary,
+}
+
+/// How many there are, and a digest of them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) digest: [u8; 32],
+}
+
+/// What a list of frontiers is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum List {
+    /// All documents of the sender, which has far fewer.
+    Every,
+    /// The answer to that: those of which the sender lacks something.
+    Lacking,
+    /// Those whose digests differ, as reconciliation found. A document that only one side lists, the other has not.
+    Differing,
+    /// "Send me what I lack, and tell me what you have": answered for each.
+    Ask,
+    /// The answer to that.
+    Answer,
+}
+
+/// The frontier of a document, without its signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) doc: DocId,
+    pub(crate) tips: Vec<Tip>,
+}
+
+/// The newest change of an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tip {
+    pub(crate) actor: Actor,
+    pub(crate) seq: u64,
+    /// The first bytes of its hash: two changes of one number are told apart by them.
+    pub(crate) mark: [u8; 8],
+}
+
+/// The raw bytes of a change or record.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Parcel(pub(crate) Vec<u8>);
+
+/// Bytes of any length.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+/// Changes of some documents, as they are or compressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Body {
+    /// Postcard of a list of [`Part`]s.
+    Plain(Bytes),
+    /// The same, by zstd.
+    Packed { inflated: u32, bytes: Bytes },
+}
+
+/// Changes of one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) doc: DocId,
+    pub(crate) attestations: Vec<Attestation>,
+    pub(crate) changes: Vec<Parcel>,
+    /// Whether more of the same follow in a later frame.
+    pub(crate) more: bool,
+}
+
+impl Part {
+    /// What the gate judges.
+    pub(crate) fn into_arrival(self) -> Arrival {
+        let changes = self.changes.into_iter().map(|parcel| parcel.0).collect();
+        Arrival { doc: self.doc, attestations: self.attestations, changes }
+    }
+}
+
+impl Frame {
+    /// Its bytes; nothing when they would be too many.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let mut bytes = vec![VERSION];
+        bytes = postcard::to_extend(self, bytes).ok()?;
+        (bytes.len() <= MAX_FRAME).then_some(bytes)
+    }
+
+    /// The frame with these bytes.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
+        if bytes.len() > MAX_FRAME {
+            return Err(FrameError::TooLarge);
+        }
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => whole(rest),
+            Some((&version, _)) => Err(FrameError::Version(version)),
+            None => Err(FrameError::Malformed),
+        }
+    }
+}
+
+impl Body {
+    /// Packs changes; nothing when they are too many.
+    pub(crate) fn pack(parts: &[Part]) -> Option<Self> {
+        let plain = postcard::to_allocvec(parts).ok()?;
+        let inflated = u32::try_from(plain.len()).ok().filter(|_| plain.len() <= MAX_INFLATED)?;
+        if plain.len() >= WORTH_PACKING
+            && let Ok(bytes) = zstd::bulk::compress(&plain, 3)
+            && bytes.len() < plain.len()
+        {
+            return Some(Self::Packed { inflated, bytes: Bytes(bytes) });
+        }
+        Some(Self::Plain(Bytes(plain)))
+    }
+
+    /// The changes again.
+    pub(crate) fn unpack(self) -> Result<Vec<Part>, FrameError> {
+        match self {
+            Self::Plain(bytes) => whole(&bytes.0),
+            Self::Packed { inflated, bytes } => {
+                let declared = inflated as usize;
+                if declared > MAX_INFLATED {
+                    return Err(FrameError::TooLarge);
+                }
+                let mut decoder = zstd::stream::read::Decoder::new(&bytes.0[..]).map_err(|_| FrameError::Malformed)?;
+                decoder.window_log_max(MAX_WINDOW_LOG).map_err(|_| FrameError::Malformed)?;
+                let mut plain = Vec::new();
+                // One byte more than declared is enough to know a lie; memory grows only as bytes come out.
+                let mut bounded = decoder.take(u64::from(inflated) + 1);
+                bounded.read_to_end(&mut plain).map_err(|_| FrameError::Malformed)?;
+                if plain.len() != declared {
+                    return Err(FrameError::TooLarge);
+                }
+                whole(&plain)
+            }
+        }
+    }
+}
+
+/// Reads a value that takes up all of the bytes.
+fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(FrameError::Malformed),
+    }
+}
+
+struct BytesVisitor(usize);
+
+impl de::Visitor<'_> for BytesVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at least {} bytes", self.0)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        if bytes.len() < self.0 { Err(E::invalid_length(bytes.len(), &self)) } else { Ok(bytes.to_vec()) }
+    }
+}
+
+macro_rules! bytes {
+    ($($name:ident at least $least:expr;)*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_bytes(BytesVisitor($least)).map(Self)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({} bytes)", stringify!($name), self.0.len())
+            }
+        }
+    )*};
+}
+
+bytes! {
+    Parcel at least MIN_PARCEL;
+    Bytes at least 0;
+}

@@ -1,0 +1,38 @@
+//! What a session reads of the replica it speaks for.
+
+use commonplace_model::{Actor, DocId, RecordId};
+use commonplace_trust::Attestation;
+
+/// Synchronous reads of what is durable on this device, of one commons. A session must never be shown what a crash could
+/// still take away.
+pub trait Replica {
+    /// Ids of all records of the roll.
+    fn record_ids(&self) -> Vec<RecordId>;
+
+    /// Signed bytes of those of these records that are here, each after those it builds on where possible.
+    fn records(&self, ids: &[RecordId]) -> Vec<Vec<u8>>;
+
+    /// A digest of the frontier of every document that has changes: equal exactly when the frontiers are.
+    fn digests(&self) -> Vec<(DocId, [u8; 32])>;
+
+    /// The newest attestation of every actor of a document.
+    fn frontier(&self, doc: &DocId) -> Vec<Attestation>;
+
+    /// Changes of a document beyond those numbered up to `have` of each actor, each after those it builds on; about
+    /// `max_bytes` with their attestations, and at least one when there is any.
+    fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment;
+
+    /// Puts documents into the order in which their user would wait for them: last used first.
+    fn waiting_order(&self, docs: &mut [DocId]);
+}
+
+/// A part of what another device lacks of a document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// Attestations of changes in it.
+    pub attestations: Vec<Attestation>,
+    /// The changes, raw.
+    pub changes: Vec<Vec<u8>>,
+    /// Whether there are more after it.
+    pub more: bool,
+}

@@ -1,0 +1,127 @@
+//! What comes: what is expected, what waits to be stored, and which documents turn out to have gaps.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use commonplace_model::{Actor, CommonsId, DocId};
+
+use super::{MAX_DOCS, Reason};
+use crate::frame::Part;
+
+/// Frames of changes that may wait to be stored.
+const MAX_STORING: usize = 4_096;
+/// How often a document is asked for again when what came did not count.
+const REPAIRS: u8 = 3;
+/// Documents asked for again at most; what else is missing comes with the next session.
+const MAX_REPAIRED: usize = 10_000;
+
+/// How far what the other side caught us up with is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Receipt {
+    /// It has not said how much comes.
+    #[default]
+    Before,
+    /// It is coming.
+    Coming,
+    /// It has been sent.
+    Sent,
+    /// It is durable, and the other side has been told so where that does not go without saying.
+    Kept,
+}
+
+/// What a part of a frame promised.
+struct Promise {
+    doc: DocId,
+    tips: Vec<(Actor, u64)>,
+}
+
+/// What comes.
+#[derive(Default)]
+pub(super) struct Inbound {
+    pub(super) receipt: Receipt,
+    expected: u64,
+    received: u64,
+    storing: VecDeque<Vec<Promise>>,
+    repairs: BTreeMap<DocId, u8>,
+}
+
+impl Inbound {
+    pub(super) fn expect(&mut self, documents: u64) -> Result<(), Reason> {
+        if self.receipt != Receipt::Before {
+            return Err(Reason::Unexpected("a second announcement"));
+        }
+        if documents > MAX_DOCS as u64 {
+            return Err(Reason::TooMuch("documents"));
+        }
+        self.expected = documents;
+        self.receipt = if documents == 0 { Receipt::Kept } else { Receipt::Coming };
+        Ok(())
+    }
+
+    pub(super) fn done(&mut self) -> Result<(), Reason> {
+        if self.receipt != Receipt::Coming {
+            return Err(Reason::Unexpected("the end of what was not announced"));
+        }
+        self.receipt = Receipt::Sent;
+        self.received = self.expected;
+        Ok(())
+    }
+
+    /// Whether everything that was announced is durable and the other side does not know it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.receipt == Receipt::Sent && self.storing.is_empty()
+    }
+
+    pub(super) fn progress(&self) -> (u64, u64) {
+        (self.received, self.expected)
+    }
+
+    pub(super) fn came(&mut self, live: bool, parts: &[Part], commons: CommonsId) -> Result<(), Reason> {
+        if !live && self.receipt != Receipt::Coming {
+            return Err(Reason::Unexpected("changes that were not announced"));
+        }
+        if self.storing.len() >= MAX_STORING {
+            return Err(Reason::TooMuch("changes at once"));
+        }
+        // Where more follow, or there is nothing but an attestation, nothing is promised: the last part decides.
+        let promises = parts
+            .iter()
+            .filter(|part| !part.more && !part.changes.is_empty())
+            .map(|part| {
+                let tips = part.attestations.iter().map(|said| (said.actor(commons, part.doc), said.seq)).collect();
+                Promise { doc: part.doc, tips }
+            })
+            .collect();
+        if !live {
+            let whole = parts.iter().filter(|part| !part.more).count() as u64;
+            self.received = self.expected.min(self.received + whole);
+        }
+        self.storing.push_back(promises);
+        Ok(())
+    }
+
+    /// What the oldest frame brought is judged and durable. Gives the documents that have gaps.
+    pub(super) fn stored(&mut self, docs: &[(DocId, Vec<(Actor, u64)>)]) -> Vec<DocId> {
+        let Some(promises) = self.storing.pop_front() else { return Vec::new() };
+        let mut durable: BTreeMap<(DocId, Actor), u64> = BTreeMap::new();
+        for (doc, tips) in docs {
+            for (actor, seq) in tips {
+                let newest = durable.entry((*doc, *actor)).or_default();
+                *newest = (*newest).max(*seq);
+            }
+        }
+        let mut gaps = Vec::new();
+        for Promise { doc, tips } in promises {
+            let kept = tips.iter().all(|(actor, seq)| durable.get(&(doc, *actor)).is_some_and(|newest| newest >= seq));
+            if kept {
+                self.repairs.remove(&doc);
+            } else if self.repairs.len() < MAX_REPAIRED || self.repairs.contains_key(&doc) {
+                let times = self.repairs.entry(doc).or_default();
+                if *times < REPAIRS {
+                    *times += 1;
+                    gaps.push(doc);
+                }
+            }
+        }
+        gaps
+    }
+}

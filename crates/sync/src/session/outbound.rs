@@ -1,0 +1,179 @@
+//! What goes: the documents of which the other side lacks something, in the order in which it would wait for them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use commonplace_model::{Actor, CommonsId, DocId};
+use commonplace_trust::chunk;
+
+use super::{FRAME_CHANGES, Reason};
+use crate::{
+    frame::{Body, Frame, Parcel, Part},
+    replica::{Replica, Segment},
+    session::frontier::ATTESTATION,
+};
+
+/// Documents that are open on the other side and remembered for it.
+const MAX_URGENT: usize = 64;
+/// Documents in a frame of changes.
+const MAX_PARTS: usize = 2_048;
+/// The least room in a frame that is worth asking the replica for.
+const LEAST: usize = 4 * 1024;
+
+/// How far what we catch the other side up with is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Delivery {
+    /// What it lacks is not known.
+    #[default]
+    Before,
+    /// It is being sent.
+    Going,
+    /// It has been sent.
+    Sent,
+    /// It is durable there.
+    Kept,
+}
+
+/// What goes.
+#[derive(Default)]
+pub(super) struct Outbound {
+    pub(super) delivery: Delivery,
+    order: VecDeque<DocId>,
+    /// What the other side has of each, by its own word or because we sent it.
+    have: BTreeMap<DocId, BTreeMap<Actor, u64>>,
+    /// Open on the other side, the newest last.
+    urgent: Vec<DocId>,
+    sent: u64,
+    to_send: u64,
+    /// What catching up has sent and the other side has not acknowledged.
+    in_doubt: BTreeMap<DocId, BTreeMap<Actor, u64>>,
+}
+
+impl Outbound {
+    pub(super) fn has(&self, doc: &DocId) -> bool {
+        self.have.contains_key(doc)
+    }
+
+    /// The other side has this much of a document and lacks the rest.
+    pub(super) fn enqueue(&mut self, doc: DocId, theirs: BTreeMap<Actor, u64>) {
+        if self.has(&doc) {
+            return;
+        }
+        self.have.insert(doc, theirs);
+        if self.urgent.contains(&doc) { self.order.push_front(doc) } else { self.order.push_back(doc) }
+    }
+
+    /// The other side's user has this document open.
+    pub(super) fn hurry(&mut self, doc: DocId) {
+        self.urgent.retain(|other| *other != doc);
+        if self.urgent.len() == MAX_URGENT {
+            self.urgent.remove(0);
+        }
+        self.urgent.push(doc);
+        if self.has(&doc) {
+            self.order.retain(|other| *other != doc);
+            self.order.push_front(doc);
+        }
+    }
+
+    /// Puts all documents into the order in which they are waited for.
+    pub(super) fn arrange(&mut self, replica: &dyn Replica) {
+        let order = self.order.make_contiguous();
+        replica.waiting_order(order);
+        let urgent: BTreeSet<_> = self.urgent.iter().copied().collect();
+        order.sort_by_key(|doc| !urgent.contains(doc));
+    }
+
+    /// Everything that the other side lacks is queued; says how many documents that is.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.to_send = self.order.len() as u64;
+        self.delivery = if self.order.is_empty() { Delivery::Kept } else { Delivery::Going };
+        self.to_send
+    }
+
+    pub(super) fn kept(&mut self) -> Result<(), Reason> {
+        if self.delivery != Delivery::Sent {
+            return Err(Reason::Unexpected("a receipt for what was not sent"));
+        }
+        self.delivery = Delivery::Kept;
+        Ok(())
+    }
+
+    pub(super) fn acknowledged(&mut self, docs: &[(DocId, Vec<(Actor, u64)>)]) {
+        for (doc, tips) in docs {
+            let Some(doubt) = self.in_doubt.get_mut(doc) else { continue };
+            for (actor, seq) in tips {
+                if doubt.get(actor).is_some_and(|sent| sent <= seq) {
+                    doubt.remove(actor);
+                }
+            }
+            if doubt.is_empty() {
+                self.in_doubt.remove(doc);
+            }
+        }
+    }
+
+    /// Documents of which the other side has not acknowledged all that catching up sent.
+    pub(super) fn apart(&mut self) -> Vec<DocId> {
+        std::mem::take(&mut self.in_doubt).into_keys().collect()
+    }
+
+    pub(super) fn progress(&self) -> (u64, u64) {
+        (self.sent.min(self.to_send), self.to_send)
+    }
+
+    /// The next changes, or that there are no more.
+    pub(super) fn next_frame(&mut self, commons: CommonsId, replica: &dyn Replica) -> Result<Option<Frame>, Reason> {
+        let parts = self.next_parts(commons, replica);
+        if !parts.is_empty() {
+            let body = Body::pack(&parts).ok_or(Reason::OursTooLarge)?;
+            return Ok(Some(Frame::Changes { live: self.delivery != Delivery::Going, body }));
+        }
+        if self.delivery == Delivery::Going {
+            self.delivery = Delivery::Sent;
+            return Ok(Some(Frame::Done));
+        }
+        Ok(None)
+    }
+
+    fn next_parts(&mut self, commons: CommonsId, replica: &dyn Replica) -> Vec<Part> {
+        let (mut parts, mut room) = (Vec::new(), FRAME_CHANGES);
+        while room >= LEAST && parts.len() < MAX_PARTS {
+            let Some(doc) = self.order.front().copied() else { break };
+            let have: Vec<_> = self.have.get(&doc).into_iter().flatten().map(|(actor, seq)| (*actor, *seq)).collect();
+            let segment = replica.changes_after(&doc, &have, room);
+            let more = segment.more && !segment.changes.is_empty();
+            room = room.saturating_sub(self.note(commons, doc, &segment));
+            if !more {
+                self.order.pop_front();
+                self.have.remove(&doc);
+                self.sent += 1;
+            }
+            if !segment.changes.is_empty() {
+                let changes = segment.changes.into_iter().map(Parcel).collect();
+                parts.push(Part { doc, attestations: segment.attestations, changes, more });
+            }
+        }
+        parts
+    }
+
+    /// Notes what a segment brings the other side; gives its bytes.
+    fn note(&mut self, commons: CommonsId, doc: DocId, segment: &Segment) -> usize {
+        let have = self.have.entry(doc).or_default();
+        let mut bytes = segment.attestations.len() * ATTESTATION;
+        for change in &segment.changes {
+            bytes += change.len();
+            if let Ok(header) = chunk::read(change) {
+                let newest = have.entry(header.actor).or_default();
+                *newest = (*newest).max(header.seq);
+            }
+        }
+        if self.delivery == Delivery::Going && !segment.attestations.is_empty() {
+            let doubt = self.in_doubt.entry(doc).or_default();
+            for said in &segment.attestations {
+                let newest = doubt.entry(said.actor(commons, doc)).or_default();
+                *newest = (*newest).max(said.seq);
+            }
+        }
+        bytes
+    }
+}
