@@ -119,7 +119,11 @@ step peer peer --for 1
     for name in ["new", "peer"] {
         let done = step(&device, name)?;
         ensure!(done.code == 1, "{name}: {} {}", done.code, done.stderr);
-        ensure!(done.stderr.contains("cannot be written") || done.stderr.contains("read-only"), "{name}: {}", done.stderr);
+        ensure!(
+            done.stderr.contains("cannot be written") || done.stderr.contains("read-only"),
+            "{name}: {}",
+            done.stderr
+        );
     }
     ensure!(files(device.home())? == before, "written all the same");
     ensure!(story::exported(&device, &commons)?.len() == 1, "the page is not there");

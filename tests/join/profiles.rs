@@ -25,7 +25,10 @@ fn with_a_page() -> Result<(Device, String)> {
 }
 
 fn still_there(device: &Device, commons: &str) -> Result<()> {
-    ensure!(story::exported(device, commons)? == [(PathBuf::from("Rules.md"), TEXT.to_vec())], "the page is not as it was");
+    ensure!(
+        story::exported(device, commons)? == [(PathBuf::from("Rules.md"), TEXT.to_vec())],
+        "the page is not as it was"
+    );
     Ok(())
 }
 

@@ -53,7 +53,9 @@ fn pulled_and_mended(addressing: Addressing) -> Result<()> {
     for (device, name) in all.iter().zip(NAMES) {
         write(device, &commons, name, "again")?;
     }
-    story::converge(&all, &commons, story::CONVERGE, |files| has(files, &NAMES, "apart") && has(files, &NAMES, "again"))?;
+    story::converge(&all, &commons, story::CONVERGE, |files| {
+        has(files, &NAMES, "apart") && has(files, &NAMES, "again")
+    })?;
     until("all to be acknowledged", story::CONVERGE, || {
         Ok((story::commons(&devices[0], &commons)?.only_here == 0).then_some(()))
     })?;
@@ -70,5 +72,7 @@ fn the_plug_is_pulled_without_a_default_route() -> Result<()> {
 
 #[test]
 fn the_plug_is_pulled_with_link_local_addresses_alone() -> Result<()> {
-    with_networks("plug::the_plug_is_pulled_with_link_local_addresses_alone", || pulled_and_mended(Addressing::LinkLocal))
+    with_networks("plug::the_plug_is_pulled_with_link_local_addresses_alone", || {
+        pulled_and_mended(Addressing::LinkLocal)
+    })
 }

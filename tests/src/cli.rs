@@ -227,7 +227,8 @@ impl Peer {
     /// When it does not end, or not well.
     pub fn stop(mut self) -> Result<()> {
         self.signal(Signal::SIGTERM)?;
-        let status = crate::patience::until("the peer to stop", Duration::from_secs(20), || Ok(self.child.try_wait()?))?;
+        let status =
+            crate::patience::until("the peer to stop", Duration::from_secs(20), || Ok(self.child.try_wait()?))?;
         ensure!(status.success(), "the peer ended with {status}");
         Ok(())
     }

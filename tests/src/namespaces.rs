@@ -74,9 +74,8 @@ impl Lan {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("cp{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let bridge = format!("{name}-lan");
-        let hosts: Vec<Host> = (1..=devices)
-            .map(|n| Host { namespace: format!("{name}-{n}"), port: format!("port{n}") })
-            .collect();
+        let hosts: Vec<Host> =
+            (1..=devices).map(|n| Host { namespace: format!("{name}-{n}"), port: format!("port{n}") }).collect();
         // Before the first of them exists, so that none is ever left behind.
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog", &bridge])
@@ -150,7 +149,20 @@ impl Lan {
     /// Makes a device's cable slow, in kilobits a second; false where the system has no means for it.
     pub fn slow(&self, at: usize, kilobits: u32) -> bool {
         let rate = format!("{kilobits}kbit");
-        let limit = ["qdisc", "add", "dev", &self.hosts[at].port, "root", "tbf", "rate", &rate, "burst", "16kb", "latency", "1s"];
+        let limit = [
+            "qdisc",
+            "add",
+            "dev",
+            &self.hosts[at].port,
+            "root",
+            "tbf",
+            "rate",
+            &rate,
+            "burst",
+            "16kb",
+            "latency",
+            "1s",
+        ];
         Command::new("tc").args(["-n", &self.bridge]).args(limit).output().is_ok_and(|done| done.status.success())
     }
 

@@ -16,7 +16,8 @@ pub fn skipped(suite: &str, why: &str) -> Result<()> {
     let mut out = std::io::stderr();
     writeln!(out, "\n*** SKIPPED {line}\n")?;
     if let Some(list) = std::env::var_os(LIST) {
-        let mut list = OpenOptions::new().create(true).append(true).open(&list).context("the list of skipped suites")?;
+        let mut list =
+            OpenOptions::new().create(true).append(true).open(&list).context("the list of skipped suites")?;
         writeln!(list, "{line}")?;
     }
     ensure!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "skipped where nothing may be: {line}");

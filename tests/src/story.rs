@@ -95,7 +95,8 @@ pub fn converge(
         Ok(last.iter().all(|files| *files == last[0] && wanted(files)).then_some(()))
     });
     equal.with_context(|| {
-        let had: Vec<_> = last.iter().map(|files| (files.len(), files.iter().map(|f| f.1.len()).sum::<usize>())).collect();
+        let had: Vec<_> =
+            last.iter().map(|files| (files.len(), files.iter().map(|f| f.1.len()).sum::<usize>())).collect();
         format!("files and bytes of each device: {had:?}")
     })
 }

@@ -48,7 +48,10 @@ fn recording(name: &str) -> Result<Option<Trace>> {
     match corpus::data(&format!("traces/{name}.json.gz")) {
         Some(path) => Trace::read(&path).map(Some),
         None => {
-            writeln!(std::io::stderr(), "\n*** the recording {name} is not at hand; only our own short ones are typed\n")?;
+            writeln!(
+                std::io::stderr(),
+                "\n*** the recording {name} is not at hand; only our own short ones are typed\n"
+            )?;
             Ok(None)
         }
     }

@@ -113,7 +113,8 @@ fn meet(writers: &mut [Writer], at: usize, wanted: &Clock, members: &Members) ->
             continue;
         }
         let from = writers[at].taken[other];
-        let sent: Vec<&Sent> = writers[other].sent[from..].iter().take_while(|sent| sent.after <= wanted[other]).collect();
+        let sent: Vec<&Sent> =
+            writers[other].sent[from..].iter().take_while(|sent| sent.after <= wanted[other]).collect();
         let last = sent.last().context("nothing to send")?;
         ensure!(last.after == wanted[other], "a change was cut in the wrong place");
         let arrival = Arrival {

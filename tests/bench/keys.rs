@@ -1,0 +1,154 @@
+//! One page: from a key here to the letter there, and opening a page with a long history.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use commonplace_node::view::{
+    Event,
+    serde_json_changes::{Part, Section},
+};
+use commonplace_tests::{corpus, trace::Trace, typing::Window};
+use tokio::{sync::broadcast, time::timeout};
+
+use crate::{
+    figures::{Figures, percentile},
+    pair::{Side, join, ms, next},
+};
+
+/// Between two keys: a very fast typist.
+const PACE: Duration = Duration::from_millis(10);
+
+/// Measures everything about one page.
+pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
+    let keys = if quick { 50 } else { 500 };
+    let first = Side::new("Maren").await?;
+    let second = Side::new("Tomás").await?;
+    let commons = first.engine.commons_new("Bench".to_owned(), None, None, None).await?.id;
+    join(&first, &second, &commons).await?;
+
+    Figures::part("A key here, the letter there: a page of 5,000 characters")?;
+    let line = "Who empties it, fills it; who fills it, drinks.\n";
+    let body: String = line.chars().cycle().take(5_000).collect();
+    let page = first.engine.page_new(commons.clone(), "short".to_owned(), Some(body)).await?.id;
+    let times = keystrokes(&first, &second, &commons, &page, keys).await?;
+    let worst = percentile(&times, 99).context("no keys")?;
+    figures.note("key_p50", "half of the keys within", percentile(&times, 50), "ms")?;
+    figures.hold("key_p99", "99 of 100 within", worst, "ms", 16.0)?;
+
+    let (trace, count) = recording(quick)?;
+    Figures::part(&format!("A page with a history of {count} keys"))?;
+    let page = first.engine.page_new(commons.clone(), "long".to_owned(), None).await?.id;
+    let start = Instant::now();
+    let mut window = Window::open(&first.engine, &commons, &page).await?;
+    window.retype(&trace, count).await?;
+    let text = window.text().to_string();
+    window.close().await?;
+    let rate = count as f64 / start.elapsed().as_secs_f64();
+    figures.note("retype_rate", "typed again, durable", Some(rate), "keys/s")?;
+    arrived(&second, &commons, &page, &text).await?;
+
+    let times = keystrokes(&first, &second, &commons, &page, keys.min(200)).await?;
+    figures.note("key_long_p50", "half of the keys within", percentile(&times, 50), "ms")?;
+    figures.note("key_long_p99", "99 of 100 within", percentile(&times, 99), "ms")?;
+    second.engine.close().await;
+    opening(figures, first, &commons, &page).await
+}
+
+fn recording(quick: bool) -> Result<(Trace, usize)> {
+    let trace = match corpus::data("traces/automerge-paper.json.gz") {
+        Some(path) => Trace::read(&path)?,
+        None => Trace::read(&corpus::sample("one-writer.json"))?,
+    };
+    let all = trace.txns.len();
+    Ok((trace, if quick { all.min(3_000) } else { all }))
+}
+
+/// Waits until the other side has this text.
+async fn arrived(side: &Side, commons: &str, page: &str, text: &str) -> Result<()> {
+    let mut events = side.engine.events();
+    loop {
+        // The page may not be there yet.
+        if side.engine.page_show(commons.to_owned(), page.to_owned()).await.is_ok_and(|page| page.body == text) {
+            return Ok(());
+        }
+        next(&mut events).await?;
+    }
+}
+
+/// Types in one engine and waits for each letter in the other; times in milliseconds, sorted.
+async fn keystrokes(first: &Side, second: &Side, commons: &str, page: &str, keys: usize) -> Result<Vec<f64>> {
+    let text = first.engine.page_show(commons.to_owned(), page.to_owned()).await?.body;
+    arrived(second, commons, page, &text).await?;
+    let mut here = first.engine.events();
+    let mut there = second.engine.events();
+    let reader = Window::open(&second.engine, commons, page).await?;
+    let mut writer = Window::open(&first.engine, commons, page).await?;
+    // From here on the writer's side knows that somebody watches.
+    let mut watched = first.engine.editor_open(commons.to_owned(), page.to_owned()).await?.carets.len();
+    while watched == 0 {
+        if let Event::Carets { carets, .. } = next(&mut here).await? {
+            watched = carets.len();
+        }
+    }
+    let mut times = Vec::with_capacity(keys);
+    let middle = writer.text().chars() / 2;
+    for key in 0..keys {
+        drain(&mut there);
+        let start = Instant::now();
+        writer.key_at(middle + key, 'k').await?;
+        letter(&mut there, reader.session()).await?;
+        times.push(ms(start.elapsed()));
+        tokio::time::sleep(PACE).await;
+    }
+    times.sort_by(f64::total_cmp);
+    reader.close().await?;
+    writer.close().await?;
+    Ok(times)
+}
+
+fn drain(events: &mut broadcast::Receiver<Event>) {
+    while !matches!(
+        events.try_recv(),
+        Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)
+    ) {}
+}
+
+/// Waits for a letter in a session.
+async fn letter(events: &mut broadcast::Receiver<Event>, wanted: u32) -> Result<()> {
+    let inserts = |section: &Section| matches!(section, Section::Change(parts) if parts.iter().any(|p| matches!(p, Part::Line(_))));
+    loop {
+        if let Event::Editor { session, updates } = next(events).await? {
+            if session == wanted && updates.updates.iter().any(|update| update.changes.iter().any(inserts)) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Opens the page in an engine that has just started.
+async fn opening(figures: &mut Figures, mut side: Side, commons: &str, page: &str) -> Result<()> {
+    let (mut shown, mut taken, mut durable) = (f64::MAX, f64::MAX, f64::MAX);
+    for _ in 0..3 {
+        side.reopen().await?;
+        let start = Instant::now();
+        let mut window = Window::open(&side.engine, commons, page).await?;
+        shown = shown.min(ms(start.elapsed()));
+        ensure!(window.text().chars() > 0, "an empty page was shown");
+        window.key('.').await?;
+        taken = taken.min(ms(start.elapsed()));
+        let kept = async {
+            while !side.engine.page_holding(commons.to_owned(), page.to_owned()).await?.durable {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        timeout(Duration::from_secs(60), kept).await??;
+        durable = durable.min(ms(start.elapsed()));
+        window.close().await?;
+    }
+    figures.hold("long_shown", "opened: text shown (best of 3)", shown, "ms", 50.0)?;
+    figures.note("long_editable", "opened: first key taken", Some(taken), "ms")?;
+    figures.note("long_durable", "opened: first key durable", Some(durable), "ms")?;
+    side.engine.close().await;
+    Ok(())
+}

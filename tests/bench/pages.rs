@@ -1,0 +1,192 @@
+//! Many pages: taking them in, joining, meeting again, starting, and what they weigh.
+
+use std::{fs, path::Path, process::Command, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use commonplace_node::view::PageQuery;
+use commonplace_tests::{
+    cli::{Device, Place, files, program},
+    corpus,
+};
+use tempfile::TempDir;
+
+use crate::{
+    figures::Figures,
+    pair::{Side, join, ms, next},
+    wire,
+};
+
+/// What one size of commons cost.
+struct Cost {
+    import: f64,
+    arrived: f64,
+}
+
+/// Measures everything about many pages.
+pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
+    let all = if quick { 200 } else { corpus::size()?.unwrap_or(10_000) };
+    // The tenth first: what a page costs must not grow with their number.
+    let tenth = one_size(figures, all / 10, false).await?;
+    let whole = one_size(figures, all, true).await?;
+    Figures::part("Cost of a page among all, against a tenth of them")?;
+    figures.note("import_growth", "import", Some(whole.import / tenth.import), "times")?;
+    figures.note("join_growth", "cold join", Some(whole.arrived / tenth.arrived), "times")
+}
+
+async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cost> {
+    let folder = TempDir::with_prefix("commonplace-bench-pages-")?;
+    corpus::write(folder.path(), count)?;
+    let pages = count as f64;
+    let text: f64 = files(folder.path())?.iter().map(|(_, text)| text.len() as f64).sum();
+    let mut first = Side::new("Maren").await?;
+    let second = Side::new("Tomás").await?;
+    let commons = first.engine.commons_new("Bench".to_owned(), None, None, None).await?.id;
+
+    Figures::part(&format!("{count} pages, {:.2} MB of text", text / 1e6))?;
+    let start = Instant::now();
+    let shown = folder.path().to_str().context("a folder's name")?.to_owned();
+    let report = first.engine.import(commons.clone(), shown).await?;
+    let import = start.elapsed().as_secs_f64();
+    ensure!(report.made as usize == count, "{report:?}");
+    figures.note(key(full, "import_rate", "import_rate_tenth"), "import", Some(pages / import), "pages/s")?;
+
+    let before = wire::now();
+    let start = Instant::now();
+    join(&first, &second, &commons).await?;
+    let admitted = start.elapsed();
+    second.until(&commons, |commons| !commons.arriving).await?;
+    let arrived = start.elapsed().as_secs_f64();
+    let sent = wire::since(before);
+    second.until(&commons, |commons| commons.pages as usize == count).await?;
+    let indexed = start.elapsed().as_secs_f64();
+    figures.note(key(full, "join_admitted", "join_admitted_tenth"), "cold join: let in", Some(ms(admitted)), "ms")?;
+    figures.note(
+        key(full, "join_rate", "join_rate_tenth"),
+        "cold join: arrived, durable",
+        Some(pages / arrived),
+        "pages/s",
+    )?;
+    figures.note(
+        key(full, "join_indexed_rate", "join_indexed_rate_tenth"),
+        "cold join: listed and searchable",
+        Some(pages / indexed),
+        "pages/s",
+    )?;
+    let per_page = sent.map(|wire| wire.bytes / pages);
+    figures.note(key(full, "join_wire", "join_wire_tenth"), "cold join: over the wire", per_page, "bytes/page")?;
+    let ratio = sent.map(|wire| wire.bytes / text);
+    figures.note(
+        key(full, "join_wire_ratio", "join_wire_ratio_tenth"),
+        "cold join: over the wire, of the text",
+        ratio,
+        "times",
+    )?;
+    if full {
+        equal(&first, &second, &commons, folder.path()).await?;
+        warm(figures, &first, second, &commons).await?;
+        on_disk(figures, first.home.path(), pages, text)?;
+        start_again(figures, &mut first, count).await?;
+    }
+    first.engine.close().await;
+    Ok(Cost { import: import / pages, arrived: arrived / pages })
+}
+
+fn key(full: bool, whole: &'static str, tenth: &'static str) -> &'static str {
+    if full { whole } else { tenth }
+}
+
+/// A measurement of something that went wrong would be worth nothing.
+async fn equal(first: &Side, second: &Side, commons: &str, folder: &Path) -> Result<()> {
+    let wanted = files(folder)?;
+    for side in [first, second] {
+        let out = TempDir::with_prefix("commonplace-bench-export-")?;
+        let shown = out.path().to_str().context("a folder's name")?.to_owned();
+        side.engine.export(commons.to_owned(), shown).await?;
+        ensure!(files(out.path())? == wanted, "what comes out is not what went in");
+    }
+    Ok(())
+}
+
+/// One page changes while the other is away.
+async fn warm(figures: &mut Figures, first: &Side, mut second: Side, commons: &str) -> Result<()> {
+    Figures::part("Meeting again")?;
+    for (changed, key) in [
+        (0, ["warm_same", "warm_same_bytes", "warm_same_packets"]),
+        (1, ["warm_one", "warm_one_bytes", "warm_one_packets"]),
+    ] {
+        second.engine.close().await;
+        first.until(commons, |commons| commons.here == 0).await?;
+        let row =
+            first.engine.page_list(commons.to_owned(), PageQuery { limit: Some(1), ..PageQuery::default() }).await?;
+        let page = row.rows.first().context("no page")?.id.clone();
+        if changed == 1 {
+            first.engine.page_append(commons.to_owned(), page.clone(), "one line more\n".to_owned()).await?;
+        }
+        let wanted = first.engine.page_show(commons.to_owned(), page.clone()).await?.body;
+        let before = wire::now();
+        let start = Instant::now();
+        second.engine = crate::pair::open(&second.home).await?;
+        second.until(commons, |commons| commons.here == 1).await?;
+        let mut events = second.engine.events();
+        while second.engine.page_show(commons.to_owned(), page.clone()).await?.body != wanted {
+            next(&mut events).await?;
+        }
+        first.until(commons, |commons| commons.here == 1 && commons.only_here == 0).await?;
+        let (took, sent) = (start.elapsed(), wire::since(before));
+        let what = if changed == 0 { "nothing changed" } else { "one page changed" };
+        figures.note(key[0], &format!("{what}: from start to equal"), Some(ms(took)), "ms")?;
+        figures.note(key[1], &format!("{what}: over the wire, both ways"), sent.map(|w| w.bytes), "bytes")?;
+        figures.note(key[2], &format!("{what}: over the wire, both ways"), sent.map(|w| w.packets), "packets")?;
+    }
+    second.engine.close().await;
+    Ok(())
+}
+
+fn on_disk(figures: &mut Figures, home: &Path, pages: f64, text: f64) -> Result<()> {
+    Figures::part("On disk")?;
+    let bytes: f64 = files(home)?.iter().map(|(_, bytes)| bytes.len() as f64).sum();
+    figures.note("disk", "profile", Some(bytes / 1e6), "MB")?;
+    figures.note("disk_per_page", "profile", Some(bytes / pages), "bytes/page")?;
+    figures.note("disk_ratio", "profile, of the text", Some(bytes / text), "times")
+}
+
+/// Starts with all pages there, in this process and as a process of its own.
+async fn start_again(figures: &mut Figures, first: &mut Side, count: usize) -> Result<()> {
+    Figures::part(&format!("Start with {count} pages"))?;
+    let mut opened = f64::MAX;
+    for _ in 0..5 {
+        opened = opened.min(ms(first.reopen().await?));
+    }
+    figures.hold("open", "engine opened (best of 5)", opened, "ms", 300.0)?;
+    first.engine.close().await;
+
+    let program = program()?;
+    let mut whole = f64::MAX;
+    for _ in 0..5 {
+        let start = Instant::now();
+        let done = Command::new(&program)
+            .args(["--json", "--home"])
+            .arg(first.home.path())
+            .arg("status")
+            .env("COMMONPLACE_BIND", "loopback")
+            .output()?;
+        whole = whole.min(ms(start.elapsed()));
+        ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    figures.hold("start", "`commonplace status`, whole process (best of 5)", whole, "ms", 300.0)?;
+
+    let device = Device::new(Place::Loopback)?.at(first.home.path().to_owned());
+    let peer = device.peer()?;
+    device.ok(["list"])?;
+    figures.note("memory_idle", "memory of `commonplace peer`, idle", resident(peer.id())?, "MB")?;
+    peer.stop()?;
+    first.engine = crate::pair::open(&first.home).await?;
+    Ok(())
+}
+
+/// Resident memory of a process, in megabytes.
+fn resident(process: u32) -> Result<Option<f64>> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    Ok(line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).map(|kb| kb / 1_024.0))
+}
