@@ -140,6 +140,23 @@ impl Reader {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
+    /// Puts documents into the order in which somebody would wait for them: last changed first, those not here last.
+    ///
+    /// # Errors
+    /// When the database cannot be read; the order is then as it was.
+    pub fn order_by_use(&self, commons: CommonsId, docs: &mut [DocId]) -> Result<(), StoreError> {
+        let mut find = self.db.prepare_cached(
+            "SELECT d.changed_at FROM doc d JOIN commons c ON c.no = d.commons WHERE c.id = ?1 AND d.id = ?2",
+        )?;
+        let mut changed = std::collections::HashMap::with_capacity(docs.len());
+        for doc in &*docs {
+            let at: Option<i64> = find.query_row(params![commons.as_bytes(), doc.to_bytes()], |row| row.get(0)).optional()?;
+            changed.insert(*doc, at);
+        }
+        docs.sort_by_key(|doc| std::cmp::Reverse(changed.get(doc).copied().flatten()));
+        Ok(())
+    }
+
     /// The newest attestation of each actor: the document's frontier.
     ///
     /// # Errors

@@ -63,6 +63,24 @@ impl Reader {
         Ok(find.query_row([commons.as_bytes()], |row| row.get(0)).optional()?.map_or(0, uint))
     }
 
+    /// Documents in which this device wrote something that another one has not said it keeps, with their digests now.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn unheld(&self, commons: CommonsId, device: DeviceId) -> Result<Vec<(DocId, [u8; 32])>, StoreError> {
+        let mut find = self.db.prepare_cached(
+            "SELECT d.id, d.digest FROM doc d JOIN commons c ON c.no = d.commons \
+             WHERE c.id = ?1 AND c.leaving = 0 AND d.wrote IS NOT NULL AND d.digest IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM held h JOIN device v ON v.no = h.device WHERE h.doc = d.no AND v.id = ?2 AND h.change >= d.wrote)",
+        )?;
+        let mut rows = find.query(params![commons.as_bytes(), device.as_bytes()])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push((crate::reader::doc_id(blob(row, 0)?)?, row.get(1)?));
+        }
+        Ok(all)
+    }
+
     /// The newest change of this device in a document: its actor and number.
     ///
     /// # Errors
