@@ -1,0 +1,89 @@
+//! Every command of Commonplace, declared once: its name, arguments and reply.
+//!
+//! From this one list come the dispatch by name (used by the window's IPC and by the local socket), the typed client
+//! of the command line and of tests, and the TypeScript of the window.
+
+use commonplace_node::view::{
+    CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, Holding,
+    ImportReport, Ink, Knock, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person, Profile, SearchResult,
+    Status, TagRow, TicketView,
+};
+
+commands! {
+    /// The engine at a glance.
+    status => Status {}
+    /// Gives the person at this device a name and an ink; the first step.
+    init => Profile { name: String, ink: Option<Ink>, device_name: Option<String> }
+    /// Checks the profile and its surroundings.
+    doctor => Vec<Finding> {}
+
+    /// The commons on this device.
+    commons_list => Vec<CommonsView> {}
+    /// Founds a commons.
+    commons_new => CommonsView { name: String, purpose: Option<String>, licence: Option<String>, deciding: Option<Deciding> }
+    /// Makes a ticket. `uses` defaults to 1 and `hours` to 72.
+    invite => TicketView { commons: String, uses: Option<u32>, hours: Option<u32> }
+    /// Reads a ticket without using it.
+    ticket_read => TicketView { ticket: String }
+    /// Finds a ticket in a picture; the picture's bytes in base 64.
+    ticket_from_picture => TicketView { picture: String }
+    /// Joins by ticket, waiting at most so many seconds (30 by default) for somebody who can let us in.
+    join => CommonsView { ticket: String, wait_seconds: Option<u32> }
+
+    /// Devices on the local network.
+    nearby => Vec<NearbyDevice> {}
+    /// Asks a device nearby to be let in.
+    knock => () { device: String }
+    /// Takes a knock back.
+    knock_withdraw => () { device: String }
+    /// Who knocks here.
+    knocks => Vec<Knock> {}
+    /// Answers a knock: lets its device into a commons, or declines.
+    knock_answer => () { device: String, commons: Option<String> }
+
+    /// A stretch of the list of pages.
+    page_list => PageList { commons: String, query: PageQuery }
+    /// Makes a page. `name` is its title, with folders before it parted by `/`.
+    page_new => PageRow { commons: String, name: String, body: Option<String> }
+    /// A page with its text.
+    page_show => PageView { commons: String, page: String }
+    /// Replaces a page's text, changing only what differs.
+    page_write => PageRow { commons: String, page: String, body: String }
+    /// Adds to the end of a page's text.
+    page_append => PageRow { commons: String, page: String, text: String }
+    /// Gives a page another name: a title, with folders before it parted by `/`.
+    page_rename => PageRow { commons: String, page: String, name: String }
+    /// Deletes a page; `page_restore` undoes it.
+    page_delete => PageRow { commons: String, page: String }
+    /// Brings a deleted page back.
+    page_restore => PageRow { commons: String, page: String }
+    /// Who holds this device's changes of a page.
+    page_holding => Holding { commons: String, page: String }
+
+    /// Opens a page for writing.
+    editor_open => EditorOpened { commons: String, page: String }
+    /// Pushes a window's updates, made on the log's `version`.
+    editor_push => EditorPushed { session: u32, version: u32, updates: Vec<EditorUpdate> }
+    /// The log from a version on, for a window that missed events.
+    editor_pull => EditorUpdates { session: u32, version: u32 }
+    /// Shows others where this window's caret is; nothing when it left the text.
+    editor_caret => () { session: u32, anchor: Option<u32>, head: Option<u32> }
+    /// Closes a session; everything typed is durable when it returns.
+    editor_close => () { session: u32 }
+
+    /// Puts tags on a page, as this member.
+    tag => PageView { commons: String, page: String, tags: Vec<String> }
+    /// Takes this member's tags off a page.
+    untag => PageView { commons: String, page: String, tags: Vec<String> }
+    /// Tags in use, most used first.
+    tags => Vec<TagRow> { commons: String }
+    /// Members.
+    people => Vec<Person> { commons: String }
+    /// Searches titles, text, tags and people.
+    search => SearchResult { commons: String, query: String, limit: Option<u32> }
+
+    /// Takes in a folder of Markdown; folders below it become the pages' folders.
+    import => ImportReport { commons: String, dir: String }
+    /// Writes all pages as a folder of Markdown.
+    export => ExportReport { commons: String, dir: String }
+}
