@@ -60,7 +60,7 @@ fn tell(teller: &mut Teller, album: &Rc<Album>, handbook: &Path) -> anyhow::Resu
     teller.step("Maren lets him in, and the pages come over", &[&maren, &tomas], || {
         maren.let_in(TOMAS)?;
         tomas.arrive(COMMONS)?;
-        tomas.wait_for_text(&marked("nav-pages"), "12")
+        tomas.wait_for_pages(13)
     })?;
     together(teller, &maren, &tomas)?;
     apart(teller, &theirs, &maren, &tomas)?;

@@ -23,7 +23,7 @@ fn a_knock_is_declined_and_then_answered() -> anyhow::Result<()> {
         maren.let_in(TOMAS)?;
 
         tomas.arrive(COMMONS)?;
-        tomas.wait_for_text(&marked("nav-pages"), "20")?;
+        tomas.wait_for_pages(21)?;
         tomas.open_page("Kettles")?;
         tomas.write_at_end("\nThank you for letting me in.")?;
         maren.open_page("Kettles")?;

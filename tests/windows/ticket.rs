@@ -5,7 +5,7 @@ use commonplace_tests::desktop::{Key, marked};
 
 use crate::stage::{COMMONS, MAREN, TOMAS, tell};
 
-/// Pages imported; enough for the bar to be seen moving.
+/// Pages imported, beside the guide that every commons begins with; enough for the bar to be seen moving.
 const PAGES: usize = 600;
 
 #[test]
@@ -18,7 +18,7 @@ fn two_write_one_page_and_lose_nothing() -> anyhow::Result<()> {
         let (bar, report) = maren.import(&stage.pages(PAGES)?)?;
         ensure!(report.contains(&format!("{PAGES} pages made")), "the import said: {report}");
         ensure!(bar.len() > 1, "the bar of the import did not move; it showed {bar:?}");
-        maren.wait_for_text(&marked("nav-pages"), &PAGES.to_string())?;
+        maren.wait_for_pages(PAGES + 1)?;
         maren.open_page("Kettles")?;
         maren.write_at_end("\nThen look at the fuse.")?;
 
@@ -33,7 +33,7 @@ fn two_write_one_page_and_lose_nothing() -> anyhow::Result<()> {
         let ticket = maren.invite()?;
         tomas.join(&ticket)?;
         tomas.arrive(COMMONS)?;
-        tomas.wait_for_text(&marked("nav-pages"), &PAGES.to_string())?;
+        tomas.wait_for_pages(PAGES + 1)?;
 
         // Each sees the other's words and caret.
         tomas.open_page("Kettles")?;
@@ -67,7 +67,7 @@ fn two_write_one_page_and_lose_nothing() -> anyhow::Result<()> {
         for installation in [&stage.maren, &stage.tomas] {
             let window = installation.open()?;
             window.arrive(COMMONS)?;
-            window.wait_for_text(&marked("nav-pages"), &PAGES.to_string())?;
+            window.wait_for_pages(PAGES + 1)?;
             window.open_page("Kettles")?;
             let text = window.text()?;
             ensure!(text.as_ref() == Some(&both), "{} had\n{both}\nand has\n{text:?}", installation.name());

@@ -67,6 +67,18 @@ impl Window {
         Ok((seen, report))
     }
 
+    /// Waits until the commons that is open has so many pages.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn wait_for_pages(&self, count: usize) -> anyhow::Result<()> {
+        let figure = format!("{} .n", marked("nav-pages"));
+        self.until(&format!("{count} pages"), || {
+            let shown: Vec<_> = self.texts(&figure)?.iter().map(|text| text.trim().replace(',', "")).collect();
+            Ok((shown == [count.to_string()]).then_some(()))
+        })
+    }
+
     /// Has a ticket made and copies it.
     ///
     /// # Errors

@@ -215,7 +215,7 @@ impl Window {
                 let why = last.map_or_else(String::new, |error| format!(" ({error:#})"));
                 bail!("{} waited in vain for {what}{why}; {picture}", self.name);
             }
-            self.block_on(tokio::time::sleep(LOOK_EVERY));
+            self.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
     }
 
@@ -259,7 +259,7 @@ impl Window {
                 self.album.spoil();
                 bail!("{} still runs {} s after it was told to quit", self.name, QUITTING.as_secs());
             }
-            self.block_on(tokio::time::sleep(LOOK_EVERY));
+            self.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
         Ok(())
     }
