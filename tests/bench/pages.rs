@@ -47,7 +47,7 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
     let shown = folder.path().to_str().context("a folder's name")?.to_owned();
     let report = first.engine.import(commons.clone(), shown).await?;
     let import = start.elapsed().as_secs_f64();
-    ensure!(report.made as usize == count, "{report:?}");
+    ensure!(report.made == count as u64, "{report:?}");
     figures.note(key(full, "import_rate", "import_rate_tenth"), "import", Some(pages / import), "pages/s")?;
 
     let before = wire::now();
@@ -57,7 +57,7 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
     second.until(&commons, |commons| !commons.arriving).await?;
     let arrived = start.elapsed().as_secs_f64();
     let sent = wire::since(before);
-    second.until(&commons, |commons| commons.pages as usize == count).await?;
+    second.until(&commons, |commons| commons.pages == count as u64).await?;
     let indexed = start.elapsed().as_secs_f64();
     figures.note(key(full, "join_admitted", "join_admitted_tenth"), "cold join: let in", Some(ms(admitted)), "ms")?;
     figures.note(

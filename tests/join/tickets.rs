@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use commonplace_node::view::CommonsView;
 use commonplace_tests::{
     cli::{Device, Peer, Place},
@@ -59,7 +59,7 @@ fn an_expired_ticket_is_refused() -> Result<()> {
 /// The same ticket, but its time was over in 1972.
 fn long_ago(ticket: &str) -> Result<String> {
     let coded = ticket.strip_prefix(PREFIX).context("a ticket")?.to_ascii_uppercase();
-    let mut bytes = BASE32_NOPAD_NOCASE.decode(coded.as_bytes())?;
+    let mut bytes = BASE32_NOPAD_NOCASE.decode(coded.as_bytes()).map_err(|error| anyhow!("{error}"))?;
     // At the end: the time in milliseconds, seven bits a byte, six bytes long for centuries; one byte of uses; four of check.
     let check = bytes.len() - 4;
     ensure!(blake3::hash(&bytes[..check]).as_bytes()[..4] == bytes[check..], "the check is not where it was");
