@@ -5,5 +5,6 @@
 
 mod found;
 mod killed;
+mod knock;
 mod moved;
 mod plug;
