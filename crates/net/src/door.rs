@@ -1,0 +1,112 @@
+//! Who is let in, asked when a connection is made and before one is dialled.
+//!
+//! Gossip dials and accepts on its own; this is where it is kept among members.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+use commonplace_model::DeviceId;
+use iroh::{
+    EndpointAddr,
+    endpoint::{AfterHandshakeOutcome, BeforeConnectOutcome, Connection, EndpointHooks, WeakConnectionHandle},
+};
+use iroh_gossip::ALPN as GOSSIP;
+
+use crate::{Policy, Welcome, error::Code};
+
+/// Gossip connections per device. Two are usual when both sides dial at once.
+const MAX_GOSSIP_CONNECTIONS: usize = 4;
+
+/// Asks the policy, and knows the gossip connections, which nothing else holds.
+pub(crate) struct Door {
+    policy: Policy,
+    gossip: Mutex<HashMap<DeviceId, Vec<WeakConnectionHandle>>>,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, gossip: Mutex::default() }
+    }
+
+    pub(crate) fn welcome(&self, device: &DeviceId) -> Welcome {
+        (self.policy)(device)
+    }
+
+    pub(crate) fn is_member(&self, device: &DeviceId) -> bool {
+        self.welcome(device) == Welcome::Member
+    }
+
+    /// Ends gossip with a device, for one that is no longer a member or has gone.
+    pub(crate) fn end_gossip(&self, device: &DeviceId, code: Code) {
+        let ended = self.gossip.lock().unwrap_or_else(PoisonError::into_inner).remove(device);
+        for connection in ended.into_iter().flatten().filter_map(|weak| weak.upgrade()) {
+            connection.close(code.number(), b"");
+        }
+    }
+
+    /// Ends gossip with those that are no longer members.
+    pub(crate) fn recheck(&self) {
+        let all: Vec<_> = self.gossip.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        for device in all.iter().filter(|device| !self.is_member(device)) {
+            self.end_gossip(device, Code::Refused);
+        }
+    }
+
+    fn note_gossip(&self, device: DeviceId, connection: &Connection) {
+        let mut all = self.gossip.lock().unwrap_or_else(PoisonError::into_inner);
+        for held in all.values_mut() {
+            held.retain(|weak| weak.upgrade().is_some_and(|c| c.close_reason().is_none()));
+        }
+        all.retain(|_, held| !held.is_empty());
+        let held = all.entry(device).or_default();
+        held.push(connection.weak_handle());
+        if held.len() > MAX_GOSSIP_CONNECTIONS
+            && let Some(oldest) = held.remove(0).upgrade()
+        {
+            oldest.close(Code::Replaced.number(), b"");
+        }
+    }
+
+    /// Whether a connection of this protocol may be had with this device.
+    fn admits(&self, device: &DeviceId, protocol: &[u8]) -> bool {
+        match self.welcome(device) {
+            Welcome::Member => true,
+            Welcome::Stranger => protocol != GOSSIP,
+            Welcome::Refused => false,
+        }
+    }
+}
+
+/// The hook over a shared door.
+#[derive(Debug)]
+pub(crate) struct Doorkeeper(pub(crate) std::sync::Arc<Door>);
+
+impl EndpointHooks for Doorkeeper {
+    async fn before_connect<'a>(&'a self, remote: &'a EndpointAddr, protocol: &'a [u8]) -> BeforeConnectOutcome {
+        if self.0.admits(&DeviceId::new(*remote.id.as_bytes()), protocol) {
+            BeforeConnectOutcome::Accept
+        } else {
+            BeforeConnectOutcome::Reject
+        }
+    }
+
+    async fn after_handshake<'a>(&'a self, connection: &'a Connection) -> AfterHandshakeOutcome {
+        let device = DeviceId::new(*connection.remote_id().as_bytes());
+        if !self.0.admits(&device, connection.alpn()) {
+            return AfterHandshakeOutcome::Reject { error_code: Code::Refused.number(), reason: Vec::new() };
+        }
+        if connection.alpn() == GOSSIP {
+            self.0.note_gossip(device, connection);
+        }
+        AfterHandshakeOutcome::Accept
+    }
+}

@@ -1,0 +1,224 @@
+//! The network of this device: opened once, closed when its last handle is gone.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use commonplace_model::DeviceId;
+use iroh::{
+    Endpoint, RelayMode, SecretKey,
+    address_lookup::MemoryLookup,
+    endpoint::{NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt, presets},
+};
+use iroh_gossip::{ALPN as GOSSIP, Gossip};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::{
+    Announcement, Bind, Connection, Discovery, NetConfig, NetError, NetEvent, Topic, Welcome, accept,
+    book::AddressBook,
+    dial::Dials,
+    discovery::Finder,
+    door::{Door, Doorkeeper},
+    error::Code,
+    interfaces, report,
+    shared::{PROTOCOL, Shared},
+    sightings::Sightings,
+    table::Table,
+    topic,
+};
+
+/// Silence after which a device counts as gone, and how often something is said to prevent that.
+const SILENCE: Duration = Duration::from_secs(6);
+const SIGN: Duration = Duration::from_millis(1500);
+/// Bytes that may arrive on a connection before somebody takes them.
+const WINDOW: u32 = 8 * 1024 * 1024;
+/// How long taking leave may take, per step.
+const LEAVE: Duration = Duration::from_secs(2);
+/// Requests to discovery that may wait.
+const REQUESTS: usize = 16;
+
+/// A handle to the network of this device. Cheap to clone; the network closes when [`Net::close`] is called or the last
+/// handle is dropped.
+#[derive(Clone)]
+pub struct Net {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    dials: Dials,
+    announcement: watch::Sender<Option<Announcement>>,
+    closing: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closing.send_replace(true);
+    }
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").field("device", &self.inner.shared.me).finish_non_exhaustive()
+    }
+}
+
+impl Net {
+    /// Opens the network; what happens on it goes to `events`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When no socket can be opened.
+    pub async fn open(config: NetConfig, events: mpsc::Sender<NetEvent>) -> Result<Self, NetError> {
+        let door = Arc::new(Door::new(config.welcome));
+        let lookup = MemoryLookup::new();
+        let endpoint = bind(&config.secret, config.bind, Arc::clone(&door), lookup.clone()).await?;
+        let gossip = Gossip::builder().max_message_size(topic::MAX_GOSSIP + topic::OVERHEAD).spawn(endpoint.clone());
+        let me = DeviceId::new(*endpoint.id().as_bytes());
+
+        let (announcement, to_announce) = watch::channel(config.announcement);
+        let (discovery, requests) = mpsc::channel(REQUESTS);
+        let (closing, is_closing) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
+        let finder = (config.discovery == Discovery::Lan).then(|| {
+            let sockets = endpoint.bound_sockets();
+            let port = |wanted: fn(&SocketAddr) -> bool| sockets.iter().find(|s| wanted(s)).map(SocketAddr::port);
+            let (port, port_v6) = (port(SocketAddr::is_ipv4), port(SocketAddr::is_ipv6));
+            Finder { announcement: to_announce, requests, port: port.or(port_v6).unwrap_or_default(), port_v6 }
+        });
+        let shared = Arc::new(Shared {
+            me,
+            endpoint,
+            gossip,
+            door,
+            book: AddressBook::new(lookup),
+            table: Table::new(me),
+            sightings: Sightings::default(),
+            events,
+            discovery,
+            closing: is_closing,
+        });
+        tokio::spawn(run(Arc::clone(&shared), finder, end));
+        Ok(Self { inner: Arc::new(Inner { shared, dials: Dials::default(), announcement, closing, ended }) })
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.inner.shared.me
+    }
+
+    /// Where others may dial this device now, for tickets: addresses of the interfaces, loopback only when there is
+    /// nothing else.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        interfaces::addresses(&self.inner.shared.endpoint.bound_sockets())
+    }
+
+    /// What others on the local network are told from now on; none: nothing, this device is invisible.
+    pub fn set_announcement(&self, announcement: Option<Announcement>) {
+        self.inner.announcement.send_if_modified(|current| {
+            let changed = *current != announcement;
+            *current = announcement;
+            changed
+        });
+    }
+
+    /// Adds addresses of a device, from a ticket or from before. They are tried together with those announced; the 16 newest
+    /// are kept.
+    pub fn add_addresses(&self, device: DeviceId, addresses: &[SocketAddr]) {
+        if device != self.device() && self.inner.shared.book.give(device, addresses) {
+            self.inner.shared.addresses_changed(device);
+        }
+    }
+
+    /// The connection to a device: the one that is there, or a new one. Takes five seconds at most.
+    ///
+    /// The other side's refusal comes a moment later, as the end of the connection.
+    ///
+    /// # Errors
+    /// When no address is known, none answers, the policy refuses the device, or the network is closed.
+    pub async fn connect(&self, device: DeviceId) -> Result<Connection, NetError> {
+        if device == self.device() {
+            return Err(NetError::NoAddress);
+        }
+        self.inner.dials.connect(&self.inner.shared, device).await.map(Connection::new)
+    }
+
+    /// Joins a topic of gossip. Those of `members` that can be reached become the first neighbours; tell of others
+    /// with [`Topic::join_peers`] when they are connected.
+    ///
+    /// # Errors
+    /// When the network is closed.
+    pub async fn subscribe(&self, topic: [u8; 32], members: Vec<DeviceId>) -> Result<Topic, NetError> {
+        Topic::subscribe(&self.inner.shared, topic, &members).await
+    }
+
+    /// Asks the policy again about everybody who is connected, and parts with those who are no longer welcome. To be
+    /// called when somebody was removed.
+    pub fn recheck(&self) {
+        let shared = &self.inner.shared;
+        for link in shared.table.all() {
+            if shared.door.welcome(&link.device) == Welcome::Refused {
+                link.close(Code::Refused);
+            }
+        }
+        shared.door.recheck();
+    }
+
+    /// Closes the network, and takes leave of others as far as that is quick.
+    pub async fn close(&self) {
+        self.inner.closing.send_replace(true);
+        let mut ended = self.inner.ended.clone();
+        // The task is gone with its runtime: then there is nothing to wait for either.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+}
+
+async fn bind(secret: &[u8; 32], to: Bind, door: Arc<Door>, lookup: MemoryLookup) -> Result<Endpoint, NetError> {
+    let silence = SILENCE.try_into().map_err(|e: iroh::endpoint::VarIntBoundsExceeded| NetError::Bind(e.into()))?;
+    let transport = QuicTransportConfig::builder()
+        .max_idle_timeout(Some(silence))
+        .keep_alive_interval(SIGN)
+        .default_path_max_idle_timeout(SILENCE)
+        .default_path_keep_alive_interval(SIGN)
+        .receive_window(VarInt::from_u32(WINDOW))
+        .build();
+    let builder = Endpoint::builder(presets::Minimal)
+        .relay_mode(RelayMode::Disabled)
+        .clear_address_lookup()
+        .address_lookup(lookup)
+        .portmapper_config(PortmapperConfig::Disabled)
+        .net_report_config(NetReportConfig::minimal())
+        .secret_key(SecretKey::from_bytes(secret))
+        .alpns(vec![PROTOCOL.to_vec(), GOSSIP.to_vec()])
+        .transport_config(transport)
+        .hooks(Doorkeeper(door));
+    let builder = match to {
+        // 0.0.0.0, and [::] where there is IPv6.
+        Bind::Everywhere => builder,
+        Bind::Loopback => {
+            builder.clear_ip_transports().bind_addr("127.0.0.1:0").map_err(|e| NetError::Bind(e.into()))?
+        }
+    };
+    builder.bind().await.map_err(|e| NetError::Bind(e.into()))
+}
+
+/// Runs the network until it is closed.
+async fn run(shared: Arc<Shared>, finder: Option<Finder>, end: watch::Sender<bool>) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(accept::connections(Arc::clone(&shared)));
+    tasks.spawn(report::run(Arc::clone(&shared)));
+    let finding = finder.map(|finder| tokio::spawn(finder.run(Arc::clone(&shared))));
+
+    shared.closed().await;
+    // Each step is a courtesy to others; none is worth waiting long for.
+    let _ = timeout(LEAVE, shared.gossip.shutdown()).await;
+    shared.table.close();
+    if let Some(finding) = finding {
+        let _ = timeout(LEAVE, finding).await;
+    }
+    let _ = timeout(LEAVE, shared.endpoint.close()).await;
+    tasks.shutdown().await;
+    end.send_replace(true);
+}
