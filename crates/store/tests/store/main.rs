@@ -1,0 +1,12 @@
+//! What a profile on disk does, a file per part of it.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod documents;
+mod held;
+mod lists;
+mod profile;
+mod rolls;
+mod search;
+mod segments;
+mod tags;
+mod writing;
