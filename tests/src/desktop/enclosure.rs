@@ -5,7 +5,10 @@
 //! story does, when `unshare` is killed, or when its standard input closes, which happens when the outer process is gone, by
 //! whatever death. In its own mount namespace `/tmp` is empty and in memory, so sockets, locks and profiles vanish likewise.
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,6 +18,8 @@ use crate::skipped::skipped;
 
 /// Set for the inner process.
 const INNER: &str = "COMMONPLACE_ENCLOSED";
+/// Where everything passing is kept.
+const TMP: &str = "/tmp";
 /// Exit code of an inner process that lost its outer one.
 const ABANDONED: i32 = 130;
 
@@ -48,6 +53,7 @@ pub fn enclose(arguments: &[&str], story: impl FnOnce() -> anyhow::Result<()>) -
         .arg(std::env::current_exe().context("this program has no path")?)
         .args(arguments)
         .env(INNER, "1")
+        .env("TMPDIR", TMP)
         .stdin(Stdio::piped())
         .spawn()
         .context("unshare could not be started")?;
@@ -87,7 +93,7 @@ fn possible() -> Result<(), String> {
     if !missing.is_empty() {
         return Err(format!("not installed: {} (scripts/setup.sh build test gets them)", missing.join(", ")));
     }
-    let mounting = "ip link set lo up && ip link add commons type bridge && mount -t tmpfs tmpfs /mnt";
+    let mounting = "ip link set lo up && ip link add commons type bridge && mount -t tmpfs tmpfs /tmp";
     let tried = Command::new("unshare").args(flags()).args(["--", "sh", "-c", mounting]).stdin(Stdio::null()).output();
     match tried {
         Ok(output) if output.status.success() => Ok(()),
@@ -124,21 +130,22 @@ fn empty_tmp() -> anyhow::Result<()> {
         super::installation::desktop_binary()?,
         PathBuf::from(env!("CARGO_MANIFEST_DIR")),
     ];
-    let staging = Path::new("/mnt");
-    run(&["mount", "-t", "tmpfs", "-o", "mode=1777,size=1g", "tmpfs", "/mnt"])?;
-    for kept in needed.iter().filter_map(|path| entry_of_tmp(path)) {
-        let place = staging.join(&kept);
-        if !place.exists() {
-            std::fs::create_dir(&place)?;
-            run(&["mount", "--rbind", &Path::new("/tmp").join(&kept).to_string_lossy(), &place.to_string_lossy()])?;
-        }
+    let kept: BTreeSet<PathBuf> = needed.iter().filter_map(|path| entry_of_tmp(path)).collect();
+    // An open folder is still itself when another file system has come to lie over its path.
+    let open: Vec<_> = kept.iter().map(|entry| File::open(Path::new(TMP).join(entry))).collect::<Result<_, _>>()?;
+    run(&["mount", "-t", "tmpfs", "-o", "mode=1777,size=1g", "tmpfs", TMP])?;
+    for (entry, folder) in kept.iter().zip(&open) {
+        let place = Path::new(TMP).join(entry);
+        std::fs::create_dir(&place)?;
+        let itself = format!("/proc/{}/fd/{}", std::process::id(), folder.as_raw_fd());
+        run(&["mount", "--no-canonicalize", "--rbind", &itself, &place.to_string_lossy()])?;
     }
-    run(&["mount", "--rbind", "/mnt", "/tmp"])
+    Ok(())
 }
 
 /// The entry of `/tmp` in which `path` lies, if it does.
 fn entry_of_tmp(path: &Path) -> Option<PathBuf> {
-    match path.strip_prefix("/tmp").ok()?.components().next()? {
+    match path.strip_prefix(TMP).ok()?.components().next()? {
         Component::Normal(entry) => Some(PathBuf::from(entry)),
         _ => None,
     }
