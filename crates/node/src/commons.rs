@@ -1,0 +1,302 @@
+//! The commons on this device, the person at it, and the engine at a glance.
+
+use std::collections::HashMap;
+
+use commonplace_governance::{Genesis, Introduction, Roll};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId};
+use commonplace_trust::VerifiedRecord;
+
+use crate::{
+    core::Core,
+    error::{Error, ErrorCode, Result},
+    presence::Presences,
+    profile::{self, Owner},
+    view::{CommonsView, Deciding, Event, Ink, Profile, Status},
+};
+
+const OWNER: &str = "owner";
+/// The licence of a commons whose founder names none.
+const LICENCE: &str = "CC-BY-SA-4.0";
+/// Characters of an id that a person must give at least.
+const ID_BEGINNING: usize = 4;
+
+/// A commons on this device.
+pub(crate) struct Commons {
+    pub(crate) roll: Roll,
+    /// This person in it.
+    pub(crate) me: MemberId,
+    pub(crate) presences: Presences,
+    /// Signed bytes of the records, for those who lack some.
+    pub(crate) records: HashMap<RecordId, Vec<u8>>,
+    /// Whether the first sync has not ended yet.
+    pub(crate) arriving: bool,
+}
+
+impl Core {
+    pub(crate) fn load_owner(&mut self) -> Result<()> {
+        if let Some(bytes) = self.store.setting(OWNER)? {
+            self.owner = postcard::from_bytes(&bytes).ok();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn load_commons(&mut self) -> Result<()> {
+        for id in self.store.commons()? {
+            let records = self.store.records(id)?;
+            match Roll::fold(id, &records) {
+                Ok(roll) => self.hold_commons(roll, &records, self.store.setting(&arriving_key(id))?.is_some()),
+                Err(error) => tracing::error!(%error, commons = %id, "the roll of a commons does not fold; it is left alone"),
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_commons(&mut self, roll: Roll, records: &[VerifiedRecord], arriving: bool) {
+        let Some(me) = roll.member_of(&self.device()).map(|member| member.id) else {
+            tracing::error!(commons = %roll.commons(), "this device is no member of a commons that it holds");
+            return;
+        };
+        let records = records.iter().map(|r| (r.id(), r.bytes().to_vec())).collect();
+        let commons = Commons { me, presences: Presences::default(), records, arriving, roll };
+        self.commons.insert(commons.roll.commons(), commons);
+    }
+
+    /// Takes in a commons that this device founded or was let into.
+    pub(crate) fn add_commons(&mut self, roll: Roll, records: &[VerifiedRecord], arriving: bool) -> Result<CommonsView> {
+        let id = roll.commons();
+        self.store.add_commons(id, records)?;
+        if arriving {
+            self.store.set_setting(&arriving_key(id), &[1])?;
+        }
+        self.hold_commons(roll, records, arriving);
+        self.commons_changed_members(id);
+        let view = self.commons_view(id)?;
+        self.tell(Event::Commons { commons: view.clone() });
+        Ok(view)
+    }
+
+    /// Notes that the first sync of a commons has ended.
+    pub(crate) fn arrived(&mut self, id: CommonsId) -> Result<()> {
+        if let Some(commons) = self.commons.get_mut(&id).filter(|c| c.arriving) {
+            commons.arriving = false;
+            self.store.remove_setting(&arriving_key(id))?;
+            self.tell_commons(id);
+        }
+        Ok(())
+    }
+
+    /// Takes in records that were made here or came from others; gives those that were new.
+    pub(crate) fn add_records(&mut self, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Vec<VerifiedRecord>> {
+        let held = self.held_commons(id)?;
+        let mut roll = held.roll.clone();
+        let new: Vec<_> = records.into_iter().filter(|r| !held.records.contains_key(&r.id())).collect();
+        for record in &new {
+            roll.add(record);
+        }
+        // Kept are those in the fold; one that waits for others comes again with the next sync.
+        let new: Vec<_> = new.into_iter().filter(|r| roll.has(&r.id())).collect();
+        if new.is_empty() {
+            return Ok(new);
+        }
+        self.store.add_records(id, &new)?;
+        if let Some(held) = self.commons.get_mut(&id) {
+            held.roll = roll;
+            held.records.extend(new.iter().map(|r| (r.id(), r.bytes().to_vec())));
+        }
+        self.commons_changed_members(id);
+        self.tell(Event::People { commons: id.to_string() });
+        self.tell_commons(id);
+        Ok(new)
+    }
+
+    pub(crate) fn held_commons(&self, id: CommonsId) -> Result<&Commons> {
+        self.commons.get(&id).ok_or_else(|| Error::new(ErrorCode::NotFound, "That commons is not on this device."))
+    }
+
+    /// The commons that a person means: by id, by the beginning of one, or by name.
+    pub(crate) fn find_commons(&self, reference: &str) -> Result<CommonsId> {
+        let wanted = reference.trim();
+        let lower = wanted.to_lowercase();
+        let found: Vec<CommonsId> = self
+            .commons
+            .iter()
+            .filter(|(id, commons)| {
+                commons.roll.charter().name.to_lowercase() == lower
+                    || wanted.len() >= ID_BEGINNING && id.to_string().starts_with(&lower)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Error::new(
+                ErrorCode::NotFound,
+                format!("There is no commons called “{wanted}” on this device, and none whose id begins like that."),
+            )),
+            several => {
+                // A whole id always means one, even if another commons bears it as a name.
+                let exact = several.iter().find(|id| id.to_string() == lower).copied();
+                exact.ok_or_else(|| {
+                    let ids: Vec<_> = several.iter().map(CommonsId::short).collect();
+                    Error::new(
+                        ErrorCode::Ambiguous,
+                        format!("Several commons answer to “{wanted}”: {}. Name one by the beginning of its id.", ids.join(", ")),
+                    )
+                })
+            }
+        }
+    }
+
+    /// How a commons looks now.
+    pub(crate) fn commons_view(&self, id: CommonsId) -> Result<CommonsView> {
+        let commons = self.held_commons(id)?;
+        let counts = self.store.counts(id)?;
+        let charter = commons.roll.charter();
+        Ok(CommonsView {
+            id: id.to_string(),
+            name: charter.name.clone(),
+            purpose: charter.purpose.clone(),
+            licence: charter.licence.clone(),
+            deciding: Deciding::Open,
+            pages: counts.pages,
+            tags: counts.tags,
+            members: commons.roll.members().count() as u64,
+            here: self.here(id).len() as u64,
+            only_here: self.store.only_here(id)?,
+            arriving: commons.arriving,
+        })
+    }
+
+    /// Tells how a commons looks now.
+    pub(crate) fn tell_commons(&self, id: CommonsId) {
+        if let Ok(commons) = self.commons_view(id) {
+            self.tell(Event::Commons { commons });
+        }
+    }
+
+    pub(crate) fn commons_list(&mut self) -> Result<Vec<CommonsView>> {
+        let mut views: Vec<_> = self.commons.keys().map(|id| self.commons_view(*id)).collect::<Result<_>>()?;
+        views.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()).then_with(|| a.id.cmp(&b.id)));
+        Ok(views)
+    }
+
+    pub(crate) fn commons_new(
+        &mut self,
+        name: String,
+        purpose: Option<String>,
+        licence: Option<String>,
+        deciding: Deciding,
+    ) -> Result<CommonsView> {
+        let Deciding::Open = deciding;
+        let name = one_line("name of a commons", &name, Genesis::MAX_NAME)?;
+        let licence = match licence {
+            Some(licence) => one_line("licence", &licence, Genesis::MAX_LICENCE)?,
+            None => LICENCE.to_owned(),
+        };
+        if !licence.chars().all(|c| c.is_ascii_alphanumeric() || "-.+() ".contains(c)) {
+            return Err(Error::bad(format!("“{licence}” is no SPDX licence expression. Examples: CC-BY-SA-4.0, CC0-1.0.")));
+        }
+        let purpose = purpose.unwrap_or_default().trim().to_owned();
+        if purpose.len() > Genesis::MAX_PURPOSE {
+            return Err(Error::bad("The purpose of a commons can have at most 4,000 bytes."));
+        }
+        let founder = self.introduction()?;
+        let genesis = Genesis { name, purpose, licence, deciding: 0, founder, nonce: profile::random()? };
+        let (roll, record) = Roll::found(genesis, &self.key).map_err(Error::internal)?;
+        self.add_commons(roll, &[record], false)
+    }
+
+    /// How this person introduces themselves.
+    pub(crate) fn introduction(&self) -> Result<Introduction> {
+        let owner = self.owner()?;
+        Ok(Introduction { name: owner.name.clone(), ink: owner.ink, device_name: owner.device_name.clone() })
+    }
+
+    pub(crate) fn init(&mut self, name: &str, ink: Option<Ink>, device_name: Option<String>) -> Result<Profile> {
+        let name = one_line("name", name, Introduction::MAX_BYTES)?;
+        let before = self.owner.take();
+        let ink = ink.map(profile::ink_number).or(before.as_ref().map(|o| o.ink)).unwrap_or_else(|| {
+            // A stable ink of one's own until one is chosen.
+            self.device().as_bytes()[0] % 12
+        });
+        let device_name = match device_name.filter(|d| !d.trim().is_empty()) {
+            Some(given) => one_line("name of a device", &given, Introduction::MAX_BYTES)?,
+            None => before.map_or_else(|| profile::default_device_name(&name), |o| o.device_name),
+        };
+        let owner = Owner { name, ink, device_name };
+        let bytes = postcard::to_allocvec(&owner).map_err(Error::internal)?;
+        self.owner = Some(owner);
+        self.store.set_setting(OWNER, &bytes)?;
+        self.announce();
+        self.state_profile()?;
+        self.profile()
+    }
+
+    /// Says in every ledger of this member's what they are called now.
+    fn state_profile(&mut self) -> Result<()> {
+        let person = self.introduction()?;
+        let places: Vec<_> = self
+            .commons
+            .values()
+            .filter(|c| c.roll.member(&c.me).is_some_and(|m| m.person.name != person.name || m.person.ink != person.ink))
+            .map(|c| (c.roll.commons(), c.me))
+            .collect();
+        for (commons, me) in places {
+            let said = commonplace_model::Statement::Profile { name: person.name.clone(), ink: person.ink };
+            self.change_ledger(commons, DocId::Ledger(me), &[said], &[])?;
+            self.tell(Event::People { commons: commons.to_string() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn profile(&self) -> Result<Profile> {
+        let owner = self.owner()?;
+        Ok(Profile {
+            name: owner.name.clone(),
+            ink: profile::ink(owner.ink),
+            device: self.device().to_string(),
+            device_name: owner.device_name.clone(),
+        })
+    }
+
+    pub(crate) fn status(&mut self) -> Result<Status> {
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            home: self.home.display().to_string(),
+            profile: self.profile().ok(),
+            commons: self.commons_list()?,
+            online: self.network.is_open(),
+            connected: self.connected_devices(),
+        })
+    }
+
+    /// Name, ink and device name of a device's member, as that commons knows them.
+    pub(crate) fn person_of(&self, commons: &Commons, device: &DeviceId) -> Option<Introduction> {
+        commons.roll.member_of(device).map(|member| {
+            let mut person = member.person.clone();
+            if let Ok(Some((name, ink))) = self.store.profile_of(commons.roll.commons(), member.id) {
+                (person.name, person.ink) = (name, ink);
+            }
+            person
+        })
+    }
+}
+
+/// Setting that marks a commons whose first sync has not ended.
+fn arriving_key(id: CommonsId) -> String {
+    format!("arriving/{id}")
+}
+
+/// A line of text that a person gave, trimmed and checked.
+fn one_line(what: &str, text: &str, max: usize) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Error::bad(format!("A {what} needs at least one character.")));
+    }
+    if text.len() > max {
+        return Err(Error::bad(format!("A {what} can have at most {max} bytes; this one has {}.", text.len())));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::bad(format!("A {what} is one line without control characters.")));
+    }
+    Ok(text.to_owned())
+}

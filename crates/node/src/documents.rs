@@ -1,0 +1,432 @@
+//! Documents in memory: loaded when needed, changed, signed, stored, indexed, and dropped when long unused.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use commonplace_model::{CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Page, PageChange, PageId, Splice};
+use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
+use commonplace_trust::{Arrival, VerifiedChange, actor_of, gate};
+
+use crate::{
+    core::Core,
+    error::{Error, ErrorCode, Result},
+    profile,
+    view::Event,
+};
+
+/// Documents kept loaded besides those that are open.
+const KEPT: usize = 64;
+/// A document is indexed when nobody wrote in it for so long.
+const QUIET: Duration = Duration::from_millis(1_000);
+/// Documents indexed in one transaction.
+const INDEX_STEP: usize = 32;
+/// Units of text that one change inserts or deletes at most, well below the bounds of the gate.
+const CHANGE_UNITS: usize = 50_000;
+/// Changes beyond the last compact form that make a new one worth its while.
+const COMPACT_AFTER: usize = 256;
+
+/// A document in memory.
+pub(crate) enum Loaded {
+    /// A page.
+    Page(Box<Page>),
+    /// A ledger.
+    Ledger(Box<Ledger>),
+}
+
+impl Loaded {
+    fn document_mut(&mut self) -> &mut Document {
+        match self {
+            Self::Page(page) => page.document_mut(),
+            Self::Ledger(ledger) => ledger.document_mut(),
+        }
+    }
+
+    fn document(&self) -> &Document {
+        match self {
+            Self::Page(page) => page.document(),
+            Self::Ledger(ledger) => ledger.document(),
+        }
+    }
+
+    fn new(document: Document) -> Self {
+        match document.kind() {
+            DocKind::Page => Self::Page(Box::new(Page::from_document(document).unwrap_or_default())),
+            DocKind::Ledger => Self::Ledger(Box::new(Ledger::from_document(document).unwrap_or_default())),
+        }
+    }
+}
+
+/// The documents in memory.
+#[derive(Default)]
+pub(crate) struct Documents {
+    loaded: HashMap<(CommonsId, DocId), (u64, Loaded)>,
+    uses: u64,
+}
+
+impl Documents {
+    fn take(&mut self, key: (CommonsId, DocId)) -> Option<Loaded> {
+        self.loaded.remove(&key).map(|(_, loaded)| loaded)
+    }
+
+    fn put(&mut self, key: (CommonsId, DocId), loaded: Loaded) {
+        self.uses += 1;
+        self.loaded.insert(key, (self.uses, loaded));
+    }
+
+    fn shrink(&mut self, is_open: impl Fn(&(CommonsId, DocId)) -> bool) {
+        if self.loaded.len() <= 2 * KEPT {
+            return;
+        }
+        let mut idle: Vec<_> =
+            self.loaded.iter().filter(|(key, _)| !is_open(key)).map(|(key, (used, _))| (*used, *key)).collect();
+        idle.sort_unstable();
+        for (_, key) in idle.iter().take(self.loaded.len().saturating_sub(KEPT)) {
+            self.loaded.remove(key);
+        }
+    }
+
+    /// Drops what belongs to a document; it is loaded again from its stored changes.
+    pub(crate) fn forget(&mut self, key: (CommonsId, DocId)) {
+        self.loaded.remove(&key);
+    }
+}
+
+/// Splices cut into changes that every device's gate takes.
+pub(crate) fn in_changes(splices: &[Splice]) -> Vec<Vec<Splice>> {
+    let mut changes = vec![Vec::new()];
+    let mut room = CHANGE_UNITS;
+    let mut put = |splice: Splice, units: usize| {
+        if units > room {
+            changes.push(Vec::new());
+            room = CHANGE_UNITS;
+        }
+        room = room.saturating_sub(units);
+        if let Some(last) = changes.last_mut() {
+            last.push(splice);
+        }
+    };
+    for splice in splices {
+        let mut delete = splice.delete;
+        while delete as usize > CHANGE_UNITS {
+            let part = u32::try_from(CHANGE_UNITS).unwrap_or(u32::MAX);
+            put(Splice { at: splice.at, delete: part, insert: String::new() }, CHANGE_UNITS);
+            delete -= part;
+        }
+        let mut rest = splice.insert.as_str();
+        let mut at = splice.at;
+        loop {
+            let cut = rest.char_indices().map(|(i, _)| i).nth(CHANGE_UNITS / 2).unwrap_or(rest.len());
+            let (head, tail) = rest.split_at(cut);
+            let units = u32::try_from(head.encode_utf16().count()).unwrap_or(u32::MAX);
+            if delete > 0 || !head.is_empty() {
+                put(Splice { at, delete, insert: head.to_owned() }, (units + delete) as usize);
+            }
+            (at, delete, rest) = (at + units, 0, tail);
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    changes.retain(|splices| !splices.is_empty());
+    changes
+}
+
+impl Core {
+    /// Runs `work` over a loaded document, which is loaded first if need be. When `work` fails the document is dropped, so
+    /// that nothing unstored stays in memory.
+    fn with_document<T>(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        work: impl FnOnce(&mut Self, &mut Loaded) -> Result<T>,
+    ) -> Result<T> {
+        let key = (commons, doc);
+        let mut loaded = match self.documents.take(key) {
+            Some(loaded) => loaded,
+            None => self.load(commons, doc)?,
+        };
+        let done = work(self, &mut loaded);
+        if done.is_ok() {
+            self.documents.put(key, loaded);
+            let editors = &self.editors;
+            self.documents.shrink(|(commons, doc)| editors.is_open(*commons, *doc));
+        }
+        done
+    }
+
+    /// A document from its compact form and the changes after it, or from its changes alone.
+    fn load(&mut self, commons: CommonsId, doc: DocId) -> Result<Loaded> {
+        let kind = DocKind::from(doc);
+        let compact = self.store.snapshot(commons, doc)?;
+        let from_compact = compact.and_then(|(bytes, upto)| Document::load(kind, &bytes).ok().map(|d| (d, Some(upto))));
+        // A compact form is a cache: one that does not load is passed over.
+        let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));
+        let changes = self.store.changes(commons, doc, after)?;
+        let many = changes.len() > COMPACT_AFTER;
+        if !changes.is_empty() {
+            gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
+        }
+        document.set_actor(actor_of(commons, doc, self.device(), self.nonce));
+        if many {
+            self.compact(commons, doc, &document)?;
+        }
+        Ok(Loaded::new(document))
+    }
+
+    /// Keeps a compact form, if it loads back with the same heads.
+    fn compact(&mut self, commons: CommonsId, doc: DocId, document: &Document) -> Result<()> {
+        let bytes = document.save();
+        let same = Document::load(document.kind(), &bytes).is_ok_and(|loaded| loaded.heads() == document.heads());
+        if same {
+            self.store.compact(commons, doc, &bytes)?;
+        } else {
+            tracing::error!(?doc, "a compact form did not load back as it was; the signed changes are kept alone");
+        }
+        Ok(())
+    }
+
+    /// Signs changes just made, stores them with what they project, and sends them on.
+    fn keep(&mut self, commons: CommonsId, doc: DocId, made: Vec<LocalChange>, projection: Projection) -> Result<()> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        let mut changes = Vec::with_capacity(made.len());
+        let mut newest = None;
+        for local in made {
+            let (change, attestation) = VerifiedChange::local(local, &self.key, commons, doc, self.nonce)
+                .map_err(|e| Error::new(ErrorCode::TooLarge, format!("The edit could not be kept: {e}.")))?;
+            changes.push(change);
+            newest = Some(attestation);
+        }
+        let attestations: Vec<_> = newest.into_iter().collect();
+        let arrival = Arrival {
+            doc,
+            attestations: attestations.iter().map(|a| *a.get()).collect(),
+            changes: changes.iter().map(|c| c.bytes().to_vec()).collect(),
+        };
+        let later = matches!(projection, Projection::Later);
+        let docs = vec![DocBatch { doc, changes, attestations, projection, local: true, at: profile::now() }];
+        self.store.write(Batch { commons, docs })?;
+        if later {
+            self.warm_up(commons, doc);
+        }
+        self.pass_on(commons, &arrival, None);
+        Ok(())
+    }
+
+    /// Puts off indexing a document until it is quiet.
+    pub(crate) fn warm_up(&mut self, commons: CommonsId, doc: DocId) {
+        let until = Instant::now() + QUIET;
+        self.warm.insert((commons, doc), until);
+        self.wake_at(until);
+    }
+
+    /// Makes changes in a page and keeps them. Text is projected later when `quick`, at once otherwise.
+    pub(crate) fn change_page(
+        &mut self,
+        commons: CommonsId,
+        page: PageId,
+        quick: bool,
+        edit: impl FnOnce(&mut Page) -> Result<Vec<LocalChange>>,
+    ) -> Result<()> {
+        let doc = DocId::Page(page);
+        self.with_document(commons, doc, |core, loaded| {
+            let Loaded::Page(page) = loaded else {
+                return Err(Error::internal("a page's document is none"));
+            };
+            let made = edit(page)?;
+            let projection = if quick { Projection::Later } else { Projection::Page(project(page)) };
+            core.keep(commons, doc, made, projection)
+        })
+    }
+
+    /// Says and unsays things in this member's own ledger.
+    pub(crate) fn change_ledger(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        say: &[commonplace_model::Statement],
+        unsay: &[commonplace_model::StatementKey],
+    ) -> Result<()> {
+        self.with_document(commons, doc, |core, loaded| {
+            let Loaded::Ledger(ledger) = loaded else {
+                return Err(Error::internal("a ledger's document is none"));
+            };
+            let made = ledger.state(say, unsay).map_err(Error::internal)?;
+            let said = say.iter().map(|s| (s.key(), s.clone())).collect();
+            let projection = Projection::Ledger { said, unsaid: unsay.to_vec() };
+            core.keep(commons, doc, made.into_iter().collect(), projection)
+        })
+    }
+
+    /// Reads a page, loading it if need be.
+    pub(crate) fn read_page<T>(
+        &mut self,
+        commons: CommonsId,
+        page: PageId,
+        read: impl FnOnce(&Page) -> T,
+    ) -> Result<T> {
+        self.with_document(commons, DocId::Page(page), |_, loaded| match loaded {
+            Loaded::Page(page) => Ok(read(page)),
+            Loaded::Ledger(_) => Err(Error::internal("a page's document is none")),
+        })
+    }
+
+    /// Applies changes that passed the gate to a document that is in memory, before they are stored. Gives what they did to
+    /// a page.
+    pub(crate) fn apply_verified(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        changes: Vec<VerifiedChange>,
+    ) -> Result<PageChange> {
+        self.with_document(commons, doc, |_, loaded| {
+            let patches = gate::apply(loaded.document_mut(), changes).map_err(|e| broken(&e))?;
+            Ok(Page::read_patches(patches))
+        })
+    }
+
+    /// Whether a document is in memory.
+    pub(crate) fn is_loaded(&self, commons: CommonsId, doc: DocId) -> bool {
+        self.documents.loaded.contains_key(&(commons, doc))
+    }
+
+    /// Indexes some of the documents that wait for it, in one transaction.
+    pub(crate) fn index_some(&mut self) -> Result<()> {
+        let waiting = self.store.unindexed(INDEX_STEP + self.warm.len())?;
+        let ready: Vec<_> = waiting.into_iter().filter(|key| !self.warm.contains_key(key)).take(INDEX_STEP).collect();
+        self.index_waits = !ready.is_empty();
+        self.index(&ready)
+    }
+
+    /// Indexes a document now if it waits for it.
+    pub(crate) fn index_now(&mut self, commons: CommonsId, doc: DocId) -> Result<()> {
+        if !self.store.is_unindexed(commons, doc)? {
+            return Ok(());
+        }
+        self.warm.remove(&(commons, doc));
+        self.index(&[(commons, doc)])
+    }
+
+    fn index(&mut self, keys: &[(CommonsId, DocId)]) -> Result<()> {
+        let mut by_commons: HashMap<CommonsId, Vec<DocBatch>> = HashMap::new();
+        for (commons, doc) in keys {
+            let projection = self.projection_of(*commons, *doc)?;
+            let batch = DocBatch {
+                doc: *doc,
+                changes: Vec::new(),
+                attestations: Vec::new(),
+                projection,
+                local: false,
+                at: profile::now(),
+            };
+            by_commons.entry(*commons).or_default().push(batch);
+        }
+        for (commons, docs) in by_commons {
+            let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
+            self.store.write(Batch { commons, docs })?;
+            self.tell_indexed(commons, &ids);
+        }
+        Ok(())
+    }
+
+    fn projection_of(&mut self, commons: CommonsId, doc: DocId) -> Result<Projection> {
+        let was_loaded = self.is_loaded(commons, doc);
+        let projection = self.with_document(commons, doc, |_, loaded| {
+            Ok(match loaded {
+                Loaded::Page(page) => Projection::Page(project(page)),
+                Loaded::Ledger(ledger) => Projection::LedgerWhole { all: ledger.statements() },
+            })
+        });
+        if !was_loaded {
+            self.documents.forget((commons, doc));
+        }
+        match (projection, doc) {
+            (Ok(projection), _) => Ok(projection),
+            (Err(error), DocId::Page(_)) => {
+                // One document that cannot be read must not keep the others from being found.
+                tracing::error!(%error, ?doc, "a page cannot be read; its signed changes are kept");
+                let title = "Page that cannot be read".to_owned();
+                let text = Some(error.message);
+                Ok(Projection::Page(PageProjection { title, folder: String::new(), deleted: false, text, changed_at: None }))
+            }
+            (Err(error), DocId::Ledger(_)) => {
+                tracing::error!(%error, ?doc, "a ledger cannot be read; its signed changes are kept");
+                Ok(Projection::LedgerWhole { all: Vec::new() })
+            }
+        }
+    }
+
+    fn tell_indexed(&self, commons: CommonsId, docs: &[DocId]) {
+        let rows: Vec<_> = docs
+            .iter()
+            .filter_map(|doc| match doc {
+                DocId::Page(page) => self.store.page(commons, *page).ok().flatten(),
+                DocId::Ledger(_) => None,
+            })
+            .map(crate::pages::row)
+            .collect();
+        if docs.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
+            self.tell(Event::Tags { commons: commons.to_string() });
+            self.tell(Event::People { commons: commons.to_string() });
+        }
+        if !rows.is_empty() {
+            self.tell_pages(commons, rows);
+        }
+        self.tell_commons(commons);
+    }
+
+    /// Keeps a compact form of a document that was closed, when enough was written in it since the last one.
+    pub(crate) fn compact_if_worthwhile(&mut self, commons: CommonsId, doc: DocId) -> Result<()> {
+        if self.store.changes_since_snapshot(commons, doc)? <= COMPACT_AFTER {
+            return Ok(());
+        }
+        self.with_document(commons, doc, |core, loaded| core.compact(commons, doc, loaded.document()))
+    }
+}
+
+/// What a page projects.
+fn project(page: &Page) -> PageProjection {
+    PageProjection {
+        title: page.title().to_string(),
+        folder: page.folder().to_string(),
+        deleted: page.deleted(),
+        text: Some(page.body()),
+        changed_at: None,
+    }
+}
+
+fn broken(error: &commonplace_model::ApplyError) -> Error {
+    Error::internal(format!("a document cannot be built from its changes ({error})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_edit_is_cut_into_changes_that_make_the_same_text() {
+        let big = "a😀\n".repeat(40_000);
+        let splices = vec![
+            Splice { at: 0, delete: 120_000, insert: big.clone() },
+            Splice { at: 5, delete: 0, insert: "x".to_owned() },
+        ];
+        let mut whole: Vec<u16> = vec![u16::from(b'.'); 130_000];
+        let mut parts = whole.clone();
+        for splice in &splices {
+            assert!(crate::changeset::splice_units(&mut whole, splice));
+        }
+        let changes = in_changes(&splices);
+        assert!(changes.len() > 3);
+        for change in changes {
+            let units: usize = change.iter().map(|s| s.delete as usize + s.insert.encode_utf16().count()).sum();
+            assert!(units <= 2 * CHANGE_UNITS, "{units}");
+            for splice in &change {
+                assert!(crate::changeset::splice_units(&mut parts, splice));
+            }
+        }
+        assert_eq!(parts, whole);
+    }
+}

@@ -1,0 +1,423 @@
+//! The handle on the engine: each of its functions is one command, carried out on the engine's own thread.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::{broadcast, oneshot};
+
+use crate::{
+    core::{Core, Mailbox},
+    error::{Error, ErrorCode, Result},
+    folder,
+    view::{
+        CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding, Holding,
+        ImportReport, Ink, Knock, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person, Profile, SearchResult, Status,
+        TagRow, TicketView,
+    },
+};
+
+/// How to open the engine.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The profile's folder; see [`crate::profile::home_dir`].
+    pub home: PathBuf,
+    /// Whether to listen for other devices and look for them.
+    pub online: bool,
+    /// Whether to keep to the loopback interface, and leave out looking for devices: for tests.
+    pub loopback: bool,
+}
+
+/// Events that a listener may be behind before it misses some.
+const EVENTS_KEPT: usize = 4_096;
+
+/// The engine of one profile. Cheap to clone; all clones are one engine.
+#[derive(Clone)]
+pub struct Engine {
+    mailbox: Mailbox,
+    events: broadcast::Sender<Event>,
+    home: Arc<PathBuf>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens a profile, making it if there is none.
+    ///
+    /// # Errors
+    /// When another program uses the profile, a newer version wrote it, or it cannot be read or written.
+    pub async fn open(options: OpenOptions) -> Result<Self> {
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let home = Arc::new(options.home.clone());
+        let (mailbox, ready) = Core::start(options, events.clone());
+        ready.await.map_err(|_| Error::internal("the engine's thread ended at its start"))??;
+        Ok(Self { mailbox, events, home })
+    }
+
+    /// What happens, from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// The profile's folder.
+    pub fn home(&self) -> &std::path::Path {
+        &self.home
+    }
+
+    /// Makes everything durable, says goodbye to the other devices and lets go of the profile.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        let sent = self.mailbox.urgent(move |core| core.close(done));
+        if sent.is_ok() {
+            let _ = closed.await;
+        }
+        self.mailbox.ended().await;
+    }
+
+    /// Runs `job` on the engine's thread before any bulk work that waits there.
+    async fn ask<T: Send + 'static>(&self, job: impl FnOnce(&mut Core) -> Result<T> + Send + 'static) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.mailbox.urgent(move |core| drop(answer.send(job(core)))).map_err(|()| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Runs `job` on the engine's thread after what else waits there.
+    async fn ask_in_turn<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Core) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.mailbox.bulk(move |core| drop(answer.send(job(core)))).await.map_err(|()| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Waits for an answer that `job` arranges to come later, at most so long.
+    async fn ask_and_wait<T: Send + 'static>(
+        &self,
+        wait: Duration,
+        too_late: impl FnOnce() -> Error,
+        job: impl FnOnce(&mut Core, oneshot::Sender<Result<T>>) + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.mailbox.urgent(move |core| job(core, answer)).map_err(|()| closed())?;
+        match tokio::time::timeout(wait, answered).await {
+            Ok(answer) => answer.map_err(|_| closed())?,
+            Err(_) => Err(too_late()),
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorCode::Internal, "Commonplace is closing; what was stored is safe. Start it again to go on.")
+}
+
+/// The commands, as `commonplace-api` declares them.
+impl Engine {
+    /// The engine at a glance.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn status(&self) -> Result<Status> {
+        self.ask(|core| core.status()).await
+    }
+
+    /// Gives the person at this device a name and an ink.
+    ///
+    /// # Errors
+    /// When the name cannot be one, or cannot be stored.
+    pub async fn init(&self, name: String, ink: Option<Ink>, device_name: Option<String>) -> Result<Profile> {
+        self.ask(move |core| core.init(&name, ink, device_name)).await
+    }
+
+    /// Checks the profile and its surroundings.
+    ///
+    /// # Errors
+    /// When the engine is closing.
+    pub async fn doctor(&self) -> Result<Vec<Finding>> {
+        self.ask(|core| Ok(core.doctor())).await
+    }
+
+    /// The commons on this device.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn commons_list(&self) -> Result<Vec<CommonsView>> {
+        self.ask(|core| core.commons_list()).await
+    }
+
+    /// Founds a commons.
+    ///
+    /// # Errors
+    /// When nobody has given their name yet, a word is too long, or it cannot be stored.
+    pub async fn commons_new(
+        &self,
+        name: String,
+        purpose: Option<String>,
+        licence: Option<String>,
+        deciding: Option<Deciding>,
+    ) -> Result<CommonsView> {
+        self.ask(move |core| core.commons_new(name, purpose, licence, deciding.unwrap_or_default())).await
+    }
+
+    /// Makes a ticket.
+    ///
+    /// # Errors
+    /// When there is no such commons, or the ticket cannot be stored.
+    pub async fn invite(&self, commons: String, uses: Option<u32>, hours: Option<u32>) -> Result<TicketView> {
+        self.ask(move |core| core.invite(&commons, uses, hours)).await
+    }
+
+    /// Reads a ticket without using it.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub async fn ticket_read(&self, ticket: String) -> Result<TicketView> {
+        self.ask(move |core| core.ticket_read(&ticket)).await
+    }
+
+    /// Joins by ticket.
+    ///
+    /// # Errors
+    /// When the ticket is malformed, expired, used up or for a commons one is in, or nobody who could answer is reached.
+    pub async fn join(&self, ticket: String, wait_seconds: Option<u32>) -> Result<CommonsView> {
+        let wait = Duration::from_secs(u64::from(wait_seconds.unwrap_or(30).clamp(1, 3_600)));
+        let too_late = || {
+            Error::new(
+                ErrorCode::Unreachable,
+                "The device that made this ticket was not reached. Nothing was changed and the ticket is still good: try again \
+                 when that device is on and on the same network.",
+            )
+        };
+        self.ask_and_wait(wait, too_late, move |core, answer| core.join(&ticket, wait, answer)).await
+    }
+
+    /// Devices on the local network.
+    ///
+    /// # Errors
+    /// When the engine is closing.
+    pub async fn nearby(&self) -> Result<Vec<NearbyDevice>> {
+        self.ask(|core| Ok(core.nearby())).await
+    }
+
+    /// Asks a device nearby to be let in.
+    ///
+    /// # Errors
+    /// When nobody has given their name yet, or there is no such device.
+    pub async fn knock(&self, device: String) -> Result<()> {
+        self.ask(move |core| core.knock(&device)).await
+    }
+
+    /// Takes a knock back.
+    ///
+    /// # Errors
+    /// When there is no such device.
+    pub async fn knock_withdraw(&self, device: String) -> Result<()> {
+        self.ask(move |core| core.knock_withdraw(&device)).await
+    }
+
+    /// Who knocks here.
+    ///
+    /// # Errors
+    /// When the engine is closing.
+    pub async fn knocks(&self) -> Result<Vec<Knock>> {
+        self.ask(|core| Ok(core.knocks())).await
+    }
+
+    /// Answers a knock.
+    ///
+    /// # Errors
+    /// When that device does not knock, or there is no such commons.
+    pub async fn knock_answer(&self, device: String, commons: Option<String>) -> Result<()> {
+        self.ask(move |core| core.knock_answer(&device, commons.as_deref())).await
+    }
+
+    /// A stretch of the list of pages.
+    ///
+    /// # Errors
+    /// When there is no such commons.
+    pub async fn page_list(&self, commons: String, query: PageQuery) -> Result<PageList> {
+        self.ask(move |core| core.page_list(&commons, &query)).await
+    }
+
+    /// Makes a page.
+    ///
+    /// # Errors
+    /// When its name cannot be one or is taken, its text is too large, or it cannot be stored.
+    pub async fn page_new(&self, commons: String, name: String, body: Option<String>) -> Result<PageRow> {
+        self.ask(move |core| core.page_new(&commons, &name, body.as_deref().unwrap_or_default())).await
+    }
+
+    /// A page with its text.
+    ///
+    /// # Errors
+    /// When there is no such page, or several.
+    pub async fn page_show(&self, commons: String, page: String) -> Result<PageView> {
+        self.ask(move |core| core.page_show(&commons, &page)).await
+    }
+
+    /// Replaces a page's text, changing only what differs.
+    ///
+    /// # Errors
+    /// When there is no such page, the text is too large, or it cannot be stored.
+    pub async fn page_write(&self, commons: String, page: String, body: String) -> Result<PageRow> {
+        self.ask(move |core| core.page_write(&commons, &page, &body)).await
+    }
+
+    /// Adds to the end of a page's text.
+    ///
+    /// # Errors
+    /// As [`Engine::page_write`].
+    pub async fn page_append(&self, commons: String, page: String, text: String) -> Result<PageRow> {
+        self.ask(move |core| core.page_append(&commons, &page, &text)).await
+    }
+
+    /// Gives a page another name.
+    ///
+    /// # Errors
+    /// When there is no such page, the name cannot be one or is taken, or it cannot be stored.
+    pub async fn page_rename(&self, commons: String, page: String, name: String) -> Result<PageRow> {
+        self.ask(move |core| core.page_rename(&commons, &page, &name)).await
+    }
+
+    /// Deletes a page, reversibly.
+    ///
+    /// # Errors
+    /// When there is no such page, or it cannot be stored.
+    pub async fn page_delete(&self, commons: String, page: String) -> Result<PageRow> {
+        self.ask(move |core| core.page_set_deleted(&commons, &page, true)).await
+    }
+
+    /// Brings a deleted page back.
+    ///
+    /// # Errors
+    /// As [`Engine::page_delete`].
+    pub async fn page_restore(&self, commons: String, page: String) -> Result<PageRow> {
+        self.ask(move |core| core.page_set_deleted(&commons, &page, false)).await
+    }
+
+    /// Who holds this device's changes of a page.
+    ///
+    /// # Errors
+    /// When there is no such page.
+    pub async fn page_holding(&self, commons: String, page: String) -> Result<Holding> {
+        self.ask(move |core| core.page_holding(&commons, &page)).await
+    }
+
+    /// Opens a page for writing.
+    ///
+    /// # Errors
+    /// When there is no such page.
+    pub async fn editor_open(&self, commons: String, page: String) -> Result<EditorOpened> {
+        self.ask(move |core| core.editor_open(&commons, &page)).await
+    }
+
+    /// Pushes a window's updates.
+    ///
+    /// # Errors
+    /// When there is no such session, or the updates do not fit its text.
+    pub async fn editor_push(&self, session: u32, version: u32, updates: Vec<EditorUpdate>) -> Result<EditorPushed> {
+        self.ask(move |core| core.editor_push(session, version, updates)).await
+    }
+
+    /// The log from a version on.
+    ///
+    /// # Errors
+    /// When there is no such session, or that version is no longer kept.
+    pub async fn editor_pull(&self, session: u32, version: u32) -> Result<EditorUpdates> {
+        self.ask(move |core| core.editor_pull(session, version)).await
+    }
+
+    /// Shows others where a window's caret is.
+    ///
+    /// # Errors
+    /// When there is no such session.
+    pub async fn editor_caret(&self, session: u32, anchor: Option<u32>, head: Option<u32>) -> Result<()> {
+        self.ask(move |core| core.editor_caret(session, anchor.zip(head))).await
+    }
+
+    /// Closes a session; everything typed is durable when it returns.
+    ///
+    /// # Errors
+    /// When what was typed cannot be stored.
+    pub async fn editor_close(&self, session: u32) -> Result<()> {
+        self.ask(move |core| core.editor_close(session)).await
+    }
+
+    /// Puts tags on a page, as this member.
+    ///
+    /// # Errors
+    /// When there is no such page, a tag cannot be one, or it cannot be stored.
+    pub async fn tag(&self, commons: String, page: String, tags: Vec<String>) -> Result<PageView> {
+        self.ask(move |core| core.tag(&commons, &page, &tags, true)).await
+    }
+
+    /// Takes this member's tags off a page.
+    ///
+    /// # Errors
+    /// As [`Engine::tag`].
+    pub async fn untag(&self, commons: String, page: String, tags: Vec<String>) -> Result<PageView> {
+        self.ask(move |core| core.tag(&commons, &page, &tags, false)).await
+    }
+
+    /// Tags in use.
+    ///
+    /// # Errors
+    /// When there is no such commons.
+    pub async fn tags(&self, commons: String) -> Result<Vec<TagRow>> {
+        self.ask(move |core| core.tags(&commons)).await
+    }
+
+    /// Members.
+    ///
+    /// # Errors
+    /// When there is no such commons.
+    pub async fn people(&self, commons: String) -> Result<Vec<Person>> {
+        self.ask(move |core| core.people(&commons)).await
+    }
+
+    /// Searches titles, text, tags and people.
+    ///
+    /// # Errors
+    /// When there is no such commons.
+    pub async fn search(&self, commons: String, query: String, limit: Option<u32>) -> Result<SearchResult> {
+        self.ask(move |core| core.search(&commons, &query, limit)).await
+    }
+
+    /// Takes in a folder of Markdown. Files already read stay taken in when it fails midway.
+    ///
+    /// # Errors
+    /// When there is no such commons or folder, or pages cannot be stored.
+    pub async fn import(&self, commons: String, dir: String) -> Result<ImportReport> {
+        let plan = self.ask(move |core| core.import_begin(&commons)).await?;
+        let files = tokio::task::spawn_blocking(move || folder::find_markdown(std::path::Path::new(&dir)))
+            .await
+            .map_err(Error::internal)??;
+        let mut import = folder::Import::new(plan, files);
+        while let Some(batch) = import.next_batch().await? {
+            let done = self.ask_in_turn(move |core| core.import_batch(batch)).await?;
+            import.note(done);
+        }
+        let report = import.finish();
+        self.ask(move |core| Ok(core.import_end(&report))).await
+    }
+
+    /// Writes all pages as a folder of Markdown.
+    ///
+    /// # Errors
+    /// When there is no such commons, or the folder cannot be written.
+    pub async fn export(&self, commons: String, dir: String) -> Result<ExportReport> {
+        let mut export = self.ask(move |core| core.export_begin(&commons, PathBuf::from(dir))).await?;
+        loop {
+            let (next, batch) = self.ask_in_turn(move |core| core.export_batch(export)).await?;
+            export = next;
+            match batch {
+                Some(batch) => {
+                    export = tokio::task::spawn_blocking(move || export.write(batch)).await.map_err(Error::internal)??;
+                }
+                None => return self.ask(move |core| Ok(core.export_end(export))).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,612 @@
+//! Coming in: tickets made and used, requests answered, knocks at devices nearby.
+//!
+//! A knock is answered with a ticket, so there is one way into a commons and it is always the same.
+
+use std::{collections::HashMap, time::Duration};
+
+use commonplace_governance::{Body, Introduction, Invitation, JoinRequest, Roll, Ticket};
+use commonplace_model::{CommonsId, DeviceId};
+use commonplace_net::{FrameReceiver, FrameSender, Net, Stream, StreamKind};
+use commonplace_trust::{DeviceKey, VerifiedRecord};
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::{
+    core::{Core, Mailbox},
+    error::{Error, ErrorCode, Result},
+    profile,
+    view::{CommonsView, Event, Knock, KnockState, TicketView},
+};
+
+const HOURS: u32 = 72;
+const MAX_HOURS: u32 = 24 * 366;
+const MAX_USES: u32 = 10_000;
+/// A ticket that answers a knock is used at once.
+const KNOCK_HOURS: u32 = 1;
+/// How long the other side of a door may take for its next word.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two tries to reach the inviter.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Knocks that wait for an answer here; further ones are declined.
+const MAX_KNOCKS: usize = 16;
+/// Records in a roll that a joiner takes in.
+const MAX_RECORDS: usize = 100_000;
+/// Bytes of records in one frame at the door.
+const RECORDS_BYTES: usize = 40_000;
+
+/// What is said at the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DoorFrame {
+    /// Let me in, I have a ticket.
+    Ask(Box<JoinRequest>),
+    /// I have none; this is who I am.
+    Knock(Introduction),
+    /// I am a member of a commons of yours, see the records. The offer is a keyed hash of the commons' id.
+    Prove {
+        /// The hash, see `commonplace_sync::offer`.
+        offer: [u8; 32],
+        /// Its nonce.
+        nonce: [u8; 16],
+        /// Records of the roll.
+        records: Vec<Vec<u8>>,
+        /// Whether more frames with records follow.
+        more: bool,
+    },
+    /// Come in: records of the roll, more to follow or not.
+    Come {
+        /// Records.
+        records: Vec<Vec<u8>>,
+        /// Whether more frames with records follow.
+        more: bool,
+    },
+    /// Come in with this ticket.
+    Ticket(String),
+    /// No.
+    No(Refused),
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Refused {
+    /// That ticket was never made here, or is for a commons that this device does not have.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// It let in as many as it may.
+    UsedUp,
+    /// A person said no.
+    Declined,
+    /// Something failed here; asking again may help.
+    Trouble,
+}
+
+impl Refused {
+    fn error(self) -> Error {
+        let (code, words) = match self {
+            Self::Unknown => {
+                (ErrorCode::Declined, "The other device does not know this ticket. Nothing was changed: ask for a new one.")
+            }
+            Self::Expired => (ErrorCode::TicketExpired, "The ticket’s time is over. Nothing was changed: ask for a new one."),
+            Self::UsedUp => (
+                ErrorCode::TicketUsedUp,
+                "The ticket has let in as many as it may. Nothing was changed: ask for a new one.",
+            ),
+            Self::Declined => (ErrorCode::Declined, "They said no. Nothing was changed."),
+            Self::Trouble => (
+                ErrorCode::Unreachable,
+                "The other device could not let anybody in just now. Nothing was changed and the ticket is still good: try again.",
+            ),
+        };
+        Error::new(code, words)
+    }
+}
+
+/// Somebody who knocks here.
+struct AtDoor {
+    who: Introduction,
+    at: u64,
+    answer: oneshot::Sender<DoorFrame>,
+}
+
+/// Knocks, ours and others'.
+#[derive(Default)]
+pub(crate) struct Knocking {
+    here: HashMap<DeviceId, AtDoor>,
+    ours: HashMap<DeviceId, tokio::task::AbortHandle>,
+    declined: HashMap<DeviceId, u64>,
+}
+
+impl Knocking {
+    /// How a knock of ours stands.
+    pub(crate) fn state(&self, device: &DeviceId) -> KnockState {
+        if self.ours.contains_key(device) {
+            KnockState::Waiting
+        } else if self.declined.contains_key(device) {
+            KnockState::Declined
+        } else {
+            KnockState::None
+        }
+    }
+}
+
+async fn send(to: &mut FrameSender, frame: &DoorFrame) -> Result<()> {
+    let bytes = postcard::to_allocvec(frame).map_err(Error::internal)?;
+    to.send(&bytes).await.map_err(|e| unreachable(&e))
+}
+
+async fn next(from: &mut FrameReceiver) -> Result<DoorFrame> {
+    let bytes = tokio::time::timeout(PATIENCE, from.next())
+        .await
+        .map_err(|e| unreachable(&e))?
+        .map_err(|e| unreachable(&e))?
+        .ok_or_else(|| unreachable(&"it hung up"))?;
+    postcard::from_bytes(&bytes).map_err(|_| unreachable(&"it said something that this version does not understand"))
+}
+
+async fn send_records(to: &mut FrameSender, records: Vec<Vec<u8>>) -> Result<()> {
+    let mut rest = records.into_iter().peekable();
+    loop {
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = rest.next_if(|record| part.is_empty() || bytes + record.len() <= RECORDS_BYTES) {
+            bytes += record.len();
+            part.push(record);
+        }
+        let more = rest.peek().is_some();
+        send(to, &DoorFrame::Come { records: part, more }).await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+fn unreachable(why: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorCode::Unreachable,
+        format!("The other device was not reached ({why}). Nothing was changed; try again when it is on and near."),
+    )
+}
+
+fn needs_network() -> Error {
+    Error::new(ErrorCode::Unreachable, "The network is switched off here, so nobody can be reached. Nothing was changed.")
+}
+
+impl Core {
+    pub(crate) fn invite(&mut self, commons: &str, uses: Option<u32>, hours: Option<u32>) -> Result<TicketView> {
+        let id = self.find_commons(commons)?;
+        let (uses, hours) = (uses.unwrap_or(1), hours.unwrap_or(HOURS));
+        if uses == 0 || uses > MAX_USES || hours == 0 || hours > MAX_HOURS {
+            return Err(Error::bad("A ticket lets in 1 to 10,000 people, for an hour to a year."));
+        }
+        let person = self.introduction()?;
+        let expires_at = profile::now() + u64::from(hours) * 3_600_000;
+        let mut ticket = Ticket {
+            commons: id,
+            name: self.held_commons(id)?.roll.charter().name.clone(),
+            inviter: person.name,
+            ink: person.ink,
+            device: self.device(),
+            addresses: self.network.addresses(),
+            secret: profile::random()?,
+            expires_at,
+            uses,
+        };
+        if ticket.addresses.is_empty() {
+            // Made without a network: where this device was reached last is better than nothing.
+            ticket.addresses = self.store.peer(self.device())?.map(|p| p.addresses).unwrap_or_default();
+        }
+        ticket.addresses.truncate(Ticket::MAX_ADDRESSES);
+        let invitation = Body::Invitation(Invitation { key: ticket.key().id(), uses, expires_at });
+        self.write_record(id, |roll, key| roll.write(&invitation, key).map_err(Error::internal))?;
+        Ok(self.ticket_view(&ticket))
+    }
+
+    /// Signs a record, keeps it and sends it on.
+    fn write_record(
+        &mut self,
+        id: CommonsId,
+        write: impl FnOnce(&mut Roll, &DeviceKey) -> Result<VerifiedRecord>,
+    ) -> Result<()> {
+        let mut roll = self.held_commons(id)?.roll.clone();
+        let record = write(&mut roll, &self.key)?;
+        let new = self.add_records(id, vec![record])?;
+        self.pass_on_records(id, &new, None);
+        Ok(())
+    }
+
+    fn ticket_view(&self, ticket: &Ticket) -> TicketView {
+        TicketView {
+            ticket: ticket.to_string(),
+            commons: ticket.commons.to_string(),
+            name: ticket.name.clone(),
+            inviter: ticket.inviter.clone(),
+            ink: profile::ink(ticket.ink),
+            expires_at: ticket.expires_at,
+            uses: ticket.uses,
+            already_in: self.commons.contains_key(&ticket.commons),
+            expired: ticket.expires_at <= profile::now(),
+            qr_svg: String::new(),
+        }
+    }
+
+    pub(crate) fn ticket_read(&mut self, text: &str) -> Result<TicketView> {
+        Ok(self.ticket_view(&parse(text)?))
+    }
+
+    /// Joins by ticket; the answer comes when somebody let us in, or nobody can.
+    pub(crate) fn join(&mut self, text: &str, wait: Duration, answer: oneshot::Sender<Result<CommonsView>>) {
+        match self.begin_join(text, wait, None) {
+            Ok(join) => self.spawn_join(join, answer),
+            Err(error) => drop(answer.send(Err(error))),
+        }
+    }
+
+    fn spawn_join(&mut self, join: Join, answer: oneshot::Sender<Result<CommonsView>>) {
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            let joined = join.run().await;
+            let _ = mailbox.urgent(move |core| {
+                let done = joined.and_then(|(id, records)| core.joined(id, records));
+                drop(answer.send(done));
+            });
+        });
+    }
+
+    fn begin_join(&mut self, text: &str, wait: Duration, from: Option<DeviceId>) -> Result<Join> {
+        let ticket = parse(text)?;
+        if self.commons.contains_key(&ticket.commons) {
+            return Err(Error::new(
+                ErrorCode::AlreadyIn,
+                format!("You are in “{}” already; nothing was changed and the ticket is still good.", ticket.name),
+            ));
+        }
+        if ticket.expires_at <= profile::now() {
+            return Err(Refused::Expired.error());
+        }
+        if from.is_some_and(|device| device != ticket.device) {
+            return Err(Refused::Unknown.error());
+        }
+        let request = JoinRequest::sign(ticket.commons, &ticket.key(), &self.key, self.introduction()?);
+        let net = self.network.when_open().ok_or_else(needs_network)?;
+        Ok(Join { ticket, request, net, wait })
+    }
+
+    /// Takes in the commons whose records an admission came with.
+    fn joined(&mut self, id: CommonsId, records: Vec<Vec<u8>>) -> Result<CommonsView> {
+        let verified: Vec<_> = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
+        let roll = Roll::fold(id, &verified).map_err(|_| Refused::Unknown.error())?;
+        if roll.member_of(&self.device()).is_none() {
+            return Err(Refused::Unknown.error());
+        }
+        if self.commons.contains_key(&id) {
+            return self.commons_view(id);
+        }
+        let kept: Vec<_> = verified.into_iter().filter(|r| roll.has(&r.id())).collect();
+        self.add_commons(roll, &kept, true)
+    }
+
+    /// Somebody came to the door.
+    pub(crate) fn heard_at_door(&mut self, stream: Stream) {
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            if let Err(error) = at_door(stream, &mailbox).await {
+                tracing::debug!(%error, "at the door");
+            }
+        });
+    }
+
+    /// Judges a request: lets its device in, or says why not.
+    fn judge(&mut self, from: DeviceId, request: JoinRequest) -> Result<Vec<Vec<u8>>, Refused> {
+        // Identities claimed in a payload are checked against the connection's authenticated key.
+        if request.device != from || !request.verify() {
+            return Err(Refused::Unknown);
+        }
+        let id = request.commons;
+        let held = self.commons.get(&id).ok_or(Refused::Unknown)?;
+        if held.roll.member_of(&from).is_none() {
+            let invited = held.roll.invitation(&request.invite).ok_or(Refused::Unknown)?;
+            if invited.invitation.expires_at <= profile::now() {
+                return Err(Refused::Expired);
+            }
+            if held.roll.came_by(&request.invite) >= invited.invitation.uses as usize {
+                return Err(Refused::UsedUp);
+            }
+            self.write_record(id, |roll, key| roll.admit_request(request, key).map_err(Error::internal)).map_err(|error| {
+                self.trouble(&error);
+                Refused::Trouble
+            })?;
+        }
+        let records = self.commons.get(&id).map(|held| held.records.values().cloned().collect());
+        records.ok_or(Refused::Trouble)
+    }
+
+    /// Judges records that are to prove membership; they count whoever brings them.
+    pub(crate) fn judge_proof(&mut self, from: DeviceId, offer: &[u8; 32], nonce: &[u8; 16], records: Vec<Vec<u8>>) -> bool {
+        let me = self.device();
+        let offered = |id: &&CommonsId| commonplace_sync::offer::matches(offer, id, &from, &me, nonce);
+        let Some(id) = self.commons.keys().find(offered).copied() else {
+            return false;
+        };
+        let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
+        match self.add_records(id, verified) {
+            Ok(new) => self.pass_on_records(id, &new, Some(from)),
+            Err(error) => self.trouble(&error),
+        }
+        self.commons.get(&id).is_some_and(|held| held.roll.member_of(&from).is_some())
+    }
+
+    fn knock_heard(&mut self, device: DeviceId, who: Introduction, answer: oneshot::Sender<DoorFrame>) {
+        if !who.is_fair() || self.network.knocking.here.len() >= MAX_KNOCKS || self.commons.is_empty() {
+            let _ = answer.send(DoorFrame::No(Refused::Declined));
+            return;
+        }
+        self.network.knocking.here.insert(device, AtDoor { who, at: profile::now(), answer });
+        self.tell(Event::Knocks { knocks: self.knocks() });
+    }
+
+    fn knock_gone(&mut self, device: DeviceId) {
+        if self.network.knocking.here.remove(&device).is_some() {
+            self.tell(Event::Knocks { knocks: self.knocks() });
+        }
+    }
+
+    pub(crate) fn knocks(&self) -> Vec<Knock> {
+        let mut knocks: Vec<_> = self
+            .network
+            .knocking
+            .here
+            .iter()
+            .map(|(device, at_door)| Knock {
+                device: device.to_string(),
+                name: at_door.who.name.clone(),
+                ink: profile::ink(at_door.who.ink),
+                at: at_door.at,
+            })
+            .collect();
+        knocks.sort_by_key(|knock| knock.at);
+        knocks
+    }
+
+    pub(crate) fn knock_answer(&mut self, device: &str, commons: Option<&str>) -> Result<()> {
+        let id = find_device(device, self.network.knocking.here.keys())?;
+        let frame = match commons {
+            Some(commons) => DoorFrame::Ticket(self.invite(commons, Some(1), Some(KNOCK_HOURS))?.ticket),
+            None => DoorFrame::No(Refused::Declined),
+        };
+        if let Some(at_door) = self.network.knocking.here.remove(&id) {
+            let _ = at_door.answer.send(frame);
+        }
+        self.tell(Event::Knocks { knocks: self.knocks() });
+        Ok(())
+    }
+
+    pub(crate) fn knock(&mut self, device: &str) -> Result<()> {
+        let who = self.introduction()?;
+        let seen: Vec<DeviceId> = self.nearby().iter().filter_map(|d| d.device.parse().ok()).collect();
+        let device = find_device(device, seen.iter())?;
+        let net = self.network.net().cloned().ok_or_else(needs_network)?;
+        self.network.knocking.declined.remove(&device);
+        if self.network.knocking.ours.contains_key(&device) {
+            return Ok(());
+        }
+        let mailbox = self.mailbox.clone();
+        let task = self.runtime.spawn(async move {
+            let answer = knock_at(&net, device, who).await;
+            let _ = mailbox.urgent(move |core| core.knock_answered(device, answer));
+        });
+        self.network.knocking.ours.insert(device, task.abort_handle());
+        self.tell(Event::Nearby { devices: self.nearby() });
+        Ok(())
+    }
+
+    pub(crate) fn knock_withdraw(&mut self, device: &str) -> Result<()> {
+        let device = find_device(device, self.network.knocking.ours.keys())?;
+        if let Some(task) = self.network.knocking.ours.remove(&device) {
+            task.abort();
+        }
+        self.tell(Event::Nearby { devices: self.nearby() });
+        Ok(())
+    }
+
+    fn knock_answered(&mut self, device: DeviceId, answer: Result<String>) {
+        if self.network.knocking.ours.remove(&device).is_none() {
+            return;
+        }
+        match answer.and_then(|ticket| self.begin_join(&ticket, PATIENCE, Some(device))) {
+            Ok(join) => {
+                let mailbox = self.mailbox.clone();
+                self.runtime.spawn(async move {
+                    let joined = join.run().await;
+                    let _ = mailbox.urgent(move |core| {
+                        let done = joined.and_then(|(id, records)| core.joined(id, records));
+                        core.tell_knock_answered(device, done);
+                    });
+                });
+            }
+            Err(error) => self.tell_knock_answered(device, Err(error)),
+        }
+        self.tell(Event::Nearby { devices: self.nearby() });
+    }
+
+    fn tell_knock_answered(&mut self, device: DeviceId, done: Result<CommonsView>) {
+        if let Err(error) = &done {
+            if error.code == ErrorCode::Declined {
+                self.network.knocking.declined.insert(device, profile::now());
+            } else {
+                self.trouble(error);
+            }
+        }
+        self.tell(Event::KnockAnswered { device: device.to_string(), commons: done.ok() });
+        self.tell(Event::Nearby { devices: self.nearby() });
+    }
+}
+
+fn parse(text: &str) -> Result<Ticket> {
+    text.parse().map_err(|e: commonplace_governance::TicketError| {
+        let words = e.to_string();
+        let words = words[..1].to_uppercase() + &words[1..];
+        Error::new(ErrorCode::TicketMalformed, format!("{words}. Nothing was sent."))
+    })
+}
+
+fn find_device<'a>(text: &str, among: impl Iterator<Item = &'a DeviceId>) -> Result<DeviceId> {
+    let wanted = text.trim().to_lowercase();
+    let found: Vec<_> = among.filter(|id| wanted.len() >= 4 && id.to_string().starts_with(&wanted)).copied().collect();
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Error::new(ErrorCode::NotFound, "That device is not here now. Nothing was sent.")),
+        _ => Err(Error::new(ErrorCode::Ambiguous, "Several devices begin like that; give more of the id.")),
+    }
+}
+
+/// A join under way, outside the engine's thread.
+struct Join {
+    ticket: Ticket,
+    request: JoinRequest,
+    net: tokio::sync::watch::Receiver<Option<Net>>,
+    wait: Duration,
+}
+
+impl Join {
+    async fn run(mut self) -> Result<(CommonsId, Vec<Vec<u8>>)> {
+        let until = tokio::time::Instant::now() + self.wait;
+        let opened = tokio::time::timeout_at(until, self.net.wait_for(Option::is_some)).await;
+        let net = opened.ok().and_then(Result::ok).and_then(|net| net.clone()).ok_or_else(needs_network)?;
+        net.add_addresses(self.ticket.device, &self.ticket.addresses);
+        loop {
+            match tokio::time::timeout_at(until, self.ask(&net)).await {
+                Ok(Err(error)) if error.code == ErrorCode::Unreachable && tokio::time::Instant::now() + AGAIN < until => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Ok(done) => return done.map(|records| (self.ticket.commons, records)),
+                Err(late) => return Err(unreachable(&late)),
+            }
+        }
+    }
+
+    async fn ask(&self, net: &Net) -> Result<Vec<Vec<u8>>> {
+        let connection = net.connect(self.ticket.device).await.map_err(|e| unreachable(&e))?;
+        let stream = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?;
+        let (mut to, mut from) = stream.split();
+        send(&mut to, &DoorFrame::Ask(Box::new(self.request.clone()))).await?;
+        let mut all = Vec::new();
+        loop {
+            match next(&mut from).await? {
+                DoorFrame::Come { records, more } => {
+                    all.extend(records);
+                    if !more {
+                        return Ok(all);
+                    }
+                    if all.len() > MAX_RECORDS {
+                        return Err(Refused::Unknown.error());
+                    }
+                }
+                DoorFrame::No(refused) => return Err(refused.error()),
+                _ => return Err(unreachable(&"it answered something else than was asked")),
+            }
+        }
+    }
+}
+
+/// Knocks and waits as long as the other side lets us.
+async fn knock_at(net: &Net, device: DeviceId, who: Introduction) -> Result<String> {
+    let connection = net.connect(device).await.map_err(|e| unreachable(&e))?;
+    let (mut to, mut from) = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?.split();
+    send(&mut to, &DoorFrame::Knock(who)).await?;
+    // A person answers: that may take a while.
+    let bytes = from.next().await.map_err(|e| unreachable(&e))?.ok_or_else(|| unreachable(&"it hung up"))?;
+    match postcard::from_bytes(&bytes) {
+        Ok(DoorFrame::Ticket(ticket)) => Ok(ticket),
+        Ok(DoorFrame::No(refused)) => Err(refused.error()),
+        _ => Err(unreachable(&"it answered something else than was asked")),
+    }
+}
+
+/// Proves to a device that does not know us yet that we are a member of a commons of its.
+pub(crate) async fn prove(
+    connection: &commonplace_net::Connection,
+    offer: [u8; 32],
+    nonce: [u8; 16],
+    records: Vec<Vec<u8>>,
+) -> Result<()> {
+    let (mut to, mut from) = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?.split();
+    let mut rest = records.into_iter().peekable();
+    loop {
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = rest.next_if(|record| part.is_empty() || bytes + record.len() <= RECORDS_BYTES) {
+            bytes += record.len();
+            part.push(record);
+        }
+        let more = rest.peek().is_some();
+        send(&mut to, &DoorFrame::Prove { offer, nonce, records: part, more }).await?;
+        if !more {
+            break;
+        }
+    }
+    match next(&mut from).await? {
+        DoorFrame::Come { .. } => Ok(()),
+        DoorFrame::No(refused) => Err(refused.error()),
+        _ => Err(unreachable(&"it answered something else than was asked")),
+    }
+}
+
+/// Serves one stream at the door.
+async fn at_door(stream: Stream, mailbox: &Mailbox) -> Result<()> {
+    let device = stream.device();
+    let (mut to, mut from) = stream.split();
+    match next(&mut from).await? {
+        DoorFrame::Ask(request) => {
+            let judged = on_core(mailbox, move |core| core.judge(device, *request)).await?;
+            match judged {
+                Ok(records) => send_records(&mut to, records).await?,
+                Err(refused) => send(&mut to, &DoorFrame::No(refused)).await?,
+            }
+        }
+        DoorFrame::Prove { offer, nonce, records, mut more } => {
+            let mut all = records;
+            while more {
+                match next(&mut from).await? {
+                    DoorFrame::Prove { records, more: again, .. } if all.len() <= MAX_RECORDS => {
+                        all.extend(records);
+                        more = again;
+                    }
+                    _ => return Err(unreachable(&"it stopped in the middle of its proof")),
+                }
+            }
+            let known = on_core(mailbox, move |core| core.judge_proof(device, &offer, &nonce, all)).await?;
+            let answer = if known {
+                DoorFrame::Come { records: Vec::new(), more: false }
+            } else {
+                DoorFrame::No(Refused::Unknown)
+            };
+            send(&mut to, &answer).await?;
+        }
+        DoorFrame::Knock(who) => {
+            let (answer, answered) = oneshot::channel();
+            let _ = mailbox.urgent(move |core| core.knock_heard(device, who, answer));
+            tokio::select! {
+                answer = answered => {
+                    send(&mut to, &answer.unwrap_or(DoorFrame::No(Refused::Declined))).await?;
+                }
+                // They hung up, or said something that does not belong here.
+                _ = from.next() => {
+                    let _ = mailbox.urgent(move |core| core.knock_gone(device));
+                }
+            }
+        }
+        _ => send(&mut to, &DoorFrame::No(Refused::Unknown)).await?,
+    }
+    to.finish().await.map_err(|e| unreachable(&e))
+}
+
+/// Runs `job` on the engine's thread and waits for what it gives.
+pub(crate) async fn on_core<T: Send + 'static>(
+    mailbox: &Mailbox,
+    job: impl FnOnce(&mut Core) -> T + Send + 'static,
+) -> Result<T> {
+    let (answer, answered) = oneshot::channel();
+    mailbox
+        .bulk(move |core| drop(answer.send(job(core))))
+        .await
+        .map_err(|()| Error::internal("the engine is closing"))?;
+    answered.await.map_err(|_| Error::internal("the engine is closing"))
+}

@@ -1,0 +1,33 @@
+//! The engine, without a window: composes documents, trust, the roll, sync, store and net behind one handle.
+//!
+//! [`Engine`] is the handle that hosts hold. Everything that changes state runs on one thread of the engine's own
+//! ([`core`]), in the order in which it was asked for, keystrokes before bulk work; so there are no locks to hold
+//! wrongly, and what was answered is what is on disk. This crate alone spawns tasks and reads the clock and the system's
+//! randomness.
+//!
+//! Deliberately absent: how anything is shown, and any wire form of its own (see `commonplace-api`).
+
+mod changeset;
+mod commons;
+mod core;
+mod doctor;
+mod documents;
+mod editor;
+mod engine;
+mod error;
+mod folder;
+mod holding;
+mod joining;
+mod log;
+mod meeting;
+mod network;
+mod pages;
+mod people;
+mod presence;
+mod replica;
+pub mod profile;
+mod tags;
+pub mod view;
+
+pub use engine::{Engine, OpenOptions};
+pub use error::{Error, ErrorCode, Result};

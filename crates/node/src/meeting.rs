@@ -1,0 +1,547 @@
+//! Meetings: one sync session with one device about one commons, its stream, and what it brings and sends.
+//!
+//! The device with the lower id opens the stream; the other one does when nothing came for a while, for the lower one may
+//! not know yet that it is a member. Whoever is not known proves membership by the records of the roll first.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
+use commonplace_net::{Connection, FrameReceiver, FrameSender, Stream, StreamKind};
+use commonplace_store::{Batch, DocBatch, Projection};
+use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
+use commonplace_trust::{Arrival, Gate, VerifiedRecord};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use crate::{
+    core::{Core, Mailbox},
+    error::{Error, Result},
+    joining::{on_core, prove},
+    profile,
+    replica::StoredReplica,
+    view::{Event, Job},
+};
+
+/// How long the device with the higher id waits for the other one to open.
+const COURTESY: Duration = Duration::from_millis(800);
+/// How long an offer may wait for its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Frames that came and wait for the engine, per meeting.
+const FRAMES: usize = 8;
+/// Bytes of changes that wait for others of the same meeting before they can be judged.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+
+/// The first frame of a stream: which commons it is about, said so that only those who know it understand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Offer {
+    nonce: [u8; 16],
+    offer: [u8; 32],
+}
+
+/// A meeting.
+struct Meeting {
+    device: DeviceId,
+    commons: CommonsId,
+    session: Session,
+    out: mpsc::UnboundedSender<Vec<u8>>,
+    /// Changes that wait for others, per document.
+    waiting: HashMap<DocId, Vec<Vec<u8>>>,
+    waiting_bytes: usize,
+    wake: Option<Instant>,
+    /// Documents with changes of ours that this device had not acknowledged when the meeting began, with their digests then:
+    /// once all is equal, it holds them.
+    unheld: Vec<(DocId, [u8; 32])>,
+}
+
+/// All meetings.
+#[derive(Default)]
+pub(crate) struct Meetings {
+    all: BTreeMap<u64, Meeting>,
+    opening: HashMap<(DeviceId, CommonsId), Instant>,
+    last: u64,
+}
+
+impl Meetings {
+    fn with(&self, device: DeviceId, commons: CommonsId) -> Option<u64> {
+        self.all.iter().find(|(_, m)| m.device == device && m.commons == commons).map(|(id, _)| *id)
+    }
+}
+
+/// Now, as sessions count it.
+fn millis() -> Millis {
+    profile::now()
+}
+
+impl Core {
+    /// Sees to it that there is a meeting with a connected device about a commons.
+    pub(crate) fn meet(&mut self, device: DeviceId, commons: CommonsId) {
+        let meetings = &mut self.network.meetings;
+        if meetings.with(device, commons).is_some() || meetings.opening.contains_key(&(device, commons)) {
+            return;
+        }
+        let wait = if self.key.id() < device { Duration::ZERO } else { COURTESY };
+        meetings.opening.insert((device, commons), Instant::now() + wait);
+        self.wake_in(wait);
+    }
+
+    fn open_meeting(&mut self, device: DeviceId, commons: CommonsId) {
+        let Some(connection) = self.network.connected.get(&device).cloned() else { return };
+        let Some(held) = self.commons.get(&commons) else { return };
+        let Ok(nonce) = profile::random::<16>() else { return };
+        let said = Offer { nonce, offer: offer::offer(&commons, &self.device(), &device, &nonce) };
+        let records: Vec<_> = held.records.values().cloned().collect();
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            let mut opened = open_stream(&connection, &said).await;
+            if opened.is_err() && prove(&connection, said.offer, nonce, records).await.is_ok() {
+                opened = open_stream(&connection, &said).await;
+            }
+            match opened {
+                Ok((to, from)) => carry(mailbox, device, commons, Role::Dialled, to, from).await,
+                Err(error) => {
+                    tracing::debug!(%error, "no meeting");
+                    let _ = mailbox.urgent(move |core| core.meeting_failed(device, commons));
+                }
+            }
+        });
+    }
+
+    fn meeting_failed(&mut self, device: DeviceId, commons: CommonsId) {
+        if self.network.connected.contains_key(&device) && self.network.meetings.with(device, commons).is_none() {
+            let again = Instant::now() + PATIENCE;
+            self.network.meetings.opening.insert((device, commons), again);
+            self.wake_at(again);
+        }
+    }
+
+    /// Another device opened a stream for a meeting.
+    pub(crate) fn meeting_offered(&mut self, stream: Stream) {
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            let device = stream.device();
+            let (mut to, mut from) = stream.split();
+            let Ok(Ok(Some(bytes))) = tokio::time::timeout(PATIENCE, from.next()).await else { return };
+            let Ok(said) = postcard::from_bytes::<Offer>(&bytes) else { return };
+            let found = on_core(&mailbox, move |core| core.offered(device, &said)).await.ok().flatten();
+            let answered = to.send(&[u8::from(found.is_some())]).await.is_ok();
+            if let Some(commons) = found.filter(|_| answered) {
+                carry(mailbox, device, commons, Role::Answered, to, from).await;
+            }
+        });
+    }
+
+    /// The commons that an offer is about, if its device is a member's.
+    fn offered(&self, device: DeviceId, said: &Offer) -> Option<CommonsId> {
+        self.commons
+            .iter()
+            .filter(|(_, held)| held.roll.member_of(&device).is_some())
+            .map(|(id, _)| *id)
+            .find(|id| offer::matches(&said.offer, id, &device, &self.device(), &said.nonce))
+    }
+
+    fn begin_meeting(
+        &mut self,
+        device: DeviceId,
+        commons: CommonsId,
+        role: Role,
+        out: mpsc::UnboundedSender<Vec<u8>>,
+    ) -> Option<u64> {
+        self.network.meetings.opening.remove(&(device, commons));
+        if let Some(old) = self.network.meetings.with(device, commons) {
+            // Both opened at once: both keep the stream that the device with the lower id opened.
+            let lower_opened = (role == Role::Dialled) == (self.device() < device);
+            if !lower_opened {
+                return None;
+            }
+            self.network.meetings.all.remove(&old);
+        }
+        let seed = profile::random::<8>().map(u64::from_le_bytes).unwrap_or_else(|_| profile::now());
+        let session = Session::new(role, commons, self.device(), device, seed);
+        let unheld = self.store.unheld(commons, device).unwrap_or_default();
+        self.network.meetings.last += 1;
+        let id = self.network.meetings.last;
+        let meeting = Meeting {
+            device,
+            commons,
+            session,
+            out,
+            waiting: HashMap::new(),
+            waiting_bytes: 0,
+            wake: None,
+            unheld,
+        };
+        self.network.meetings.all.insert(id, meeting);
+        self.drive(id, Input::Start);
+        let open: Vec<_> = self.editors.open.keys().filter(|(c, _)| *c == commons).map(|(_, page)| *page).collect();
+        for page in open {
+            self.drive(id, Input::Priority(DocId::Page(page)));
+        }
+        Some(id)
+    }
+
+    fn end_meeting(&mut self, id: u64) {
+        let Some(meeting) = self.network.meetings.all.remove(&id) else { return };
+        self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
+        if self.network.connected.contains_key(&meeting.device) {
+            self.meeting_failed(meeting.device, meeting.commons);
+        }
+    }
+
+    pub(crate) fn end_meetings_with(&mut self, device: DeviceId) {
+        self.network.meetings.opening.retain(|(other, _), _| *other != device);
+        let ended: Vec<_> =
+            self.network.meetings.all.iter().filter(|(_, m)| m.device == device).map(|(id, _)| *id).collect();
+        for id in ended {
+            self.end_meeting(id);
+        }
+    }
+
+    pub(crate) fn tick_meetings(&mut self, now: Instant) {
+        let due: Vec<_> =
+            self.network.meetings.opening.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
+        for (device, commons) in due {
+            // Kept as opening far in the future, so that nothing opens a second one meanwhile.
+            self.network.meetings.opening.insert((device, commons), now + 6 * PATIENCE);
+            self.open_meeting(device, commons);
+        }
+        let woken: Vec<_> = self
+            .network
+            .meetings
+            .all
+            .iter()
+            .filter(|(_, m)| m.wake.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in woken {
+            if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
+                meeting.wake = None;
+            }
+            self.drive(id, Input::Tick);
+        }
+        let opening = self.network.meetings.opening.values().copied();
+        let wakes = self.network.meetings.all.values().filter_map(|m| m.wake);
+        if let Some(next) = opening.chain(wakes).min() {
+            self.wake_at(next);
+        }
+    }
+
+    /// Gives a session an input and carries out what it asks for, until it asks for nothing more.
+    fn drive(&mut self, id: u64, input: Input) {
+        let mut inputs = std::collections::VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Some(meeting) = self.network.meetings.all.get_mut(&id) else { return };
+            let Some(held) = self.commons.get(&meeting.commons) else { return };
+            let replica = StoredReplica { store: &self.store, commons: meeting.commons, held };
+            let effects = meeting.session.handle(input, millis(), &replica);
+            for effect in effects {
+                match self.carry_out(id, effect) {
+                    Ok(Some(next)) => inputs.push_back(next),
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.trouble(&error);
+                        self.end_meeting(id);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, id: u64, effect: Effect) -> Result<Option<Input>> {
+        let Some(meeting) = self.network.meetings.all.get_mut(&id) else { return Ok(None) };
+        let (commons, device) = (meeting.commons, meeting.device);
+        match effect {
+            Effect::Send(frame) => {
+                let _ = meeting.out.send(frame);
+            }
+            Effect::Arrived(arrivals) => return self.arrivals(id, arrivals).map(Some),
+            Effect::ArrivedRecords(records) => {
+                let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
+                let new = self.add_records(commons, verified)?;
+                self.pass_on_records(commons, &new, Some(device));
+                return Ok(Some(Input::RecordsStored));
+            }
+            Effect::Acknowledged { docs } => self.acknowledged(commons, device, &docs)?,
+            Effect::Progress { received, expected, sent, to_send } => {
+                let (done, total) = (received + sent, expected + to_send);
+                self.tell_sync(commons, device, done, total, done >= total);
+            }
+            Effect::CaughtUp { apart } => {
+                let mut equal = std::mem::take(&mut meeting.unheld);
+                equal.retain(|(doc, _)| !apart.contains(doc));
+                self.equal(commons, device, &equal)?;
+                self.arrived(commons)?;
+                self.tell_sync(commons, device, 0, 0, true);
+            }
+            Effect::PeerTooNew { version } => {
+                self.tell(Event::Trouble {
+                    message: format!(
+                        "A device near you runs a newer Commonplace (protocol {version}), so the two cannot sync. Everything \
+                         here is safe: update this one."
+                    ),
+                });
+            }
+            Effect::Close(reason) => {
+                tracing::debug!(%reason, "a meeting ends");
+                self.end_meeting(id);
+            }
+            Effect::WakeAt(at) => {
+                let wait = Duration::from_millis(at.saturating_sub(millis()));
+                let at = Instant::now() + wait;
+                meeting.wake = Some(at);
+                self.wake_at(at);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.
+    fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>) -> Result<Input> {
+        let Some(meeting) = self.network.meetings.all.get(&id) else {
+            return Err(Error::internal("a meeting that is over brought something"));
+        };
+        let (commons, device) = (meeting.commons, meeting.device);
+        let mut docs = Vec::with_capacity(arrivals.len());
+        let mut stored = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            let doc = arrival.doc;
+            let passed = self.judge_arrival(id, arrival)?;
+            if !passed.refused.is_empty() {
+                tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
+            }
+            stored.push((doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect::<Vec<_>>()));
+            if passed.changes.is_empty() && passed.attestations.is_empty() {
+                continue;
+            }
+            self.apply_if_open(commons, doc, &passed.changes)?;
+            docs.push(DocBatch {
+                doc,
+                changes: passed.changes,
+                attestations: passed.attestations,
+                projection: Projection::Later,
+                local: false,
+                at: profile::now(),
+            });
+        }
+        let relay: Vec<Arrival> = docs
+            .iter()
+            .map(|d| Arrival {
+                doc: d.doc,
+                attestations: d.attestations.iter().map(|a| *a.get()).collect(),
+                changes: d.changes.iter().map(|c| c.bytes().to_vec()).collect(),
+            })
+            .collect();
+        let few = docs.len() <= 4;
+        let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
+        if !docs.is_empty() {
+            if let Err(error) = self.store.write(Batch { commons, docs }) {
+                // What was applied in memory is not stored: it is built again from what is.
+                for doc in ids {
+                    self.forget_unstored(commons, doc);
+                }
+                return Err(error.into());
+            }
+            self.index_waits = true;
+        }
+        for doc in ids {
+            if few && self.editors.is_open(commons, doc) {
+                self.warm_up(commons, doc);
+            }
+        }
+        for arrival in &relay {
+            self.pass_on(commons, arrival, Some(device));
+        }
+        Ok(Input::Stored { docs: stored })
+    }
+
+    fn judge_arrival(&mut self, id: u64, mut arrival: Arrival) -> Result<commonplace_trust::Passed> {
+        let Some(meeting) = self.network.meetings.all.get_mut(&id) else {
+            return Ok(commonplace_trust::Passed::default());
+        };
+        let (doc, commons) = (arrival.doc, meeting.commons);
+        if let Some(mut waiting) = meeting.waiting.remove(&doc) {
+            meeting.waiting_bytes -= waiting.iter().map(Vec::len).sum::<usize>();
+            waiting.append(&mut arrival.changes);
+            arrival.changes = waiting;
+        }
+        let held = self
+            .commons
+            .get(&commons)
+            .ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
+        let history = self.store.history(commons, doc)?;
+        let mut passed = Gate { commons, history: &history, standing: &held.roll }.pass(arrival);
+        history.sound()?;
+        let waiting = std::mem::take(&mut passed.waiting);
+        let bytes: usize = waiting.iter().map(Vec::len).sum();
+        // Beyond the bound they are dropped, and come again when the two devices compare their frontiers.
+        if bytes > 0 && meeting.waiting_bytes + bytes <= MAX_WAITING_BYTES {
+            meeting.waiting_bytes += bytes;
+            meeting.waiting.insert(doc, waiting);
+        }
+        Ok(passed)
+    }
+
+    fn apply_if_open(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        changes: &[commonplace_trust::VerifiedChange],
+    ) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let DocId::Page(page) = doc else {
+            self.documents.forget((commons, doc));
+            return Ok(());
+        };
+        if !self.editors.is_open(commons, doc) {
+            // Not in a window: it is built again from its stored changes when it is needed.
+            self.documents.forget((commons, doc));
+            return Ok(());
+        }
+        self.flush_page(commons, page)?;
+        let change = self.apply_verified(commons, doc, changes.to_vec())?;
+        self.bring_into_log(commons, page, &change.splices);
+        if !change.splices.is_empty() {
+            self.tell_carets(commons, page);
+        }
+        Ok(())
+    }
+
+    fn forget_unstored(&mut self, commons: CommonsId, doc: DocId) {
+        self.documents.forget((commons, doc));
+        if let DocId::Page(page) = doc
+            && let Ok(body) = self.read_page(commons, page, commonplace_model::Page::body)
+            && let Some(open) = self.editors.open.get(&(commons, page))
+        {
+            let splices = commonplace_model::splices_between(&open.log.text(), &body);
+            self.bring_into_log(commons, page, &splices);
+        }
+    }
+
+    fn acknowledged(&mut self, commons: CommonsId, device: DeviceId, docs: &[(DocId, Vec<(Actor, u64)>)]) -> Result<()> {
+        if docs.is_empty() {
+            return Ok(());
+        }
+        let before = self.store.only_here(commons)?;
+        self.store.set_held(commons, device, docs, profile::now())?;
+        self.tell_who_holds(commons, docs.iter().map(|(doc, _)| *doc), before)
+    }
+
+    /// A device has these documents as they were when the meeting with it began.
+    fn equal(&mut self, commons: CommonsId, device: DeviceId, docs: &[(DocId, [u8; 32])]) -> Result<()> {
+        if docs.is_empty() {
+            return Ok(());
+        }
+        let before = self.store.only_here(commons)?;
+        self.store.set_held_whole(commons, device, docs, profile::now())?;
+        self.tell_who_holds(commons, docs.iter().map(|(doc, _)| *doc), before)
+    }
+
+    fn tell_who_holds(&self, commons: CommonsId, docs: impl Iterator<Item = DocId>, before: u64) -> Result<()> {
+        for doc in docs {
+            if let DocId::Page(page) = doc {
+                self.tell_held(commons, page);
+            }
+        }
+        if self.store.only_here(commons)? != before {
+            self.tell_commons(commons);
+        }
+        Ok(())
+    }
+
+    /// Sends changes that are durable here on to all others who are here.
+    pub(crate) fn pass_on(&mut self, commons: CommonsId, arrival: &Arrival, from: Option<DeviceId>) {
+        for id in self.meetings_of(commons, from) {
+            self.drive(id, Input::LocalChange(arrival.clone()));
+        }
+    }
+
+    /// Sends records on to all others who are here.
+    pub(crate) fn pass_on_records(&mut self, commons: CommonsId, records: &[VerifiedRecord], from: Option<DeviceId>) {
+        if records.is_empty() {
+            return;
+        }
+        let bytes: Vec<_> = records.iter().map(|r| r.bytes().to_vec()).collect();
+        for id in self.meetings_of(commons, from) {
+            self.drive(id, Input::LocalRecords(bytes.clone()));
+        }
+    }
+
+    fn meetings_of(&self, commons: CommonsId, but: Option<DeviceId>) -> Vec<u64> {
+        let all = self.network.meetings.all.iter();
+        all.filter(|(_, m)| m.commons == commons && Some(m.device) != but).map(|(id, _)| *id).collect()
+    }
+
+    /// A window opened a page: what concerns it comes first.
+    pub(crate) fn page_opened(&mut self, commons: CommonsId, page: commonplace_model::PageId) {
+        for id in self.meetings_of(commons, None) {
+            self.drive(id, Input::Priority(DocId::Page(page)));
+        }
+    }
+
+    fn tell_sync(&self, commons: CommonsId, device: DeviceId, done: u64, total: u64, finished: bool) {
+        let held = self.commons.get(&commons);
+        let with = held.and_then(|held| self.person_of(held, &device)).map(|p| p.device_name).unwrap_or_default();
+        self.tell(Event::Progress { job: Job::Sync, commons: commons.to_string(), done, total, finished, with });
+    }
+}
+
+async fn open_stream(connection: &Connection, said: &Offer) -> Result<(FrameSender, FrameReceiver)> {
+    let stream = connection.open(StreamKind::Sync).await.map_err(Error::internal)?;
+    let (mut to, mut from) = stream.split();
+    to.send(&postcard::to_allocvec(said).map_err(Error::internal)?).await.map_err(Error::internal)?;
+    let answer = tokio::time::timeout(PATIENCE, from.next()).await.map_err(Error::internal)?;
+    match answer.map_err(Error::internal)? {
+        Some(bytes) if bytes[..] == [1] => Ok((to, from)),
+        _ => Err(Error::internal("the other device does not know us as a member")),
+    }
+}
+
+/// Carries frames between a stream and the engine until either ends.
+async fn carry(
+    mailbox: Mailbox,
+    device: DeviceId,
+    commons: CommonsId,
+    role: Role,
+    mut to: FrameSender,
+    mut from: FrameReceiver,
+) {
+    let (out, mut leaving) = mpsc::unbounded_channel::<Vec<u8>>();
+    let begun = on_core(&mailbox, move |core| core.begin_meeting(device, commons, role, out)).await;
+    let Ok(Some(id)) = begun else { return };
+    let (mail, permits) = (mailbox.clone(), std::sync::Arc::new(tokio::sync::Semaphore::new(FRAMES)));
+    let sending = async {
+        while let Some(frame) = leaving.recv().await {
+            if to.send(&frame).await.is_err() {
+                return;
+            }
+            if leaving.is_empty() && mail.bulk(move |core| core.drive(id, Input::Writable)).await.is_err() {
+                return;
+            }
+        }
+        let _ = to.finish().await;
+    };
+    let receiving = async {
+        while let Ok(Some(frame)) = from.next().await {
+            let Ok(permit) = std::sync::Arc::clone(&permits).acquire_owned().await else { return };
+            let taken = mailbox
+                .bulk(move |core| {
+                    core.drive(id, Input::Frame(frame.into()));
+                    drop(permit);
+                })
+                .await;
+            if taken.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        () = receiving => {}
+    }
+    let _ = mailbox.urgent(move |core| core.end_meeting(id));
+}

@@ -1,0 +1,463 @@
+//! Other devices: who is seen, who is connected, who is to be dialled, and the gossip of each commons.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::SocketAddr,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+
+use commonplace_model::{CommonsId, DeviceId};
+use commonplace_net::{
+    Announcement, Bind, Connection, Discovery, Net, NetConfig, NetEvent, StreamKind, TopicEvent, Welcome,
+};
+use commonplace_store::Peer;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    commons::Commons,
+    core::Core,
+    joining::Knocking,
+    meeting::Meetings,
+    profile,
+    view::{ConnectedDevice, Event, KnockState, NearbyDevice},
+};
+
+/// Events of the network that may wait for the engine.
+const EVENTS: usize = 256;
+/// Words of presence that may wait to be said.
+const WORDS: usize = 64;
+/// First wait before dialling again a device that did not answer, doubled up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Addresses kept of a device.
+const MAX_ADDRESSES: usize = 16;
+
+/// A device seen on the local network.
+struct Seen {
+    announcement: Option<Announcement>,
+    at: u64,
+}
+
+/// How dialling a device goes.
+struct Dial {
+    failures: u32,
+    next: Instant,
+    under_way: bool,
+}
+
+enum TopicJob {
+    Say(Vec<u8>),
+    Meet(Vec<DeviceId>),
+}
+
+/// All that concerns other devices.
+#[derive(Default)]
+pub(crate) struct Network {
+    net: Option<Net>,
+    opened: Option<watch::Sender<Option<Net>>>,
+    /// Devices of members of any commons here; shared with the network's own policy.
+    members: Arc<RwLock<HashSet<DeviceId>>>,
+    pub(crate) connected: HashMap<DeviceId, Connection>,
+    seen: HashMap<DeviceId, Seen>,
+    dials: HashMap<DeviceId, Dial>,
+    topics: HashMap<CommonsId, mpsc::Sender<TopicJob>>,
+    pub(crate) meetings: Meetings,
+    pub(crate) knocking: Knocking,
+}
+
+impl Network {
+    pub(crate) fn take(&mut self) -> Option<Net> {
+        self.topics.clear();
+        self.meetings = Meetings::default();
+        self.net.take()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.net.is_some()
+    }
+
+    /// The network, as soon as it is open.
+    pub(crate) fn when_open(&self) -> Option<watch::Receiver<Option<Net>>> {
+        self.opened.as_ref().map(watch::Sender::subscribe)
+    }
+
+    pub(crate) fn net(&self) -> Option<&Net> {
+        self.net.as_ref()
+    }
+
+    /// Where others may dial this device.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.net.as_ref().map(Net::addresses).unwrap_or_default()
+    }
+}
+
+impl Core {
+    /// Opens the network, in the background: nothing waits for it.
+    pub(crate) fn go_online(&mut self) {
+        if !self.options.online {
+            return;
+        }
+        let (opened, _) = watch::channel(None);
+        self.network.opened = Some(opened);
+        self.refresh_members();
+        let members = Arc::clone(&self.network.members);
+        let welcome = move |device: &DeviceId| match members.read() {
+            Ok(members) if members.contains(device) => Welcome::Member,
+            _ => Welcome::Stranger,
+        };
+        let config = NetConfig {
+            secret: self.key.seed(),
+            bind: if self.options.loopback { Bind::Loopback } else { Bind::Everywhere },
+            discovery: if self.options.loopback { Discovery::Off } else { Discovery::Lan },
+            announcement: self.announcement(),
+            welcome: Arc::new(welcome),
+        };
+        let (events, mut incoming) = mpsc::channel(EVENTS);
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            match Net::open(config, events).await {
+                Ok(net) => {
+                    let _ = mailbox.urgent(move |core| core.net_opened(net));
+                }
+                Err(error) => {
+                    let message = format!(
+                        "Other devices cannot be reached: {error}. Everything here works on; what you write is kept and sent \
+                         when they can be."
+                    );
+                    let _ = mailbox.urgent(move |core| core.tell(Event::Trouble { message }));
+                }
+            }
+            while let Some(event) = incoming.recv().await {
+                if mailbox.bulk(move |core| core.net_event(event)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn net_opened(&mut self, net: Net) {
+        for peer in self.store.peers().unwrap_or_default() {
+            net.add_addresses(peer.device, &peer.addresses);
+        }
+        self.network.net = Some(net.clone());
+        if let Some(opened) = &self.network.opened {
+            opened.send_replace(Some(net));
+        }
+        let ids: Vec<_> = self.commons.keys().copied().collect();
+        for id in ids {
+            self.commons_changed_members(id);
+        }
+        self.tell(Event::Nearby { devices: self.nearby() });
+    }
+
+    fn announcement(&self) -> Option<Announcement> {
+        self.owner.as_ref().map(|owner| Announcement {
+            name: owner.name.clone(),
+            ink: owner.ink,
+            device_name: owner.device_name.clone(),
+        })
+    }
+
+    /// Announces this device under its person's name from now on.
+    pub(crate) fn announce(&self) {
+        if let Some(net) = &self.network.net {
+            net.set_announcement(self.announcement());
+        }
+    }
+
+    fn refresh_members(&self) {
+        let all = self.commons.values().flat_map(|c| c.roll.devices().copied()).collect();
+        if let Ok(mut members) = self.network.members.write() {
+            *members = all;
+        }
+    }
+
+    /// Sees to connections, meetings and gossip after the members of a commons changed, or the commons is new.
+    pub(crate) fn commons_changed_members(&mut self, id: CommonsId) {
+        self.refresh_members();
+        if self.network.net.is_none() {
+            return;
+        }
+        self.join_topic(id);
+        let others: Vec<DeviceId> = self.others(id).copied().collect();
+        for device in others {
+            if self.network.connected.contains_key(&device) {
+                self.meet(device, id);
+            } else {
+                self.dial(device);
+            }
+        }
+    }
+
+    /// Devices of other members, and of this one elsewhere.
+    fn others(&self, id: CommonsId) -> impl Iterator<Item = &DeviceId> {
+        let me = self.device();
+        self.commons.get(&id).into_iter().flat_map(|c| c.roll.devices()).filter(move |device| **device != me)
+    }
+
+    /// Devices of a commons that are connected now.
+    pub(crate) fn here(&self, id: CommonsId) -> BTreeSet<DeviceId> {
+        self.others(id).filter(|device| self.network.connected.contains_key(*device)).copied().collect()
+    }
+
+    fn shared(&self, device: &DeviceId) -> Vec<CommonsId> {
+        self.commons.iter().filter(|(_, c)| c.roll.member_of(device).is_some()).map(|(id, _)| *id).collect()
+    }
+
+    fn net_event(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Seen { device, announcement, addresses } => self.seen(device, announcement, &addresses),
+            NetEvent::Gone { device } => {
+                self.network.seen.remove(&device);
+                self.tell(Event::Nearby { devices: self.nearby() });
+            }
+            NetEvent::Connected { device, connection } => self.connected(device, connection),
+            NetEvent::Disconnected { device, .. } => self.disconnected(device),
+            NetEvent::Incoming { stream } => match stream.kind() {
+                StreamKind::Join => self.heard_at_door(stream),
+                StreamKind::Sync => self.meeting_offered(stream),
+            },
+        }
+    }
+
+    fn seen(&mut self, device: DeviceId, announcement: Option<Announcement>, addresses: &[SocketAddr]) {
+        self.network.seen.insert(device, Seen { announcement, at: profile::now() });
+        self.remember(device, addresses);
+        self.tell(Event::Nearby { devices: self.nearby() });
+        if !self.shared(&device).is_empty() {
+            // It is there now, whatever dialling it said before.
+            if let Some(dial) = self.network.dials.get_mut(&device) {
+                dial.next = Instant::now();
+                dial.failures = 0;
+            }
+            self.dial(device);
+        }
+    }
+
+    /// Keeps where a member's device was last reached or seen.
+    fn remember(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
+        if self.shared(&device).is_empty() || addresses.is_empty() {
+            return;
+        }
+        let before = self.store.peer(device).ok().flatten();
+        let mut all: Vec<SocketAddr> = addresses.to_vec();
+        let last_seen = before.as_ref().and_then(|p| p.last_seen);
+        all.extend(before.into_iter().flat_map(|p| p.addresses).filter(|a| !addresses.contains(a)));
+        all.truncate(MAX_ADDRESSES);
+        let peer = Peer { device, addresses: all, last_seen };
+        if let Err(error) = self.store.set_peer(&peer) {
+            tracing::warn!(%error, "an address could not be kept");
+        }
+    }
+
+    fn note_last_seen(&mut self, device: DeviceId) {
+        let addresses = self.store.peer(device).ok().flatten().map(|p| p.addresses).unwrap_or_default();
+        let peer = Peer { device, addresses, last_seen: Some(profile::now()) };
+        if let Err(error) = self.store.set_peer(&peer) {
+            tracing::warn!(%error, "when a device was last seen could not be kept");
+        }
+    }
+
+    fn connected(&mut self, device: DeviceId, connection: Connection) {
+        let addresses = connection.remote_addresses();
+        self.network.connected.insert(device, connection);
+        self.network.dials.remove(&device);
+        self.remember(device, &addresses);
+        let shared = self.shared(&device);
+        if !shared.is_empty() {
+            self.note_last_seen(device);
+        }
+        for id in shared {
+            self.meet(device, id);
+            if let Some(topic) = self.network.topics.get(&id) {
+                let _ = topic.try_send(TopicJob::Meet(vec![device]));
+            }
+            self.show_presence(id);
+            self.tell(Event::People { commons: id.to_string() });
+            self.tell_commons(id);
+        }
+        self.tell(Event::Nearby { devices: self.nearby() });
+    }
+
+    fn disconnected(&mut self, device: DeviceId) {
+        if self.network.connected.remove(&device).is_none() {
+            return;
+        }
+        self.end_meetings_with(device);
+        let shared = self.shared(&device);
+        if !shared.is_empty() {
+            self.note_last_seen(device);
+            self.dial(device);
+        }
+        for id in shared {
+            self.forget_presence(id, device);
+            self.tell(Event::People { commons: id.to_string() });
+            self.tell_commons(id);
+        }
+        self.tell(Event::Nearby { devices: self.nearby() });
+    }
+
+    /// Dials a device unless that is under way or was tried a moment ago.
+    pub(crate) fn dial(&mut self, device: DeviceId) {
+        let Some(net) = self.network.net.clone() else { return };
+        if self.network.connected.contains_key(&device) {
+            return;
+        }
+        let now = Instant::now();
+        let dial = self.network.dials.entry(device).or_insert(Dial { failures: 0, next: now, under_way: false });
+        if dial.under_way {
+            return;
+        }
+        if dial.next > now {
+            let next = dial.next;
+            self.wake_at(next);
+            return;
+        }
+        dial.under_way = true;
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            let reached = net.connect(device).await.is_ok();
+            let _ = mailbox.urgent(move |core| core.dialled(device, reached));
+        });
+    }
+
+    fn dialled(&mut self, device: DeviceId, reached: bool) {
+        let Some(dial) = self.network.dials.get_mut(&device) else { return };
+        dial.under_way = false;
+        dial.failures = if reached { 0 } else { dial.failures + 1 };
+        let wait = FIRST_WAIT.saturating_mul(1 << dial.failures.min(5)).min(LONGEST_WAIT);
+        dial.next = Instant::now() + wait;
+        self.wake_in(wait);
+    }
+
+    /// Dials whom it is time to dial, and looks after meetings.
+    pub(crate) fn tick_network(&mut self, now: Instant) {
+        let due: Vec<_> =
+            self.network.dials.iter().filter(|(_, d)| !d.under_way && d.next <= now).map(|(device, _)| *device).collect();
+        for device in due {
+            self.dial(device);
+        }
+        let waiting = self.network.dials.values().filter(|d| !d.under_way).map(|d| d.next).min();
+        if let Some(next) = waiting {
+            self.wake_at(next);
+        }
+        self.tick_meetings(now);
+    }
+
+    fn join_topic(&mut self, id: CommonsId) {
+        let Some(net) = self.network.net.clone() else { return };
+        let here: Vec<_> = self.here(id).into_iter().collect();
+        if let Some(topic) = self.network.topics.get(&id) {
+            let _ = topic.try_send(TopicJob::Meet(here));
+            return;
+        }
+        let (jobs, mut to_do) = mpsc::channel(WORDS);
+        self.network.topics.insert(id, jobs);
+        let mailbox = self.mailbox.clone();
+        // Nobody is removed in this version, so the roll has one epoch.
+        let topic = blake3::derive_key("commonplace/topic/1 epoch 0", id.as_bytes());
+        self.runtime.spawn(async move {
+            let mut topic = match net.subscribe(topic, here).await {
+                Ok(topic) => topic,
+                Err(error) => {
+                    tracing::warn!(%error, "no gossip");
+                    return;
+                }
+            };
+            loop {
+                tokio::select! {
+                    job = to_do.recv() => match job {
+                        Some(TopicJob::Say(bytes)) => {
+                            if let Err(error) = topic.broadcast(bytes.into()).await {
+                                tracing::debug!(%error, "a word of presence was not said");
+                            }
+                        }
+                        Some(TopicJob::Meet(devices)) => {
+                            let _ = topic.join_peers(devices).await;
+                        }
+                        None => return,
+                    },
+                    event = topic.next() => match event {
+                        Some(TopicEvent::Received { bytes, .. }) => {
+                            if bytes.len() <= crate::presence::MAX_BYTES
+                                && mailbox.bulk(move |core| core.hear(id, &bytes)).await.is_err()
+                            {
+                                return;
+                            }
+                        }
+                        Some(TopicEvent::NeighborUp(_)) => {
+                            if mailbox.bulk(move |core| core.show_presence(id)).await.is_err() {
+                                return;
+                            }
+                        }
+                        Some(_) => {}
+                        None => return,
+                    },
+                }
+            }
+        });
+    }
+
+    pub(crate) fn has_topic(&self, id: CommonsId) -> bool {
+        self.network.topics.contains_key(&id)
+    }
+
+    /// Says something to all devices of a commons that are here. Lost when too much waits: it is said again soon.
+    pub(crate) fn say(&self, id: CommonsId, bytes: Vec<u8>) {
+        if let Some(topic) = self.network.topics.get(&id) {
+            let _ = topic.try_send(TopicJob::Say(bytes));
+        }
+    }
+
+    pub(crate) fn nearby(&self) -> Vec<NearbyDevice> {
+        let mut devices: Vec<_> = self
+            .network
+            .seen
+            .iter()
+            .filter(|(device, _)| **device != self.device())
+            .map(|(device, seen)| {
+                let shared: Vec<&Commons> =
+                    self.shared(device).iter().filter_map(|id| self.commons.get(id)).collect();
+                let said = seen.announcement.clone().unwrap_or_default();
+                NearbyDevice {
+                    device: device.to_string(),
+                    name: said.name,
+                    ink: profile::ink(said.ink),
+                    device_name: said.device_name,
+                    seen_at: seen.at,
+                    shared: shared.iter().map(|c| c.roll.charter().name.clone()).collect(),
+                    knock: self.network.knocking.state(device),
+                }
+            })
+            // Without a name there is nobody to knock at.
+            .filter(|device| !device.name.is_empty() || device.knock != KnockState::None)
+            .collect();
+        devices.sort_by(|a, b| (&a.name, &a.device).cmp(&(&b.name, &b.device)));
+        devices
+    }
+
+    /// Devices of members that are connected now.
+    pub(crate) fn connected_devices(&self) -> Vec<ConnectedDevice> {
+        let mut devices: Vec<_> = self
+            .network
+            .connected
+            .iter()
+            .filter_map(|(device, connection)| {
+                let shared = self.shared(device);
+                let person = self.person_of(self.commons.get(shared.first()?)?, device)?;
+                Some(ConnectedDevice {
+                    device: device.to_string(),
+                    name: person.name,
+                    ink: profile::ink(person.ink),
+                    device_name: person.device_name,
+                    path: connection.path().in_words().to_owned(),
+                    rtt_ms: connection.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0),
+                    commons: shared.iter().map(ToString::to_string).collect(),
+                })
+            })
+            .collect();
+        devices.sort_by(|a, b| (&a.name, &a.device).cmp(&(&b.name, &b.device)));
+        devices
+    }
+}

@@ -1,0 +1,246 @@
+//! Pages: listing, making, reading, writing, renaming, deleting and finding them.
+
+use commonplace_model::{CommonsId, DocId, Folder, NameError, Page, PageId, Splice, Title, splices_between, text::utf16_len};
+
+use crate::{
+    core::Core,
+    documents::in_changes,
+    error::{Error, ErrorCode, Result},
+    profile,
+    view::{Event, PageList, PageOrder, PageQuery, PageRow, PageView, SearchHit, SearchResult, SnippetPart},
+};
+
+const ROWS: u32 = 200;
+const MAX_ROWS: u32 = 1_000;
+const HITS: u32 = 30;
+const MAX_HITS: u32 = 200;
+
+/// A row of the store as it is shown.
+pub(crate) fn row(row: commonplace_store::PageRow) -> PageRow {
+    PageRow {
+        id: row.id.to_string(),
+        title: row.title,
+        path: row.folder,
+        changed_at: row.changed_at,
+        deleted: row.deleted,
+    }
+}
+
+fn bad_name(error: &NameError) -> Error {
+    Error::bad(format!("That name cannot be one: {error}. Nothing was changed."))
+}
+
+fn too_large(bytes: usize) -> Error {
+    let mib = bytes / 1_000_000;
+    Error::new(
+        ErrorCode::TooLarge,
+        format!("A page can hold 5 MB of text; this is {mib} MB. Nothing was changed: part it into several pages."),
+    )
+}
+
+impl Core {
+    /// The page that a person means: by id, by the beginning of one, by folder and title, or by title.
+    pub(crate) fn find_page(&mut self, commons: CommonsId, reference: &str) -> Result<PageId> {
+        let wanted = reference.trim();
+        if let Ok(id) = wanted.parse::<PageId>()
+            && (self.store.page(commons, id)?.is_some() || self.editors.is_open(commons, DocId::Page(id)))
+        {
+            return Ok(id);
+        }
+        let found = self.store.find_pages(commons, wanted.trim_matches('/'))?;
+        let live: Vec<_> = found.iter().filter(|row| !row.deleted).collect();
+        match (live.as_slice(), found.as_slice()) {
+            ([one], _) => Ok(one.id),
+            ([], [one]) => Ok(one.id),
+            ([], []) => Err(Error::new(
+                ErrorCode::NotFound,
+                format!("There is no page called “{wanted}” here, and none whose id begins like that."),
+            )),
+            (several, all) => {
+                let several: Vec<_> = if several.is_empty() { all.iter().collect() } else { several.to_vec() };
+                let names: Vec<_> =
+                    several.iter().take(5).map(|r| format!("{} ({})", full_name(&r.folder, &r.title), r.id.short())).collect();
+                Err(Error::new(
+                    ErrorCode::Ambiguous,
+                    format!("Several pages answer to “{wanted}”: {}. Name one by the beginning of its id.", names.join(", ")),
+                ))
+            }
+        }
+    }
+
+    /// Commons and page that a person means.
+    pub(crate) fn find(&mut self, commons: &str, page: &str) -> Result<(CommonsId, PageId)> {
+        let commons = self.find_commons(commons)?;
+        Ok((commons, self.find_page(commons, page)?))
+    }
+
+    pub(crate) fn page_list(&mut self, commons: &str, query: &PageQuery) -> Result<PageList> {
+        let id = self.find_commons(commons)?;
+        let stretch = commonplace_store::PageQuery {
+            tag: query.tag.as_ref().map(|tag| tag.trim_start_matches('#').to_lowercase()),
+            folder: query.folder.clone(),
+            filter: query.filter.clone().filter(|f| !f.trim().is_empty()),
+            lately: query.order == PageOrder::Lately,
+            deleted: query.deleted,
+            offset: query.offset,
+            limit: query.limit.unwrap_or(ROWS).min(MAX_ROWS),
+        };
+        let (total, rows) = self.store.page_list(id, &stretch)?;
+        Ok(PageList { total, rows: rows.into_iter().map(row).collect() })
+    }
+
+    pub(crate) fn page_new(&mut self, commons: &str, name: &str, body: &str) -> Result<PageRow> {
+        let id = self.find_commons(commons)?;
+        let (folder, title) = Folder::split_name(name.trim()).map_err(|e| bad_name(&e))?;
+        self.check_free(id, &folder, &title, None)?;
+        let page = self.make_page(id, &title, &folder, body)?;
+        self.page_changed(id, page)
+    }
+
+    /// Makes a page.
+    pub(crate) fn make_page(&mut self, commons: CommonsId, title: &Title, folder: &Folder, body: &str) -> Result<PageId> {
+        if body.len() > Page::MAX_BODY_BYTES {
+            return Err(too_large(body.len()));
+        }
+        let page = PageId::new(profile::random()?);
+        let splices = in_changes(&[Splice { at: 0, delete: 0, insert: body.to_owned() }]);
+        self.change_page(commons, page, false, |page| {
+            let mut rest = splices.iter();
+            let first = rest.next().and_then(|s| s.first()).map_or("", |s| s.insert.as_str());
+            let mut made = Vec::new();
+            made.extend(page.begin(title, folder, first).map_err(Error::internal)?);
+            for splices in rest {
+                made.extend(page.edit(splices).map_err(Error::internal)?);
+            }
+            Ok(made)
+        })?;
+        Ok(page)
+    }
+
+    fn check_free(&self, commons: CommonsId, folder: &Folder, title: &Title, own: Option<PageId>) -> Result<()> {
+        let name = folder.name_of(title);
+        let taken = self
+            .store
+            .find_pages(commons, &name)?
+            .into_iter()
+            .any(|r| !r.deleted && Some(r.id) != own && full_name(&r.folder, &r.title) == name);
+        if taken {
+            return Err(Error::new(
+                ErrorCode::Exists,
+                format!("There is a page called “{name}” already. Nothing was changed: choose another name."),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tells that a page changed and gives its row.
+    pub(crate) fn page_changed(&mut self, commons: CommonsId, page: PageId) -> Result<PageRow> {
+        self.index_now(commons, DocId::Page(page))?;
+        let shown = self
+            .store
+            .page(commons, page)?
+            .map(row)
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, "That page is not on this device."))?;
+        self.tell_pages(commons, vec![shown.clone()]);
+        self.tell_commons(commons);
+        Ok(shown)
+    }
+
+    /// Tells that these rows changed, in lists and in the windows that have the pages open.
+    pub(crate) fn tell_pages(&self, commons: CommonsId, rows: Vec<PageRow>) {
+        for row in &rows {
+            self.tell_editor_page(commons, row);
+        }
+        self.tell(Event::Pages { commons: commons.to_string(), rows });
+    }
+
+    pub(crate) fn page_show(&mut self, commons: &str, page: &str) -> Result<PageView> {
+        let (commons, page) = self.find(commons, page)?;
+        self.page_view(commons, page)
+    }
+
+    pub(crate) fn page_view(&mut self, commons: CommonsId, page: PageId) -> Result<PageView> {
+        self.flush_page(commons, page)?;
+        self.index_now(commons, DocId::Page(page))?;
+        let shown = self.store.page(commons, page)?.map(row);
+        let row = shown.ok_or_else(|| Error::new(ErrorCode::NotFound, "That page is not on this device."))?;
+        let body = self.store.page_text(commons, page)?.unwrap_or_default();
+        let tags = self.store.page_tags(commons, page)?.into_iter().map(String::from).collect();
+        Ok(PageView { row, body, tags })
+    }
+
+    pub(crate) fn page_write(&mut self, commons: &str, page: &str, body: &str) -> Result<PageRow> {
+        let (commons, page) = self.find(commons, page)?;
+        if body.len() > Page::MAX_BODY_BYTES {
+            return Err(too_large(body.len()));
+        }
+        self.flush_page(commons, page)?;
+        let old = self.read_page(commons, page, Page::body)?;
+        self.edit_page(commons, page, &splices_between(&old, body))?;
+        self.page_changed(commons, page)
+    }
+
+    pub(crate) fn page_append(&mut self, commons: &str, page: &str, text: &str) -> Result<PageRow> {
+        let (commons, page) = self.find(commons, page)?;
+        self.flush_page(commons, page)?;
+        let old = self.read_page(commons, page, Page::body)?;
+        if old.len() + text.len() > Page::MAX_BODY_BYTES {
+            return Err(too_large(old.len() + text.len()));
+        }
+        let splice = Splice { at: utf16_len(&old), delete: 0, insert: text.to_owned() };
+        self.edit_page(commons, page, &[splice])?;
+        self.page_changed(commons, page)
+    }
+
+    /// Makes edits that a command asked for, in the document and in the windows that have it open.
+    pub(crate) fn edit_page(&mut self, commons: CommonsId, page: PageId, splices: &[Splice]) -> Result<()> {
+        let changes = in_changes(splices);
+        self.change_page(commons, page, true, |page| {
+            changes.iter().filter_map(|splices| page.edit(splices).map_err(Error::internal).transpose()).collect()
+        })?;
+        self.bring_into_log(commons, page, splices);
+        Ok(())
+    }
+
+    pub(crate) fn page_rename(&mut self, commons: &str, page: &str, name: &str) -> Result<PageRow> {
+        let (commons, page) = self.find(commons, page)?;
+        let (folder, title) = Folder::split_name(name.trim()).map_err(|e| bad_name(&e))?;
+        self.check_free(commons, &folder, &title, Some(page))?;
+        self.flush_page(commons, page)?;
+        self.change_page(commons, page, false, |page| {
+            Ok(page.rename(&title, &folder).map_err(Error::internal)?.into_iter().collect())
+        })?;
+        self.page_changed(commons, page)
+    }
+
+    pub(crate) fn page_set_deleted(&mut self, commons: &str, page: &str, deleted: bool) -> Result<PageRow> {
+        let (commons, page) = self.find(commons, page)?;
+        self.flush_page(commons, page)?;
+        self.change_page(commons, page, false, |page| {
+            Ok(page.set_deleted(deleted).map_err(Error::internal)?.into_iter().collect())
+        })?;
+        self.page_changed(commons, page)
+    }
+
+    pub(crate) fn search(&mut self, commons: &str, query: &str, limit: Option<u32>) -> Result<SearchResult> {
+        let id = self.find_commons(commons)?;
+        let hits = self.store.search(id, query, limit.unwrap_or(HITS).min(MAX_HITS))?;
+        let hits = hits
+            .into_iter()
+            .map(|hit| SearchHit {
+                row: row(hit.row),
+                snippet: hit.snippet.into_iter().map(|(text, hit)| SnippetPart { text, hit }).collect(),
+            })
+            .collect();
+        let word = query.trim().trim_start_matches('#').to_lowercase();
+        let matches = |text: &str| !word.is_empty() && text.to_lowercase().contains(&word);
+        let tags = self.tags(commons)?.into_iter().filter(|t| matches(&t.tag)).take(10).collect();
+        let people = self.people(commons)?.into_iter().filter(|p| matches(&p.name)).take(10).collect();
+        Ok(SearchResult { hits, tags, people })
+    }
+}
+
+/// Folder and title as one name.
+pub(crate) fn full_name(folder: &str, title: &str) -> String {
+    if folder.is_empty() { title.to_owned() } else { format!("{folder}/{title}") }
+}

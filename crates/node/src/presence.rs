@@ -1,0 +1,280 @@
+//! Presence: who is on which page, with their carets, as long as they say so. Never stored, never in a document.
+//!
+//! What a device says is signed, for gossip brings it by way of others. A caret travels as an anchor that stays with its
+//! words, so it is right on a replica that is a moment ahead or behind.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use commonplace_model::{CommonsId, DeviceId, DocId, PageId};
+use commonplace_trust::{DeviceKey, Domain, Signature};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    core::Core,
+    profile,
+    view::{Caret, Event},
+};
+
+/// Said again after this, though nothing changed.
+const HEARTBEAT: Duration = Duration::from_secs(4);
+/// Believed for so long.
+const BELIEVED: Duration = Duration::from_secs(11);
+/// Said no more often than this.
+const PACE: Duration = Duration::from_millis(40);
+/// Somebody who typed less than this ago is writing.
+const WRITING: Duration = Duration::from_secs(3);
+/// Bytes that a word of presence may have.
+pub(crate) const MAX_BYTES: usize = 1_024;
+
+/// What a device says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Word {
+    device: DeviceId,
+    /// Grows with every word, so that an old one cannot be played again.
+    at: u64,
+    page: Option<PageId>,
+    anchor: Option<String>,
+    head: Option<String>,
+    writing: bool,
+}
+
+/// What is believed of a device.
+pub(crate) struct Presence {
+    pub(crate) page: Option<PageId>,
+    pub(crate) writing: bool,
+    anchor: Option<String>,
+    head: Option<String>,
+    at: u64,
+    heard: Instant,
+}
+
+/// Presence in one commons.
+#[derive(Default)]
+pub(crate) struct Presences {
+    heard: HashMap<DeviceId, Presence>,
+    said: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl Presences {
+    /// What is believed of a device.
+    pub(crate) fn of(&self, device: &DeviceId) -> Option<&Presence> {
+        self.heard.get(device)
+    }
+}
+
+fn message(commons: CommonsId, word: &[u8]) -> Vec<u8> {
+    [&commons.as_bytes()[..], word].concat()
+}
+
+fn encode(commons: CommonsId, word: &Word, key: &DeviceKey) -> Vec<u8> {
+    let mut bytes = postcard::to_allocvec(word).unwrap_or_default();
+    let signature = key.sign(Domain::Presence, &message(commons, &bytes));
+    bytes.extend_from_slice(signature.as_bytes());
+    bytes
+}
+
+fn decode(commons: CommonsId, bytes: &[u8]) -> Option<Word> {
+    if bytes.len() > MAX_BYTES {
+        return None;
+    }
+    let (payload, signature) = bytes.split_last_chunk::<64>()?;
+    let word: Word = postcard::from_bytes(payload).ok()?;
+    Signature::new(*signature).verify(&word.device, Domain::Presence, &message(commons, payload)).then_some(word)
+}
+
+impl Core {
+    /// Sees to it that others hear where this person is now.
+    pub(crate) fn show_presence(&mut self, commons: CommonsId) {
+        if let Some(held) = self.commons.get_mut(&commons) {
+            let at = held.presences.said.map_or_else(Instant::now, |said| said + PACE);
+            held.presences.due = Some(held.presences.due.map_or(at, |due| due.min(at)));
+            self.wake_at(at);
+        }
+    }
+
+    /// Says what is due, and forgets who has not been heard for long.
+    pub(crate) fn tick_presence(&mut self, now: Instant) {
+        let ids: Vec<_> = self.commons.keys().copied().collect();
+        for id in ids {
+            self.forget_silent(id, now);
+            let has_topic = self.has_topic(id);
+            let Some(held) = self.commons.get_mut(&id) else { continue };
+            let Some(due) = held.presences.due else { continue };
+            if due > now {
+                self.wake_at(due);
+                continue;
+            }
+            if !has_topic {
+                held.presences.due = None;
+                continue;
+            }
+            held.presences.said = Some(now);
+            held.presences.due = Some(now + HEARTBEAT);
+            self.wake_in(HEARTBEAT);
+            let word = self.word(id, now);
+            let bytes = encode(id, &word, &self.key);
+            self.say(id, bytes);
+        }
+    }
+
+    fn forget_silent(&mut self, id: CommonsId, now: Instant) {
+        let Some(held) = self.commons.get_mut(&id) else { return };
+        let silent: Vec<_> = held
+            .presences
+            .heard
+            .iter()
+            .filter(|(_, presence)| now.duration_since(presence.heard) > BELIEVED)
+            .map(|(device, _)| *device)
+            .collect();
+        for device in silent {
+            self.forget_presence(id, device);
+        }
+    }
+
+    /// Forgets where a device is, for it has gone.
+    pub(crate) fn forget_presence(&mut self, id: CommonsId, device: DeviceId) {
+        let Some(held) = self.commons.get_mut(&id) else { return };
+        if let Some(presence) = held.presences.heard.remove(&device) {
+            self.tell(Event::People { commons: id.to_string() });
+            if let Some(page) = presence.page {
+                self.tell_carets(id, page);
+            }
+        }
+    }
+
+    fn word(&mut self, commons: CommonsId, now: Instant) -> Word {
+        let window = self
+            .editors
+            .windows
+            .values()
+            .filter(|w| w.commons == commons)
+            .max_by_key(|w| (w.caret.is_some(), w.typed_at))
+            .copied();
+        let mut word =
+            Word { device: self.device(), at: profile::now(), page: None, anchor: None, head: None, writing: false };
+        if let Some(window) = window {
+            word.page = Some(window.page);
+            word.writing = window.typed_at.is_some_and(|at| now.duration_since(at) < WRITING);
+            // Anchors are places in the document, so what was typed goes there first.
+            let flushed = self.flush_page(commons, window.page).is_ok();
+            if let Some((anchor, head)) = window.caret.filter(|_| flushed) {
+                let anchors = self.read_page(commons, window.page, |page| (page.anchor(anchor), page.anchor(head)));
+                (word.anchor, word.head) = anchors.unwrap_or_default();
+            }
+        }
+        word
+    }
+
+    /// Hears a word of presence that gossip brought.
+    pub(crate) fn hear(&mut self, commons: CommonsId, bytes: &[u8]) {
+        let Some(word) = decode(commons, bytes) else { return };
+        if word.device == self.device() {
+            return;
+        }
+        let Some(held) = self.commons.get_mut(&commons) else { return };
+        if held.roll.member_of(&word.device).is_none() {
+            return;
+        }
+        let before = held.presences.heard.get(&word.device);
+        if before.is_some_and(|before| before.at >= word.at) {
+            return;
+        }
+        let old_page = before.and_then(|before| before.page);
+        let new = before.is_none();
+        let changed = before.is_none_or(|b| b.page != word.page || b.writing != word.writing);
+        let presence = Presence {
+            page: word.page,
+            writing: word.writing,
+            anchor: word.anchor,
+            head: word.head,
+            at: word.at,
+            heard: Instant::now(),
+        };
+        held.presences.heard.insert(word.device, presence);
+        self.wake_in(BELIEVED);
+        if new {
+            // Whoever comes learns where we are.
+            self.show_presence(commons);
+        }
+        if changed {
+            self.tell(Event::People { commons: commons.to_string() });
+        }
+        for page in [old_page.filter(|old| Some(*old) != word.page), word.page].into_iter().flatten() {
+            self.tell_carets(commons, page);
+        }
+    }
+
+    /// Whether somebody else is on a page now.
+    pub(crate) fn is_watched(&self, commons: CommonsId, page: PageId) -> bool {
+        self.commons.get(&commons).is_some_and(|c| c.presences.heard.values().any(|p| p.page == Some(page)))
+    }
+
+    /// Carets of others on a page.
+    pub(crate) fn carets_on(&mut self, commons: CommonsId, page: PageId) -> Vec<Caret> {
+        let Some(held) = self.commons.get(&commons) else { return Vec::new() };
+        let loaded = self.is_loaded(commons, DocId::Page(page));
+        let mut carets = Vec::new();
+        for (device, presence) in held.presences.heard.iter().filter(|(_, p)| p.page == Some(page)) {
+            let Some(person) = self.person_of(held, device) else { continue };
+            let member = held.roll.member_of(device).map(|m| m.id.to_string()).unwrap_or_default();
+            let caret = Caret {
+                device: device.to_string(),
+                member,
+                name: person.name,
+                ink: profile::ink(person.ink),
+                anchor: None,
+                head: None,
+                writing: presence.writing,
+            };
+            carets.push((caret, presence.anchor.clone(), presence.head.clone()));
+        }
+        carets.sort_by(|(a, ..), (b, ..)| a.device.cmp(&b.device));
+        if !loaded {
+            return carets.into_iter().map(|(caret, ..)| caret).collect();
+        }
+        let resolve = |page: &commonplace_model::Page| {
+            carets
+                .into_iter()
+                .map(|(caret, anchor, head)| {
+                    let place = |anchor: Option<String>| anchor.and_then(|a| page.resolve(&a));
+                    Caret { anchor: place(anchor), head: place(head), ..caret }
+                })
+                .collect()
+        };
+        self.read_page(commons, page, resolve).unwrap_or_default()
+    }
+
+    /// Tells the windows on a page where others are in it.
+    pub(crate) fn tell_carets(&mut self, commons: CommonsId, page: PageId) {
+        let sessions = self.editors.sessions(commons, page);
+        if sessions.is_empty() {
+            return;
+        }
+        let carets = self.carets_on(commons, page);
+        for session in sessions {
+            self.tell(Event::Carets { session, carets: carets.clone() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_counts_for_its_device_and_commons_only() {
+        let key = DeviceKey::from_seed(&[1; 32]);
+        let commons = CommonsId::new([2; 32]);
+        let word = Word { device: key.id(), at: 1, page: None, anchor: Some("1@ab".to_owned()), head: None, writing: true };
+        let bytes = encode(commons, &word, &key);
+        assert_eq!(decode(commons, &bytes), Some(word.clone()));
+        assert_eq!(decode(CommonsId::new([3; 32]), &bytes), None);
+        let forged = encode(commons, &word, &DeviceKey::from_seed(&[9; 32]));
+        assert_eq!(decode(commons, &forged), None);
+        assert_eq!(decode(commons, &vec![0; MAX_BYTES + 1]), None);
+    }
+}

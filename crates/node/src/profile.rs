@@ -1,0 +1,143 @@
+//! The profile: where it lies, the key of its device, and who uses it.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use commonplace_trust::DeviceKey;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, ErrorCode, Result},
+    view::Ink,
+};
+
+/// Names the profile's folder, unless the caller does.
+pub const HOME_VARIABLE: &str = "COMMONPLACE_HOME";
+/// File with the seed of the device's key, readable by its owner alone.
+const KEY_FILE: &str = "device.key";
+
+/// The profile's folder: the one given, else that of `COMMONPLACE_HOME`, else the platform's place for such data.
+///
+/// # Errors
+/// When the platform names no such place.
+pub fn home_dir(given: Option<PathBuf>) -> Result<PathBuf> {
+    given
+        .or_else(|| std::env::var_os(HOME_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from))
+        .or_else(|| directories::ProjectDirs::from("org", "Commonplace", "commonplace").map(|d| d.data_dir().to_owned()))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorCode::BadArgument,
+                format!("This system names no home folder, so there is no place to keep anything. Set {HOME_VARIABLE}."),
+            )
+        })
+}
+
+/// Who uses this installation, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    /// Their name.
+    pub(crate) name: String,
+    /// Their ink.
+    pub(crate) ink: u8,
+    /// What the device is called.
+    pub(crate) device_name: String,
+}
+
+/// The key of this profile's device; made at the first start.
+pub(crate) fn device_key(home: &Path) -> Result<DeviceKey> {
+    let path = home.join(KEY_FILE);
+    match fs::File::open(&path) {
+        Ok(file) => {
+            let mut seed = Vec::new();
+            file.take(64).read_to_end(&mut seed).map_err(|e| unreadable(&path, &e))?;
+            let seed: [u8; 32] = seed.try_into().map_err(|_| {
+                Error::new(
+                    ErrorCode::ProfileDamaged,
+                    format!(
+                        "The key of this device, {}, is damaged. Your pages are not touched. Put the file back from a backup; \
+                         without it this device can no longer write as the one it was.",
+                        path.display()
+                    ),
+                )
+            })?;
+            Ok(DeviceKey::from_seed(&seed))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_key(&path),
+        Err(error) => Err(unreadable(&path, &error)),
+    }
+}
+
+fn make_key(path: &Path) -> Result<DeviceKey> {
+    let key = DeviceKey::from_seed(&random()?);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let write = || -> std::io::Result<()> {
+        let mut file = options.open(path)?;
+        file.write_all(&key.seed())?;
+        file.sync_all()
+    };
+    write().map_err(|e| {
+        Error::new(
+            ErrorCode::ReadOnly,
+            format!("The profile's folder cannot be written ({e}): {}. Nothing was changed.", path.display()),
+        )
+    })?;
+    Ok(key)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(
+        ErrorCode::ProfileDamaged,
+        format!("The key of this device cannot be read ({error}): {}. Nothing was changed.", path.display()),
+    )
+}
+
+/// Random bytes from the system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(bytes)
+}
+
+/// Milliseconds since 1970 by this device's clock.
+pub(crate) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+const INKS: [Ink; 12] = [
+    Ink::Madder,
+    Ink::Rust,
+    Ink::Ochre,
+    Ink::Olive,
+    Ink::Fern,
+    Ink::Verdigris,
+    Ink::Lagoon,
+    Ink::Woad,
+    Ink::Iris,
+    Ink::Mauve,
+    Ink::Rose,
+    Ink::Umber,
+];
+
+/// The ink of a number, as records and announcements carry it.
+pub(crate) fn ink(number: u8) -> Ink {
+    INKS.get(usize::from(number)).copied().unwrap_or_default()
+}
+
+/// The number of an ink.
+pub(crate) fn ink_number(ink: Ink) -> u8 {
+    INKS.iter().position(|i| *i == ink).and_then(|i| u8::try_from(i).ok()).unwrap_or_default()
+}
+
+/// What to call this device when nobody says.
+pub(crate) fn default_device_name(owner: &str) -> String {
+    let host = fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| !c.is_control()).take(40).collect();
+    if host.is_empty() { format!("{owner}'s device") } else { host }
+}

@@ -1,0 +1,52 @@
+//! What a sync session reads: the durable state of one commons in the store.
+
+use commonplace_model::{Actor, CommonsId, DocId, RecordId};
+use commonplace_store::{Store, StoreError};
+use commonplace_sync::{Replica, Segment};
+use commonplace_trust::Attestation;
+
+use crate::commons::Commons;
+
+/// The stored state of a commons. A store that cannot be read answers as if it held nothing: the session then sends too
+/// little, and the next one mends that.
+pub(crate) struct StoredReplica<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) commons: CommonsId,
+    pub(crate) held: &'a Commons,
+}
+
+impl StoredReplica<'_> {
+    fn or_nothing<T: Default>(&self, read: Result<T, StoreError>) -> T {
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, commons = %self.commons.short(), "the store cannot be read for a sync");
+            T::default()
+        })
+    }
+}
+
+impl Replica for StoredReplica<'_> {
+    fn record_ids(&self) -> Vec<RecordId> {
+        self.held.records.keys().copied().collect()
+    }
+
+    fn records(&self, ids: &[RecordId]) -> Vec<Vec<u8>> {
+        ids.iter().filter_map(|id| self.held.records.get(id).cloned()).collect()
+    }
+
+    fn digests(&self) -> Vec<(DocId, [u8; 32])> {
+        self.or_nothing(self.store.digests(self.commons))
+    }
+
+    fn frontier(&self, doc: &DocId) -> Vec<Attestation> {
+        self.or_nothing(self.store.frontier(self.commons, *doc))
+    }
+
+    fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {
+        let part = self.or_nothing(self.store.changes_after(self.commons, *doc, have, max_bytes));
+        Segment { attestations: part.attestations, changes: part.changes, more: part.more }
+    }
+
+    fn waiting_order(&self, docs: &mut [DocId]) {
+        self.or_nothing(self.store.order_by_use(self.commons, docs));
+    }
+}

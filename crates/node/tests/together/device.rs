@@ -1,0 +1,170 @@
+//! A device of a test: an engine over loopback with a profile of its own.
+
+use std::time::Duration;
+
+use commonplace_node::{
+    Engine, OpenOptions,
+    view::{
+        EditorUpdate, EditorUpdates, Event, PageQuery,
+        serde_json_changes::{Part, Section},
+    },
+};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+/// Nothing in these tests takes longer than a moment; this is when something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Device {
+    pub(crate) engine: Engine,
+    home: tempfile::TempDir,
+}
+
+impl Device {
+    pub(crate) async fn unnamed() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let engine = open(home.path(), true).await;
+        Self { engine, home }
+    }
+
+    pub(crate) async fn new(name: &str) -> Self {
+        let device = Self::unnamed().await;
+        device.engine.init(name.to_owned(), None, None).await.expect("takes the name");
+        device
+    }
+
+    pub(crate) async fn found(&self, name: &str) -> String {
+        self.engine.commons_new(name.to_owned(), None, None, None).await.expect("founds").id
+    }
+
+    pub(crate) async fn go_offline(&mut self) {
+        self.engine.close().await;
+        self.engine = open(self.home.path(), false).await;
+    }
+
+    pub(crate) async fn go_online(&mut self) {
+        self.engine.close().await;
+        self.engine = open(self.home.path(), true).await;
+    }
+
+    /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.
+    pub(crate) async fn meet(&self, other: &Self) {
+        let commons = self.found("Zest: a reason to meet").await;
+        let ticket = self.engine.invite(commons, None, None).await.expect("invites").ticket;
+        other.engine.join(ticket, Some(20)).await.expect("joins");
+    }
+
+    /// Waits until something holds, looking again whenever anything happens here.
+    pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let mut events = self.engine.events();
+        let wait = async {
+            while !holds().await {
+                match tokio::time::timeout(Duration::from_millis(500), events.recv()).await {
+                    Ok(Err(RecvError::Closed)) => panic!("the engine closed while waiting until {what}"),
+                    // A quiet half second is no reason to give up.
+                    _ => continue,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+    }
+
+    pub(crate) async fn until_text(&self, commons: &str, page: &str, text: &str) {
+        self.until(&format!("the page is {text:?}"), async || {
+            let shown = self.engine.page_show(commons.to_owned(), page.to_owned()).await;
+            shown.is_ok_and(|page| page.body == text)
+        })
+        .await;
+    }
+
+    pub(crate) async fn until_held(&self, commons: &str, page: &str, by: &str) {
+        self.until(&format!("{by} holds it"), async || {
+            let holding = self.engine.page_holding(commons.to_owned(), page.to_owned()).await.expect("tells");
+            holding.holders.iter().any(|h| h.name == by && h.holds)
+        })
+        .await;
+    }
+}
+
+async fn open(home: &std::path::Path, online: bool) -> Engine {
+    let options = OpenOptions { home: home.to_owned(), online, loopback: true };
+    Engine::open(options).await.expect("opens")
+}
+
+/// Ines, who founded a commons, and Tomás, who joined it.
+pub(crate) async fn pair() -> (Device, Device, String) {
+    let (ines, tomas) = (Device::new("Ines").await, Device::new("Tomás").await);
+    let commons = ines.found("Repair Café").await;
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.expect("invites").ticket;
+    tomas.engine.join(ticket, Some(20)).await.expect("joins");
+    (ines, tomas, commons)
+}
+
+/// Waits for an event.
+pub(crate) async fn until(events: &mut Receiver<Event>, mut wanted: impl FnMut(&Event) -> bool) {
+    let wait = async {
+        loop {
+            match events.recv().await {
+                Ok(event) if wanted(&event) => return,
+                Ok(_) => {}
+                Err(error) => panic!("no more events: {error}"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the event comes");
+}
+
+/// A window's update that inserts text in a page of `len` units.
+pub(crate) fn insert(len: u32, at: u32, text: &str) -> EditorUpdate {
+    let mut parts = vec![Part::Delete(0)];
+    parts.extend(text.split('\n').map(|line| Part::Line(line.to_owned())));
+    let mut changes = vec![Section::Change(parts)];
+    if at > 0 {
+        changes.insert(0, Section::Keep(at));
+    }
+    if len > at {
+        changes.push(Section::Keep(len - at));
+    }
+    EditorUpdate { client_id: "window".to_owned(), changes }
+}
+
+/// Makes updates in a text as an editor would.
+pub(crate) fn apply(text: &mut Vec<u16>, updates: &EditorUpdates) {
+    for update in &updates.updates {
+        let mut at = 0;
+        for section in &update.changes {
+            match section {
+                Section::Keep(units) => at += *units as usize,
+                Section::Change(parts) => {
+                    let Some(Part::Delete(delete)) = parts.first() else { panic!("no deletion") };
+                    let lines: Vec<_> = parts[1..]
+                        .iter()
+                        .map(|part| match part {
+                            Part::Line(line) => line.as_str(),
+                            Part::Delete(_) => panic!("no line"),
+                        })
+                        .collect();
+                    let units: Vec<u16> = lines.join("\n").encode_utf16().collect();
+                    let end = at + *delete as usize;
+                    let len = units.len();
+                    text.splice(at..end, units);
+                    at += len;
+                }
+            }
+        }
+        assert!(at == text.len(), "an update covers the whole text");
+    }
+}
+
+/// The two have the same pages with the same text.
+pub(crate) async fn equal(one: &Device, other: &Device, commons: &str) {
+    let pages = async |device: &Device| {
+        let list = device.engine.page_list(commons.to_owned(), PageQuery::default()).await.expect("lists");
+        let mut pages = Vec::new();
+        for row in list.rows {
+            let page = device.engine.page_show(commons.to_owned(), row.id.clone()).await.expect("shows");
+            pages.push((row.id, row.path, row.title, page.body, page.tags));
+        }
+        pages
+    };
+    one.until("the two are equal", async || pages(one).await == pages(other).await).await;
+}

@@ -1,0 +1,168 @@
+//! Engines that meet over loopback: what one writes the others have, whatever happens in between.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod device;
+
+use commonplace_node::{ErrorCode, view::Event};
+use device::{Device, equal, insert};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_lets_in_once() {
+    let (ines, tomas, noor) = (Device::new("Ines").await, Device::new("Tomás").await, Device::new("Noor").await);
+    let commons = ines.found("Repair Café").await;
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("Mostly crumbs.\n".into())).await.unwrap();
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+
+    let joined = tomas.engine.join(ticket.clone(), Some(20)).await.expect("lets him in");
+    assert_eq!((joined.id.as_str(), joined.name.as_str()), (commons.as_str(), "Repair Café"));
+    tomas.until_text(&commons, &page.id, "Mostly crumbs.\n").await;
+
+    assert_eq!(noor.engine.join(ticket.clone(), Some(20)).await.unwrap_err().code, ErrorCode::TicketUsedUp);
+    assert_eq!(tomas.engine.join(ticket, Some(20)).await.unwrap_err().code, ErrorCode::AlreadyIn);
+    assert_eq!(noor.engine.commons_list().await.unwrap(), vec![]);
+    let names: Vec<_> = ines.engine.people(commons).await.unwrap().into_iter().map(|p| (p.name, p.here)).collect();
+    assert_eq!(names, vec![("Ines".to_owned(), true), ("Tomás".to_owned(), true)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_tickets_are_refused_in_words() {
+    let (ines, tomas) = (Device::new("Ines").await, Device::new("Tomás").await);
+    let commons = ines.found("Repair Café").await;
+    let ticket = ines.engine.invite(commons, None, None).await.unwrap().ticket;
+    for bad in ["", "hello", "commonplace://join/k7f2", &ticket[..ticket.len() - 3]] {
+        let error = tomas.engine.join(bad.to_owned(), Some(1)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::TicketMalformed, "{bad}");
+        assert!(error.message.contains("Nothing was sent"), "{}", error.message);
+    }
+    ines.engine.close().await;
+    let error = tomas.engine.join(ticket, Some(1)).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unreachable);
+    let nobody = Device::unnamed().await;
+    assert_eq!(nobody.engine.commons_new("X".into(), None, None, None).await.unwrap_err().code, ErrorCode::NoProfile);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_appears_on_the_other_side_with_caret_and_name() {
+    let (ines, tomas, commons) = device::pair().await;
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap();
+    tomas.until_text(&commons, &page.id, "crumbs").await;
+
+    let mut heard = tomas.engine.events();
+    let here = ines.engine.editor_open(commons.clone(), page.id.clone()).await.unwrap();
+    let there = tomas.engine.editor_open(commons.clone(), page.id.clone()).await.unwrap();
+    assert_eq!(there.text, "crumbs");
+    let pushed = ines.engine.editor_push(here.session, here.version, vec![insert(6, 0, " 😀 and dust")]).await.unwrap();
+    assert!(pushed.accepted);
+    ines.engine.editor_caret(here.session, Some(9), Some(9)).await.unwrap();
+
+    let mut text: Vec<u16> = there.text.encode_utf16().collect();
+    device::until(&mut heard, |event| match event {
+        Event::Editor { session, updates } if *session == there.session => {
+            device::apply(&mut text, updates);
+            String::from_utf16_lossy(&text) == "crumbs 😀 and dust"
+        }
+        _ => false,
+    })
+    .await;
+    device::until(&mut heard, |event| match event {
+        Event::Carets { carets, .. } => carets.iter().any(|c| c.name == "Ines" && c.head == Some(9)),
+        _ => false,
+    })
+    .await;
+
+    // A push on an old version is not taken, and the pull gives what is missing.
+    let late = tomas.engine.editor_push(there.session, there.version, vec![insert(0, 6, "late ")]).await.unwrap();
+    assert!(!late.accepted);
+    let missed = tomas.engine.editor_pull(there.session, there.version).await.unwrap();
+    let mut again: Vec<u16> = "crumbs".encode_utf16().collect();
+    device::apply(&mut again, &missed);
+    assert_eq!(String::from_utf16_lossy(&again), "crumbs 😀 and dust");
+
+    ines.until_held(&commons, &page.id, "Tomás").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_write_apart_and_nothing_is_lost() {
+    let (mut ines, mut tomas, commons) = device::pair().await;
+    let page = ines.engine.page_new(commons.clone(), "Kettles".into(), Some("one\ntwo\nthree\n".into())).await.unwrap();
+    tomas.until_text(&commons, &page.id, "one\ntwo\nthree\n").await;
+
+    ines.go_offline().await;
+    tomas.go_offline().await;
+    ines.engine.page_write(commons.clone(), page.id.clone(), "zero\none\ntwo\nthree\n".into()).await.unwrap();
+    tomas.engine.page_append(commons.clone(), page.id.clone(), "four\n".into()).await.unwrap();
+    tomas.engine.page_new(commons.clone(), "guides/Irons".into(), Some("hot".into())).await.unwrap();
+    ines.engine.tag(commons.clone(), page.id.clone(), vec!["#Electrical".into()]).await.unwrap();
+    tomas.engine.tag(commons.clone(), page.id.clone(), vec!["electrical".into(), "water".into()]).await.unwrap();
+    assert_eq!(ines.engine.commons_list().await.unwrap()[0].only_here, 2, "the page and the ledger");
+
+    ines.go_online().await;
+    tomas.go_online().await;
+    let whole = "zero\none\ntwo\nthree\nfour\n";
+    ines.until_text(&commons, &page.id, whole).await;
+    tomas.until_text(&commons, &page.id, whole).await;
+    equal(&ines, &tomas, &commons).await;
+    let tags = ines.engine.tags(commons.clone()).await.unwrap();
+    let said: Vec<_> = tags.iter().map(|t| (t.tag.as_str(), t.people, t.mine)).collect();
+    assert_eq!(said, vec![("electrical", 2, true), ("water", 1, false)]);
+    assert_eq!(tomas.engine.page_show(commons.clone(), "guides/Irons".into()).await.unwrap().body, "hot");
+    ines.until("nothing is only here", async || ines.engine.commons_list().await.unwrap()[0].only_here == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_travel_through_a_third_device() {
+    let (mut ines, tomas, commons) = device::pair().await;
+    let mut noor = Device::new("Noor").await;
+    let ticket = tomas.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    ines.go_offline().await;
+    let page = ines.engine.page_new(commons.clone(), "Lamps".into(), Some("dim".into())).await.unwrap();
+    // Ines meets Tomás, and is gone before Noor comes.
+    ines.go_online().await;
+    tomas.until_text(&commons, &page.id, "dim").await;
+    ines.go_offline().await;
+    noor.engine.join(ticket, Some(20)).await.expect("lets her in");
+    noor.until_text(&commons, &page.id, "dim").await;
+    noor.engine.page_append(commons.clone(), page.id.clone(), "mer".into()).await.unwrap();
+    tomas.until_text(&commons, &page.id, "dimmer").await;
+    noor.go_offline().await;
+    ines.go_online().await;
+    ines.until_text(&commons, &page.id, "dimmer").await;
+    assert_eq!(ines.engine.people(commons).await.unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whom_one_does_not_know_yet_is_let_in_by_the_roll() {
+    let (mut ines, mut tomas, commons) = device::pair().await;
+    let noor = Device::new("Noor").await;
+    // Tomás lets Noor in while Ines is away, and goes.
+    ines.go_offline().await;
+    let ticket = tomas.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    noor.engine.join(ticket, Some(20)).await.expect("lets her in");
+    noor.until("the roll has come", async || noor.engine.people(commons.clone()).await.unwrap().len() == 3).await;
+    tomas.go_offline().await;
+    let page = noor.engine.page_new(commons.clone(), "Lamps".into(), Some("bright".into())).await.unwrap();
+    // Ines has never heard of Noor.
+    ines.go_online().await;
+    ines.meet(&noor).await;
+    ines.until_text(&commons, &page.id, "bright").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renaming_and_deleting_are_shared_and_reversible() {
+    let (ines, tomas, commons) = device::pair().await;
+    let page = ines.engine.page_new(commons.clone(), "Kettles".into(), Some("water".into())).await.unwrap();
+    tomas.until_text(&commons, &page.id, "water").await;
+    tomas.engine.page_rename(commons.clone(), "Kettles".into(), "kitchen/Kettles and pots".into()).await.unwrap();
+    ines.until("the name has come", async || {
+        ines.engine.page_show(commons.clone(), "kitchen/Kettles and pots".into()).await.is_ok()
+    })
+    .await;
+    ines.engine.page_delete(commons.clone(), page.id.clone()).await.unwrap();
+    tomas.until("it is deleted", async || {
+        tomas.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted
+    })
+    .await;
+    tomas.engine.page_restore(commons.clone(), page.id.clone()).await.unwrap();
+    ines.until("it is back", async || !ines.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted).await;
+    assert_eq!(ines.engine.page_show(commons, page.id).await.unwrap().body, "water");
+}
