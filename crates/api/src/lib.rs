@@ -28,3 +28,6 @@ pub use commonplace_node::{
 pub use declare::Command;
 pub use error::{ApiError, ErrorCode};
 pub use host::{BIND_VARIABLE, Host, Options};
+
+/// Bytes of text that a page can hold.
+pub const PAGE_BYTES: usize = commonplace_model::Page::MAX_BODY_BYTES;

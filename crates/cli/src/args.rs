@@ -1,0 +1,238 @@
+//! What the command line understands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use commonplace_api::view::Ink;
+
+/// A knowledge commons that lives on its members' own devices.
+///
+/// COMMONS and PAGE are an id, an unambiguous beginning of one, or a name (of a page: its title, with folders before it
+/// parted by "/"). When the app or a peer runs on the same profile, commands are carried out through it.
+///
+/// Exit status: 0 done, 1 refused with a reason on standard error, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "commonplace", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The profile's folder; otherwise that of COMMONPLACE_HOME, otherwise your own.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Answer in JSON, one value on a line; errors too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Keep to the loopback interface, and do not look for devices.
+    #[arg(long, global = true, hide = true)]
+    pub(crate) loopback: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what people call you; the first step.
+    Init {
+        /// Your name.
+        #[arg(long)]
+        name: String,
+        /// The ink of your name and caret: madder, rust, ochre, olive, fern, verdigris, lagoon, woad, iris, mauve, rose or
+        /// umber.
+        #[arg(long, value_parser = ink)]
+        ink: Option<Ink>,
+        /// What this device is called.
+        #[arg(long, value_name = "NAME")]
+        device_name: Option<String>,
+    },
+    /// Start a commons and print its id.
+    New {
+        /// Its name.
+        name: String,
+        /// Its licence, as an SPDX expression.
+        #[arg(long, value_name = "SPDX")]
+        licence: Option<String>,
+        /// What it is for.
+        #[arg(long)]
+        purpose: Option<String>,
+    },
+    /// List the commons on this device.
+    List,
+    /// Show who you are, what is here and who is connected.
+    Status,
+    /// Check the profile and its surroundings; refuses when something is not well.
+    Doctor,
+    /// Take in a folder of Markdown; folders below it become the pages' folders.
+    Import {
+        commons: String,
+        /// The folder with the .md files.
+        dir: PathBuf,
+    },
+    /// Write all pages as a folder of Markdown.
+    Export {
+        commons: String,
+        /// The folder to write into.
+        dir: PathBuf,
+    },
+    /// Make a ticket and print it.
+    Invite {
+        commons: String,
+        /// How many people it lets in; one, unless said.
+        #[arg(long, value_name = "N")]
+        uses: Option<u32>,
+        /// How many hours it is good for; 72, unless said.
+        #[arg(long, value_name = "N")]
+        hours: Option<u32>,
+    },
+    /// Join a commons by ticket and wait for its pages.
+    Join {
+        ticket: String,
+        /// How long to wait for somebody who can let you in, and then for pages that do not come.
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        wait: u32,
+    },
+    /// List devices on the local network.
+    Nearby {
+        /// How long to look for them.
+        #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+        wait: u32,
+    },
+    /// Ask a device nearby to be let into a commons of its.
+    Knock {
+        /// The device: its id, the beginning of one, its name or its person's.
+        device: String,
+        /// How long to wait for an answer.
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        wait: u32,
+    },
+    /// List who knocks here, at the app or peer that runs.
+    Knocks,
+    /// Answer a knock.
+    Answer {
+        /// The device that knocks: its id or the beginning of one.
+        device: String,
+        #[command(flatten)]
+        answer: Answer,
+    },
+    /// Be an always-on device: stay connected without a window until told to end.
+    Peer {
+        /// End by itself after so long.
+        #[arg(long = "for", value_name = "SECONDS")]
+        seconds: Option<u64>,
+    },
+    /// List, read and change pages.
+    #[command(subcommand)]
+    Page(Page),
+    /// Put tags on a page, as yourself.
+    Tag {
+        commons: String,
+        page: String,
+        #[arg(required = true, value_name = "TAG")]
+        tags: Vec<String>,
+    },
+    /// Take your tags off a page.
+    Untag {
+        commons: String,
+        page: String,
+        #[arg(required = true, value_name = "TAG")]
+        tags: Vec<String>,
+    },
+    /// List the tags in use, most used first.
+    Tags { commons: String },
+    /// List the members.
+    People { commons: String },
+    /// Search titles, text, tags and people.
+    Search {
+        commons: String,
+        #[arg(required = true)]
+        query: Vec<String>,
+        /// The most pages to show.
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
+    /// Print a script that completes commands in a shell.
+    Completions { shell: Shell },
+}
+
+/// The answer to a knock.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Answer {
+    /// Let the device into this commons.
+    #[arg(long)]
+    pub(crate) commons: Option<String>,
+    /// Say no.
+    #[arg(long)]
+    pub(crate) decline: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Page {
+    /// List pages.
+    List {
+        commons: String,
+        /// Only pages with this tag.
+        #[arg(long)]
+        tag: Option<String>,
+        /// Only pages in this folder and below it.
+        #[arg(long)]
+        folder: Option<String>,
+        /// Only pages whose title or folder contains this.
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Last changed first, instead of by name.
+        #[arg(long)]
+        lately: bool,
+        /// Deleted pages instead of the others.
+        #[arg(long)]
+        deleted: bool,
+        /// The most pages to list; all, unless said.
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
+    /// Make an empty page.
+    New { commons: String, page: String },
+    /// Print a page's Markdown as it is.
+    Show { commons: String, page: String },
+    /// Replace a page's text by what standard input holds, changing only what differs.
+    Write { commons: String, page: String },
+    /// Add to the end of a page: a line, or what standard input holds.
+    Append {
+        commons: String,
+        page: String,
+        /// The line; standard input is read when there is none.
+        text: Option<String>,
+    },
+    /// Give a page another name, with folders before the title.
+    Rename { commons: String, page: String, name: String },
+    /// Delete a page; `page restore` undoes it.
+    Delete { commons: String, page: String },
+    /// Bring a deleted page back.
+    Restore { commons: String, page: String },
+}
+
+/// Shells whose completions can be printed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl Command {
+    /// Whether it is about other devices.
+    pub(crate) fn needs_network(&self) -> bool {
+        matches!(self, Self::Join { .. } | Self::Nearby { .. } | Self::Knock { .. } | Self::Peer { .. })
+    }
+}
+
+fn ink(text: &str) -> Result<Ink, String> {
+    serde_json::from_value(text.into()).map_err(|_| "there is no such ink".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

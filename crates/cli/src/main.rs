@@ -1,0 +1,125 @@
+//! The `commonplace` command: a thin layer from arguments to commands, and from answers to text or JSON.
+//!
+//! Exit status: 0 done, 1 refused with a reason on standard error, 2 wrong usage. The engine runs in this process, or in the
+//! app or peer that has the profile open; no command knows which.
+
+mod args;
+mod coming;
+mod commons;
+mod page;
+mod peer;
+mod people;
+mod show;
+
+use std::{io, process::ExitCode};
+
+use args::{Cli, Command, Shell};
+use clap::{CommandFactory, Parser};
+use commonplace_api::{ApiError, Client, Options};
+use show::Out;
+
+/// Why a command was not done.
+#[derive(Debug)]
+enum Failure {
+    /// The engine refused, or this program before it.
+    Refused(ApiError),
+    /// What was to be shown could not be written.
+    Output(io::Error),
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Words for developers stay out of the way of words for people unless they are asked for.
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(
+            std::env::var("COMMONPLACE_LOG").unwrap_or("off".to_owned()),
+        ))
+        .with_writer(io::stderr)
+        .init();
+    let json = cli.json;
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(run(cli)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has read enough of it.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => {
+            show::refusal(
+                json,
+                &ApiError::new(commonplace_api::ErrorCode::Internal, format!("The output failed: {error}.")),
+            );
+            ExitCode::FAILURE
+        }
+        Err(Failure::Refused(error)) => {
+            show::refusal(json, &error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    if let Command::Completions { shell } = cli.command {
+        return completions(shell);
+    }
+    let options = Options { online: cli.command.needs_network(), loopback: cli.loopback };
+    let client = Client::connect_or_open(cli.home, options).await?;
+    let done = carry_out(&client, &Out::new(cli.json), cli.command).await;
+    // Also after a refusal: whatever was done before it is made durable.
+    client.close().await;
+    done
+}
+
+async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Init { name, ink, device_name } => commons::init(client, out, name, ink, device_name).await,
+        Command::New { name, licence, purpose } => commons::new(client, out, name, licence, purpose).await,
+        Command::List => commons::list(client, out).await,
+        Command::Status => commons::status(client, out).await,
+        Command::Doctor => commons::doctor(client, out).await,
+        Command::Import { commons, dir } => commons::import(client, out, commons, &dir).await,
+        Command::Export { commons, dir } => commons::export(client, out, commons, &dir).await,
+        Command::Invite { commons, uses, hours } => coming::invite(client, out, commons, uses, hours).await,
+        Command::Join { ticket, wait } => coming::join(client, out, ticket, wait).await,
+        Command::Nearby { wait } => coming::nearby(client, out, wait).await,
+        Command::Knock { device, wait } => coming::knock(client, out, &device, wait).await,
+        Command::Knocks => coming::knocks(client, out).await,
+        Command::Answer { device, answer } => coming::answer(client, out, device, answer.commons).await,
+        Command::Peer { seconds } => peer::peer(client, out, seconds).await,
+        Command::Page(page) => page::carry_out(client, out, page).await,
+        Command::Tag { commons, page, tags } => page::tag(client, out, commons, page, tags).await,
+        Command::Untag { commons, page, tags } => page::untag(client, out, commons, page, tags).await,
+        Command::Tags { commons } => page::tags(client, out, commons).await,
+        Command::People { commons } => people::people(client, out, commons).await,
+        Command::Search { commons, query, limit } => page::search(client, out, commons, query.join(" "), limit).await,
+        Command::Completions { shell } => completions(shell),
+    }
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let shell = match shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+        Shell::Fish => clap_complete::Shell::Fish,
+    };
+    // Into memory first: the generator does not expect that its reader may leave.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "commonplace", &mut script);
+    show::raw(&script)?;
+    Ok(())
+}

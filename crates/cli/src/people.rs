@@ -1,0 +1,27 @@
+//! `people`: the members of a commons.
+
+use commonplace_api::{Client, command::people, view::Person};
+
+use crate::{
+    Failure,
+    show::{Out, ago, columns, full_name},
+};
+
+pub(crate) async fn people(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
+    let members = client.call(people::Args { commons }).await?;
+    out.answer(&members, |members| columns(&members.iter().map(row).collect::<Vec<_>>()))?;
+    Ok(())
+}
+
+fn row(person: &Person) -> Vec<String> {
+    let place = match (&person.page, person.you, person.here) {
+        (Some(page), ..) if person.writing => format!("writing in {}", full_name(page)),
+        (Some(page), ..) => format!("on {}", full_name(page)),
+        (None, true, _) => "you".to_owned(),
+        (None, false, true) => "here".to_owned(),
+        (None, false, false) => {
+            person.last_seen.map_or_else(|| "not met yet".to_owned(), |at| format!("last here {}", ago(at)))
+        }
+    };
+    vec![person.name.clone(), place, person.devices.join(", ")]
+}
