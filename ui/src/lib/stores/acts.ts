@@ -9,7 +9,8 @@ import { t } from "../strings";
 
 /** Goes into a commons. */
 export function enter(commons: CommonsView): void {
-  shelf.put(commons);
+  // An event may have told of it already, and better.
+  if (!shelf.all.some((c) => c.id === commons.id)) shelf.put(commons);
   openCommons(commons.id);
   place.go("pages");
 }
