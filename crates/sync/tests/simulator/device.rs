@@ -1,0 +1,241 @@
+//! A device of the simulation: what is durable on it, and the documents that it has in memory.
+
+use std::collections::{BTreeMap, HashMap};
+
+use commonplace_model::{
+    Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, Ledger, LocalChange, MemberId, Nonce, Page,
+    RecordId,
+};
+use commonplace_sync::{Replica, Segment};
+use commonplace_trust::{
+    Arrival, Attestation, DeviceKey, Draft, Gate, History, Known, Passed, Standing, Verdict, VerifiedAttestation,
+    VerifiedChange, VerifiedRecord, actor_of, gate,
+};
+
+/// Everybody may write everywhere: what the roll says of it is tested with the roll.
+struct Everybody;
+
+impl Standing for Everybody {
+    fn may_write(&self, _: &DeviceId, _: &DocId) -> Verdict {
+        Verdict::Allowed
+    }
+}
+
+/// The durable changes of a document.
+#[derive(Clone, Default)]
+pub(crate) struct Shelf {
+    changes: Vec<VerifiedChange>,
+    known: HashMap<ChangeHash, Known>,
+    tips: HashMap<Actor, (u64, ChangeHash)>,
+    attestations: BTreeMap<Actor, Attestation>,
+}
+
+impl History for Shelf {
+    fn change(&self, hash: &ChangeHash) -> Option<Known> {
+        self.known.get(hash).copied()
+    }
+
+    fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)> {
+        self.tips.get(actor).copied()
+    }
+}
+
+impl Shelf {
+    pub(crate) fn store(&mut self, changes: &[VerifiedChange], attestations: &[VerifiedAttestation]) {
+        for change in changes {
+            self.known.insert(change.hash(), change.known());
+            self.tips.insert(change.actor(), (change.seq(), change.hash()));
+            self.changes.push(change.clone());
+        }
+        for said in attestations {
+            let newest = self.attestations.entry(said.actor()).or_insert(*said.get());
+            if newest.seq < said.get().seq {
+                *newest = *said.get();
+            }
+        }
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        for (actor, said) in &self.attestations {
+            hasher.update(actor.as_bytes());
+            hasher.update(&said.seq.to_le_bytes());
+            hasher.update(said.hash.as_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// A document in memory.
+pub(crate) enum Open {
+    Page(Page),
+    Ledger(Ledger),
+}
+
+impl Open {
+    fn new(doc: DocId) -> Self {
+        match doc {
+            DocId::Page(_) => Self::Page(Page::default()),
+            DocId::Ledger(_) => Self::Ledger(Ledger::default()),
+        }
+    }
+
+    fn document_mut(&mut self) -> &mut Document {
+        match self {
+            Self::Page(page) => page.document_mut(),
+            Self::Ledger(ledger) => ledger.document_mut(),
+        }
+    }
+
+    /// Heads and everything that its reader sees.
+    pub(crate) fn appearance(&self) -> (Vec<ChangeHash>, String) {
+        match self {
+            Self::Page(page) => {
+                let text = format!("{}\n{}\n{}\n{}", page.title(), page.folder(), page.deleted(), page.body());
+                (page.document().heads(), text)
+            }
+            Self::Ledger(ledger) => (ledger.document().heads(), format!("{:?}", ledger.statements())),
+        }
+    }
+}
+
+/// A device.
+pub(crate) struct Device {
+    pub(crate) key: DeviceKey,
+    pub(crate) commons: CommonsId,
+    pub(crate) alive: bool,
+    life: u32,
+    pub(crate) shelves: BTreeMap<DocId, Shelf>,
+    pub(crate) records: BTreeMap<RecordId, Vec<u8>>,
+    pub(crate) open: BTreeMap<DocId, Open>,
+}
+
+impl Device {
+    pub(crate) fn new(n: u16, commons: CommonsId) -> Self {
+        let mut seed = [7; 32];
+        seed[..2].copy_from_slice(&n.to_le_bytes());
+        let key = DeviceKey::from_seed(&seed);
+        let empty = BTreeMap::new();
+        Self { key, commons, alive: true, life: 0, shelves: BTreeMap::new(), records: BTreeMap::new(), open: empty }
+    }
+
+    /// The ledger that it writes in.
+    pub(crate) fn ledger(&self) -> DocId {
+        DocId::Ledger(MemberId::new(*self.key.id().as_bytes()))
+    }
+
+    /// Loses everything that is not durable.
+    pub(crate) fn crash(&mut self) {
+        self.open.clear();
+        self.life += 1;
+    }
+
+    /// A document in memory, built again from what is durable if need be.
+    pub(crate) fn open(&mut self, doc: DocId) -> &mut Open {
+        let shelf = self.shelves.get(&doc);
+        self.open.entry(doc).or_insert_with(|| {
+            let mut open = Open::new(doc);
+            let changes = shelf.map(|shelf| shelf.changes.clone()).unwrap_or_default();
+            gate::apply(open.document_mut(), changes).unwrap();
+            open
+        })
+    }
+
+    /// Makes a change in memory, which is to be stored.
+    pub(crate) fn edit(
+        &mut self,
+        doc: DocId,
+        make: impl FnOnce(&mut Open) -> Option<LocalChange>,
+    ) -> Option<(VerifiedChange, VerifiedAttestation)> {
+        let mut nonce = [0; 16];
+        nonce[..4].copy_from_slice(&self.life.to_le_bytes());
+        let (nonce, commons, key) = (Nonce::new(nonce), self.commons, self.key.clone());
+        let open = self.open(doc);
+        open.document_mut().set_actor(actor_of(commons, doc, key.id(), nonce));
+        let made = make(open)?;
+        Some(VerifiedChange::local(made, &key, commons, doc, nonce).unwrap())
+    }
+
+    pub(crate) fn record(&self, body: Vec<u8>) -> VerifiedRecord {
+        let commons = Some(self.commons);
+        let draft = Draft { commons, author: self.key.id(), authority: None, parents: vec![], body };
+        VerifiedRecord::sign(draft, &self.key).unwrap()
+    }
+
+    /// Judges what came, stores it and brings it into memory.
+    pub(crate) fn take_in(&mut self, arrival: Arrival) -> Passed {
+        let doc = arrival.doc;
+        let shelf = self.shelves.entry(doc).or_default();
+        let passed = Gate { commons: self.commons, history: &*shelf, standing: &Everybody }.pass(arrival);
+        shelf.store(&passed.changes, &passed.attestations);
+        if shelf.changes.is_empty() {
+            self.shelves.remove(&doc);
+        }
+        if let Some(open) = self.open.get_mut(&doc) {
+            gate::apply(open.document_mut(), passed.changes.clone()).unwrap();
+        }
+        passed
+    }
+
+    pub(crate) fn store(&mut self, doc: DocId, change: &VerifiedChange, said: &VerifiedAttestation) {
+        self.shelves.entry(doc).or_default().store(std::slice::from_ref(change), std::slice::from_ref(said));
+    }
+
+    pub(crate) fn holds(&self, doc: &DocId, hash: &ChangeHash) -> bool {
+        self.shelves.get(doc).is_some_and(|shelf| shelf.known.contains_key(hash))
+    }
+
+    pub(crate) fn holds_up_to(&self, doc: &DocId, actor: &Actor, seq: u64) -> bool {
+        self.shelves.get(doc).and_then(|shelf| shelf.tip(actor)).is_some_and(|(newest, _)| newest >= seq)
+    }
+
+    /// The newest attested change of every actor of every document.
+    pub(crate) fn tips(&self) -> Vec<(DocId, Actor, u64)> {
+        let all = self.shelves.iter();
+        all.flat_map(|(doc, shelf)| shelf.attestations.iter().map(|(actor, said)| (*doc, *actor, said.seq))).collect()
+    }
+}
+
+impl Replica for Device {
+    fn record_ids(&self) -> Vec<RecordId> {
+        self.records.keys().copied().collect()
+    }
+
+    fn records(&self, ids: &[RecordId]) -> Vec<Vec<u8>> {
+        ids.iter().filter_map(|id| self.records.get(id).cloned()).collect()
+    }
+
+    fn digests(&self) -> Vec<(DocId, [u8; 32])> {
+        self.shelves.iter().map(|(doc, shelf)| (*doc, shelf.digest())).collect()
+    }
+
+    fn frontier(&self, doc: &DocId) -> Vec<Attestation> {
+        self.shelves.get(doc).map(|shelf| shelf.attestations.values().copied().collect()).unwrap_or_default()
+    }
+
+    fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {
+        let mut segment = Segment::default();
+        let Some(shelf) = self.shelves.get(doc) else { return segment };
+        let have: HashMap<_, _> = have.iter().copied().collect();
+        let mut bytes = 0;
+        for change in &shelf.changes {
+            if have.get(&change.actor()).is_some_and(|seq| *seq >= change.seq()) {
+                continue;
+            }
+            if bytes >= max_bytes {
+                segment.more = true;
+                break;
+            }
+            bytes += change.bytes().len();
+            segment.changes.push(change.bytes().to_vec());
+            segment
+                .attestations
+                .extend(shelf.attestations.get(&change.actor()).filter(|said| said.hash == change.hash()));
+        }
+        segment
+    }
+
+    fn waiting_order(&self, docs: &mut [DocId]) {
+        docs.sort_unstable_by_key(|doc| (DocKind::from(*doc) == DocKind::Ledger, *doc));
+    }
+}
