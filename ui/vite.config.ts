@@ -14,6 +14,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1500,
   },
+  // The tests run the components' stores as a browser would.
+  resolve: process.env["VITEST"] === undefined ? {} : { conditions: ["browser"] },
   test: {
     include: ["src/**/*.test.ts"],
     environment: "node",

@@ -73,7 +73,7 @@ export class FakeEngine implements Platform {
     const title = parts.pop() ?? "";
     const page: FakePage = { row: { id: this.#id("p"), title, path: parts.join("/"), changedAt, deleted: false }, log: new Log(body, 3), tags: new Map() };
     commons.pages.push(page);
-    this.#count(commons);
+    commons.view.pages++;
     return page;
   }
 

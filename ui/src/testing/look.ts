@@ -1,7 +1,8 @@
 /**
  * The interface over the made-up engine. What to look at comes from the address:
  * `?story=first|cafe|alone|broken`, `&view=pages|tags|people|search|nearby|you|add|page`, `&over=invite|import|…`,
- * `&theme=light|dark`, `&pages=10000`, `&knock`, `&sync`, `&trouble`, `&type` (others type on).
+ * `&theme=light|dark`, `&pages=10000`, `&knock`, `&sync`, `&trouble`, `&type` (others type on),
+ * `&long=100000` (a page of so many characters), `&dir=rtl`.
  */
 import "../styles/all.css";
 import { mount } from "svelte";
@@ -16,6 +17,7 @@ import { firstMinute, repairCafe, type Story } from "./story";
 
 const asked = new URLSearchParams(location.search);
 const theme = asked.get("theme");
+if (asked.get("dir") === "rtl") document.documentElement.dir = "rtl";
 if (theme === "light" || theme === "dark") appearance.choose(theme);
 
 function tell({ engine, cafe, toasters }: Story): void {
@@ -52,7 +54,11 @@ async function show(): Promise<void> {
   mount(App, { target: document.getElementById("app") as HTMLElement });
   await start();
   const view = asked.get("view") as View | null;
-  if (view === "page" && cafe !== null) {
+  if (asked.has("long") && cafe !== null) {
+    // A page of about so many characters.
+    const paragraph = `${"It is the coil and **not** the dirt, see [contacts](x.md). ".repeat(9)}\n\n## A heading\n\n- [ ] a task\n\n`;
+    await desk.open(cafe.engine.addPage(cafe.cafe, "Long", paragraph.repeat(Math.ceil(Number(asked.get("long")) / paragraph.length))).row, { focus: true });
+  } else if (view === "page" && cafe !== null) {
     const beside = cafe.cafe.pages[4];
     if (beside !== undefined) await desk.open(beside.row);
     await desk.open(cafe.toasters.row);

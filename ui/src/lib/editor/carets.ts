@@ -5,7 +5,7 @@
  */
 import { sendableUpdates } from "@codemirror/collab";
 import { EditorSelection, StateEffect, StateField, Transaction, type EditorState, type Extension } from "@codemirror/state";
-import { EditorView, layer, RectangleMarker, ViewPlugin, type LayerMarker, type ViewUpdate } from "@codemirror/view";
+import { Direction, EditorView, layer, RectangleMarker, ViewPlugin, type LayerMarker, type ViewUpdate } from "@codemirror/view";
 import type { Caret, Ink } from "../api/generated";
 
 /** Somebody's caret, in the text as this window has it. */
@@ -72,7 +72,7 @@ class CaretMarker implements LayerMarker {
     private readonly left: number,
     private readonly top: number,
     private readonly height: number,
-    private readonly flag: "after" | "above" | "none",
+    private readonly flag: "after" | "before" | "above" | "none",
   ) {}
 
   eq(other: CaretMarker): boolean {
@@ -126,7 +126,8 @@ function caretMarkers(view: EditorView): readonly LayerMarker[] {
       (atEnd
         ? Math.abs(ownCoords.top - coords.top) < 4 && own !== caret.head && own > line.from
         : ownCoords.top < coords.top && coords.top - ownCoords.bottom < piece.height / 2);
-    const flag = coversOwn && !atEnd ? "none" : atEnd ? "after" : "above";
+    const after = view.textDirectionAt(caret.head) === Direction.RTL ? "before" : "after";
+    const flag = coversOwn && !atEnd ? "none" : atEnd ? after : "above";
     return [new CaretMarker(caret, piece.left, piece.top, piece.height, flag)];
   });
 }

@@ -35,6 +35,7 @@ class Tick extends WidgetType {
 }
 
 const hidden = Decoration.replace({});
+const direction = Decoration.line({ attributes: { dir: "auto" } });
 const bullet = Decoration.mark({ class: "cm-bullet" });
 
 const lineClass = (name: string): Decoration => Decoration.line({ class: name });
@@ -90,6 +91,15 @@ class Found {
     else if (node.name === "TaskMarker") this.#task(node);
     else if (node.name === "ListMark") this.#listMark(node);
     else this.#hide(node);
+  }
+
+  /** Every line runs as its own words do. */
+  directions(visible: { from: number; to: number }): void {
+    for (let at = visible.from; at <= visible.to; ) {
+      const line = this.state.doc.lineAt(at);
+      this.line(line.from, direction);
+      at = line.to + 1;
+    }
   }
 
   set(): DecorationSet {
@@ -164,6 +174,7 @@ class Found {
 function decorate(view: EditorView): DecorationSet {
   const found = new Found(view.state, view.hasFocus);
   for (const visible of view.visibleRanges) {
+    found.directions(visible);
     syntaxTree(view.state).iterate({ ...visible, enter: (node) => found.node(node, visible) });
   }
   return found.set();
