@@ -1,6 +1,7 @@
 //! Two or more devices that find one another on the local network, say hello, and gossip.
 //!
-//! `meet <name> [<how many others>]`: prints what happens, one line each, and ends after it was greeted and heard gossip of so many.
+//! `meet <name> [<how many others>]`: prints what happens, one line each, `done` when it has greeted and heard gossip of so many,
+//! and ends when its input ends.
 
 use std::{
     collections::BTreeSet,
@@ -52,8 +53,15 @@ async fn main() -> Outcome<()> {
     let mut topic = net.subscribe([7; 32], Vec::new()).await?;
     let (greeted, mut greetings) = mpsc::channel(64);
     let (mut known, mut heard) = (BTreeSet::new(), BTreeSet::new());
-    while known.len() < others || heard.len() < others {
+    let mut done = false;
+    let mut input = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
+    loop {
+        if !done && known.len() >= others && heard.len() >= others {
+            done = true;
+            say("done")?;
+        }
         tokio::select! {
+            _ = &mut input => break,
             Some(event) = happening.recv() => match event {
                 NetEvent::Seen { device, announcement, addresses } => {
                     say(&format!("seen {} {announcement:?} {addresses:?}", device.short()))?;
@@ -94,9 +102,6 @@ async fn main() -> Outcome<()> {
             },
         }
     }
-    say("done")?;
-    // Stays for those who are not done yet, until its input ends.
-    tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
     net.close().await;
     Ok(())
 }

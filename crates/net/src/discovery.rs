@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, SocketAddr, SocketAddrV6},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -28,7 +28,7 @@ use crate::{
 
 const SERVICE: &str = "_commonplace._udp.local.";
 /// Seconds between looks at the interfaces.
-const INTERFACES: u32 = 2;
+const INTERFACES: u32 = 1;
 /// How long to wait before beginning anew, when the system does not let us.
 const AGAIN: Duration = Duration::from_secs(3);
 /// How long a device that fell silent may take to say that it is there.
@@ -158,6 +158,10 @@ fn see(shared: &Arc<Shared>, service: &ResolvedService) {
         return;
     }
     let addresses = addresses(service, record.port_v6);
+    if addresses.is_empty() {
+        // Heard over link-local IPv6 only, so far.
+        return;
+    }
     let sighting = Sighting { announcement: record.announcement, addresses: addresses.clone() };
     if !shared.sightings.see(device, shared.door.is_member(&device), sighting) {
         tracing::debug!(device = %device.short(), "too many devices are announced; one is not taken notice of");
@@ -173,14 +177,11 @@ fn lose(shared: &Shared, device: DeviceId) {
     shared.book.see(device, &[]);
 }
 
-/// Where an announced device may be dialled. Link-local IPv6 addresses go with the interface on which they were heard.
+/// Where an announced device may be dialled.
 fn addresses(service: &ResolvedService, port_v6: Option<u16>) -> Vec<SocketAddr> {
     let address = |ip: &ScopedIp| match ip {
         ScopedIp::V4(v4) => Some(SocketAddr::new(IpAddr::V4(*v4.addr()), service.get_port())),
-        ScopedIp::V6(v6) => {
-            let scope = if v6.addr().is_unicast_link_local() { v6.scope_id().index } else { 0 };
-            Some(SocketAddrV6::new(*v6.addr(), port_v6?, 0, scope).into())
-        }
+        ScopedIp::V6(v6) => Some(SocketAddr::new(IpAddr::V6(*v6.addr()), port_v6?)),
         _ => None,
     };
     let all: BTreeSet<_> = service.get_addresses().iter().filter_map(address).filter(is_dialable).collect();

@@ -116,12 +116,7 @@ impl Link {
             TransportAddr::Ip(address) => Some(SocketAddr::new(address.ip().to_canonical(), address.port())),
             _ => None,
         };
-        // Rebuilding the address loses the scope of a link-local one, which only IPv6 has and is never mapped.
-        let kept = |address: &TransportAddr| match address {
-            TransportAddr::Ip(SocketAddr::V6(v6)) if v6.scope_id() != 0 => Some(SocketAddr::V6(*v6)),
-            other => ip(other),
-        };
-        all.iter().filter_map(|path| kept(path.remote_addr())).collect()
+        all.iter().filter_map(|path| ip(path.remote_addr())).collect()
     }
 }
 

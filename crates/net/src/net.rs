@@ -1,6 +1,11 @@
 //! The network of this device: opened once, closed when its last handle is gone.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use commonplace_model::DeviceId;
 use iroh::{
@@ -72,9 +77,21 @@ impl Net {
     /// # Errors
     /// When no socket can be opened.
     pub async fn open(config: NetConfig, events: mpsc::Sender<NetEvent>) -> Result<Self, NetError> {
+        Self::open_at(config, 0, events).await
+    }
+
+    /// As [`Net::open`], listening at this port if it is free: then those who know where this device was find it again.
+    ///
+    /// # Errors
+    /// When no socket can be opened.
+    pub async fn open_at(config: NetConfig, port: u16, events: mpsc::Sender<NetEvent>) -> Result<Self, NetError> {
         let door = Arc::new(Door::new(config.welcome));
         let lookup = MemoryLookup::new();
-        let endpoint = bind(&config.secret, config.bind, Arc::clone(&door), lookup.clone()).await?;
+        let bind_at = |port| bind(&config.secret, config.bind, port, Arc::clone(&door), lookup.clone());
+        let endpoint = match bind_at(port).await {
+            Err(_) if port != 0 => bind_at(0).await?,
+            bound => bound?,
+        };
         let gossip = Gossip::builder().max_message_size(topic::MAX_GOSSIP + topic::OVERHEAD).spawn(endpoint.clone());
         let me = DeviceId::new(*endpoint.id().as_bytes());
 
@@ -107,6 +124,12 @@ impl Net {
     /// This device.
     pub fn device(&self) -> DeviceId {
         self.inner.shared.me
+    }
+
+    /// The IPv4 port that this device listens at.
+    pub fn port(&self) -> u16 {
+        let sockets = self.inner.shared.endpoint.bound_sockets();
+        sockets.iter().find(|s| s.is_ipv4()).or(sockets.first()).map_or(0, SocketAddr::port)
     }
 
     /// Where others may dial this device now, for tickets: addresses of the interfaces, loopback only when there is
@@ -175,7 +198,13 @@ impl Net {
     }
 }
 
-async fn bind(secret: &[u8; 32], to: Bind, door: Arc<Door>, lookup: MemoryLookup) -> Result<Endpoint, NetError> {
+async fn bind(
+    secret: &[u8; 32],
+    to: Bind,
+    port: u16,
+    door: Arc<Door>,
+    lookup: MemoryLookup,
+) -> Result<Endpoint, NetError> {
     let silence = SILENCE.try_into().map_err(|e: iroh::endpoint::VarIntBoundsExceeded| NetError::Bind(e.into()))?;
     let transport = QuicTransportConfig::builder()
         .max_idle_timeout(Some(silence))
@@ -196,10 +225,12 @@ async fn bind(secret: &[u8; 32], to: Bind, door: Arc<Door>, lookup: MemoryLookup
         .hooks(Doorkeeper(door));
     let builder = match to {
         // 0.0.0.0, and [::] where there is IPv6.
-        Bind::Everywhere => builder,
-        Bind::Loopback => {
-            builder.clear_ip_transports().bind_addr("127.0.0.1:0").map_err(|e| NetError::Bind(e.into()))?
-        }
+        Bind::Everywhere if port == 0 => builder,
+        Bind::Everywhere => builder.bind_addr((Ipv4Addr::UNSPECIFIED, port)).map_err(|e| NetError::Bind(e.into()))?,
+        Bind::Loopback => builder
+            .clear_ip_transports()
+            .bind_addr((Ipv4Addr::LOCALHOST, port))
+            .map_err(|e| NetError::Bind(e.into()))?,
     };
     builder.bind().await.map_err(|e| NetError::Bind(e.into()))
 }
