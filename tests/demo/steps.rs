@@ -36,8 +36,8 @@ fn tell(teller: &mut Teller, album: &Rc<Album>, handbook: &Path) -> anyhow::Resu
     let mine = Installation::new("maren", lan.place()?, Rc::clone(album))?;
     let theirs = Installation::new("tomas", lan.place()?, Rc::clone(album))?;
 
-    let maren = teller.step("The app opens on Maren's laptop, and on Tomás's", &[], || mine.open())?;
-    let tomas = theirs.open()?;
+    let (maren, tomas) =
+        teller.step("The app opens on Maren's laptop, and on Tomás's", &[], || Ok((mine.open()?, theirs.open()?)))?;
     teller.step("Each says what people call them", &[&maren, &tomas], || {
         maren.introduce(MAREN)?;
         tomas.introduce(TOMAS)

@@ -8,12 +8,14 @@ use commonplace_tests::desktop::Window;
 /// Tells one step after the other, numbered.
 pub(crate) struct Teller {
     number: u32,
+    terminal: bool,
     colour: bool,
 }
 
 impl Teller {
     pub(crate) fn new() -> Self {
-        Self { number: 0, colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
+        let terminal = std::io::stdout().is_terminal();
+        Self { number: 0, terminal, colour: terminal && std::env::var_os("NO_COLOR").is_none() }
     }
 
     /// Does a step, and photographs these windows when it is done.
@@ -24,8 +26,11 @@ impl Teller {
         work: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         self.number += 1;
-        print!("  … {words}");
-        std::io::stdout().flush()?;
+        if self.terminal {
+            // Replaced by the line with its outcome.
+            print!("  … {words}");
+            std::io::stdout().flush()?;
+        }
         let start = Instant::now();
         let done = work().and_then(|value| {
             for window in windows {
@@ -33,10 +38,11 @@ impl Teller {
             }
             Ok(value)
         });
+        let start_of_line = if self.terminal { "\r" } else { "" };
         let took = start.elapsed().as_secs_f64();
         match &done {
-            Ok(_) => println!("\r  {} {words} {}", self.paint("32", "✓"), self.paint("2", &format!("({took:.1} s)"))),
-            Err(_) => println!("\r  {} {words}", self.paint("31", "✗")),
+            Ok(_) => println!("{start_of_line}  {} {words} {}", self.paint("32", "✓"), self.paint("2", &format!("({took:.1} s)"))),
+            Err(_) => println!("{start_of_line}  {} {words}", self.paint("31", "✗")),
         }
         done
     }

@@ -88,7 +88,7 @@ impl Installation {
 }
 
 /// The root of this checkout.
-pub fn workspace() -> PathBuf {
+pub(super) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
 }
 
