@@ -70,7 +70,7 @@ fn text(path: &Path) -> Result<&str> {
 fn a_full_disk_is_told_and_what_was_stored_stays() -> Result<()> {
     let device = Device::named(Place::Loopback, "Maren")?;
     let commons = story::found(&device, "The Kettle")?;
-    device.feed(["page", "new", &commons, "Rules"], b"Who empties it, fills it.\n")?;
+    story::page(&device, &commons, "Rules", "Who empties it, fills it.\n")?;
     // As much text as cannot fit.
     let folder = device.beside("large");
     fs::create_dir_all(&folder)?;
@@ -105,7 +105,7 @@ umount "$home" 2>/dev/null || true
 fn a_profile_that_cannot_be_written_is_told_and_left_alone() -> Result<()> {
     let device = Device::named(Place::Loopback, "Maren")?;
     let commons = story::found(&device, "The Kettle")?;
-    device.feed(["page", "new", &commons, "Rules"], b"Who empties it, fills it.\n")?;
+    story::page(&device, &commons, "Rules", "Who empties it, fills it.\n")?;
     let before = files(device.home())?;
     let script = r#"
 mount --bind "$home" "$home"

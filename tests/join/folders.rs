@@ -68,7 +68,7 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
 fn a_folder_that_is_none_is_refused() -> Result<()> {
     let device = Device::named(Place::Loopback, "Maren")?;
     let commons = story::found(&device, "The Kettle")?;
-    device.feed(["page", "new", &commons, "Rules"], b"rules\n")?;
+    story::page(&device, &commons, "Rules", "rules\n")?;
     let file = device.beside("file");
     fs::write(&file, "no folder")?;
     for place in [device.beside("nothing here"), file] {
@@ -84,7 +84,7 @@ fn a_page_beyond_its_limit_is_refused_and_stays() -> Result<()> {
     let device = Device::named(Place::Loopback, "Maren")?;
     let commons = story::found(&device, "The Kettle")?;
     let most = "x".repeat(Page::MAX_BODY_BYTES);
-    device.feed(["page", "new", &commons, "Large"], most.as_bytes())?;
+    story::page(&device, &commons, "Large", &most)?;
     let appended = device.feed(["page", "append", &commons, "Large"], b"y");
     let words = appended.err().context("a page beyond its limit")?.to_string();
     ensure!(words.contains("5 MB"), "{words}");

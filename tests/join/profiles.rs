@@ -15,18 +15,18 @@ use nix::sys::signal::Signal;
 use rusqlite::Connection;
 
 const DATABASE: &str = "profile.db";
-const TEXT: &[u8] = b"Who empties it, fills it.\n";
+const TEXT: &str = "Who empties it, fills it.\n";
 
 fn with_a_page() -> Result<(Device, String)> {
     let device = Device::named(Place::Loopback, "Maren")?;
     let commons = story::found(&device, "The Kettle")?;
-    device.feed(["page", "new", &commons, "Rules"], TEXT)?;
+    story::page(&device, &commons, "Rules", TEXT)?;
     Ok((device, commons))
 }
 
 fn still_there(device: &Device, commons: &str) -> Result<()> {
     ensure!(
-        story::exported(device, commons)? == [(PathBuf::from("Rules.md"), TEXT.to_vec())],
+        story::exported(device, commons)? == [(PathBuf::from("Rules.md"), TEXT.into())],
         "the page is not as it was"
     );
     Ok(())

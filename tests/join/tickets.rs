@@ -17,7 +17,7 @@ fn two() -> Result<(Device, Peer, String, Device, Peer)> {
     let inside = Device::named(Place::Loopback, "Maren")?;
     let outside = Device::named(Place::Loopback, "Tomás")?;
     let commons = story::found(&inside, "The Kettle")?;
-    inside.feed(["page", "new", &commons, "Rules"], b"Who empties it, fills it.\n")?;
+    story::page(&inside, &commons, "Rules", "Who empties it, fills it.\n")?;
     let (first, second) = (inside.peer()?, outside.peer()?);
     Ok((inside, first, commons, outside, second))
 }

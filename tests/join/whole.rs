@@ -33,7 +33,7 @@ fn a_folder_arrives_whole_on_another_device() -> Result<()> {
     // What arrived is not only kept but usable: listed, searched, and written in; and the edit goes back.
     let held = story::commons(&joining, &commons)?;
     ensure!((held.pages, held.members) == (PAGES as u64, 2), "{held:?}");
-    joining.feed(["page", "new", &commons, "notes/Zinnober"], "ein Wort: Quitte\n".as_bytes())?;
+    story::page(&joining, &commons, "notes/Zinnober", "ein Wort: Quitte\n")?;
     story::converge(&[&giving, &joining], &commons, story::CONVERGE, |files| {
         files.len() == PAGES + 1 && story::text_of(files, "notes/Zinnober.md") == "ein Wort: Quitte\n"
     })?;

@@ -59,7 +59,7 @@ fn found_and_equal(addressing: Addressing) -> Result<()> {
     let (three, commons) = one_commons(&lan, 40)?;
     // Each writes, and all have all of it.
     for (device, name) in three.devices.iter().zip(NAMES) {
-        device.feed(["page", "new", &commons, &format!("from {name}")], format!("{name} was here\n").as_bytes())?;
+        story::page(device, &commons, &format!("from {name}"), &format!("{name} was here\n"))?;
     }
     let devices: Vec<&Device> = three.devices.iter().collect();
     story::converge(&devices, &commons, story::CONVERGE, |files| {

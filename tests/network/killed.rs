@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use commonplace_node::view::CommonsView;
 use commonplace_tests::{
     cli::files,
     corpus,
@@ -35,11 +36,14 @@ fn a_device_killed_while_joining_comes_back_and_completes() -> Result<()> {
         if !lan.slow(1, KILOBITS) {
             return skipped("killed", "this system has no means to slow a cable down (tc, sch_tbf)");
         }
-        story::join(&joining, &ticket)?;
+        // It waits for the pages, which it will not see.
+        let waiting = joining.start(["join", &ticket, "--wait", "60"])?;
         let held = until("the first pages", story::CONVERGE, || {
-            Ok(Some(story::commons(&joining, &commons)?.pages).filter(|pages| *pages > 0))
+            let all: Vec<CommonsView> = joining.json(["list"])?;
+            Ok(all.iter().map(|commons| commons.pages).find(|pages| *pages > 0))
         })?;
         peer.kill()?;
+        drop(waiting);
         ensure!(held < PAGES as u64, "all pages had come before the device was killed");
 
         // Off the network, what had come is there: durable and readable.

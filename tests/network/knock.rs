@@ -58,7 +58,7 @@ fn who_knocks_is_let_in_or_not() -> Result<()> {
         let (host, guest) = (device(&lan, 0)?, device(&lan, 1)?);
         let peers = [host.peer()?, guest.peer()?];
         let commons = story::found(&host, "The Kettle")?;
-        host.feed(["page", "new", &commons, "Rules"], b"Who empties it, fills it.\n")?;
+        story::page(&host, &commons, "Rules", "Who empties it, fills it.\n")?;
         let nothing = || -> Result<()> {
             let all: Vec<CommonsView> = guest.json(["list"])?;
             ensure!(all.is_empty(), "let in without a word: {all:?}");

@@ -11,7 +11,7 @@ use crate::found::{Three, one_commons};
 
 /// Writes here, and waits until all have it.
 fn heard(from: &Device, all: &[&Device], commons: &str, word: &str) -> Result<()> {
-    from.feed(["page", "new", commons, word], word.as_bytes())?;
+    story::page(from, commons, word, word)?;
     story::converge(all, commons, story::CONVERGE, |files| story::text_of(files, &format!("{word}.md")) == word)
 }
 
@@ -27,7 +27,7 @@ fn found_again(addressing: Addressing) -> Result<()> {
 
     // While it is off, as when it is carried elsewhere; and the others only know where it was.
     second.stop()?;
-    devices[0].feed(["page", "new", &commons, "meanwhile"], b"meanwhile")?;
+    story::page(&devices[0], &commons, "meanwhile", "meanwhile")?;
     lan.readdress(1, 102)?;
     let second = devices[1].peer()?;
     heard(&devices[1], &all, &commons, "moved while off")?;

@@ -13,8 +13,7 @@ use crate::found::{NAMES, Three, one_commons};
 /// One page in which all write, and a page each.
 fn write(device: &Device, commons: &str, name: &str, when: &str) -> Result<()> {
     device.feed(["page", "append", commons, "together"], format!("{name} {when}\n").as_bytes())?;
-    device.feed(["page", "new", commons, &format!("{name} {when}")], format!("{name} alone, {when}\n").as_bytes())?;
-    Ok(())
+    story::page(device, commons, &format!("{name} {when}"), &format!("{name} alone, {when}\n"))
 }
 
 /// Whether everything that these wrote is there, and once.
@@ -29,7 +28,7 @@ fn has(files: &[(std::path::PathBuf, Vec<u8>)], names: &[&str], when: &str) -> b
 fn pulled_and_mended(addressing: Addressing) -> Result<()> {
     let lan = Lan::new(addressing, 3)?;
     let (Three { devices, peers }, commons) = one_commons(&lan, 10)?;
-    devices[0].feed(["page", "new", &commons, "together"], b"")?;
+    story::page(&devices[0], &commons, "together", "")?;
     let all: Vec<&Device> = devices.iter().collect();
     story::converge(&all, &commons, story::CONVERGE, |files| files.len() == 11)?;
 

@@ -169,6 +169,16 @@ impl Device {
         Ok(done.stderr)
     }
 
+    /// Starts a command and does not wait for it. Dropping it stops it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Peer> {
+        let mut command = self.command(args)?;
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Peer { child: command.spawn()? })
+    }
+
     /// Starts an always-on device on this profile, and returns when it answers.
     ///
     /// # Errors
@@ -198,7 +208,7 @@ impl Device {
     }
 }
 
-/// A `commonplace peer` that runs. Dropping it stops it.
+/// A process of a device that runs, most often a `commonplace peer`. Dropping it stops it.
 #[derive(Debug)]
 pub struct Peer {
     child: Child,

@@ -32,6 +32,18 @@ pub fn import(device: &Device, commons: &str, folder: &std::path::Path) -> Resul
     Ok(report.made)
 }
 
+/// Makes a page with this text.
+///
+/// # Errors
+/// When it is refused.
+pub fn page(device: &Device, commons: &str, name: &str, text: &str) -> Result<()> {
+    device.ok(["page", "new", commons, name])?;
+    if !text.is_empty() {
+        device.feed(["page", "write", commons, name], text.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// A ticket for so many.
 ///
 /// # Errors
