@@ -233,6 +233,11 @@ mod tests {
         page.edit(&[Splice { at: 0, delete: 0, insert: "zero ".to_owned() }]).expect("fits");
         assert_eq!(page.resolve(&anchor), Some(9));
         assert_eq!(page.resolve(&end), Some(12));
+        let mut wide = self::page(2, "crumbs 😀 and dust");
+        let anchor = wide.anchor(9).expect("inside");
+        assert_eq!(wide.resolve(&anchor), Some(9));
+        wide.edit(&[Splice { at: 0, delete: 0, insert: "😀".to_owned() }]).expect("fits");
+        assert_eq!(wide.resolve(&anchor), Some(11));
         for hostile in ["", "é", "x", "99@zz", &"9".repeat(4000)] {
             assert_eq!(page.resolve(hostile), None, "{hostile:.20}");
         }

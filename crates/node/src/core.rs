@@ -91,13 +91,20 @@ impl Core {
         let (end, ended) = watch::channel(false);
         let (ready, opened) = oneshot::channel();
         let mailbox = Mailbox { urgent, bulk, ended };
-        let (runtime, inside) = (tokio::runtime::Handle::current(), mailbox.clone());
+        let inside = mailbox.clone();
         let run = move || {
-            match Self::open(options, events, inside, runtime.clone()) {
-                Ok(mut core) => {
+            // A runtime of its own: the engine outlives whatever its host does with its.
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let opened = runtime.map_err(Error::internal).and_then(|runtime| {
+                Self::open(options, events, inside, runtime.handle().clone()).map(|core| (runtime, core))
+            });
+            match opened {
+                Ok((runtime, mut core)) => {
                     if ready.send(Ok(())).is_ok() {
                         runtime.block_on(core.run(urgent_jobs, bulk_jobs));
                     }
+                    drop(core);
+                    runtime.shutdown_timeout(Duration::from_secs(1));
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }

@@ -35,6 +35,18 @@ pub struct Engine {
     mailbox: Mailbox,
     events: broadcast::Sender<Event>,
     home: Arc<PathBuf>,
+    _last: Arc<LastHandle>,
+}
+
+/// Ends the engine when the last handle on it is dropped without [`Engine::close`].
+struct LastHandle(Mailbox);
+
+impl Drop for LastHandle {
+    fn drop(&mut self) {
+        let (done, _) = oneshot::channel();
+        // Closed already: nothing is left to end.
+        let _ = self.0.urgent(move |core| core.close(done));
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -53,7 +65,8 @@ impl Engine {
         let home = Arc::new(options.home.clone());
         let (mailbox, ready) = Core::start(options, events.clone());
         ready.await.map_err(|_| Error::internal("the engine's thread ended at its start"))??;
-        Ok(Self { mailbox, events, home })
+        let last = Arc::new(LastHandle(mailbox.clone()));
+        Ok(Self { mailbox, events, home, _last: last })
     }
 
     /// What happens, from now on.

@@ -296,9 +296,9 @@ impl Core {
             page.document_mut().set_actor(actor_of(commons, doc, self.device(), self.nonce));
             let splices = in_changes(&[Splice { at: 0, delete: 0, insert: text.clone() }]);
             let mut rest = splices.iter();
-            let first = rest.next().and_then(|s| s.first()).map_or("", |s| s.insert.as_str());
+            let first: String = rest.next().into_iter().flatten().map(|s| s.insert.as_str()).collect();
             let mut made = Vec::new();
-            made.extend(page.begin(&title, &folder, first).map_err(Error::internal)?);
+            made.extend(page.begin(&title, &folder, &first).map_err(Error::internal)?);
             for splices in rest {
                 made.extend(page.edit(splices).map_err(Error::internal)?);
             }

@@ -30,6 +30,8 @@ const WORDS: usize = 64;
 /// First wait before dialling again a device that did not answer, doubled up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Setting with the port listened at last.
+const PORT: &str = "port";
 /// Addresses kept of a device.
 const MAX_ADDRESSES: usize = 16;
 
@@ -113,10 +115,12 @@ impl Core {
             announcement: self.announcement(),
             welcome: Arc::new(welcome),
         };
+        // At the same port as last time, others find this device again though nothing announces it to them.
+        let port = self.store.setting(PORT).ok().flatten().and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes);
         let (events, mut incoming) = mpsc::channel(EVENTS);
         let mailbox = self.mailbox.clone();
         self.runtime.spawn(async move {
-            match Net::open(config, events).await {
+            match Net::open_at(config, port, events).await {
                 Ok(net) => {
                     let _ = mailbox.urgent(move |core| core.net_opened(net));
                 }
@@ -137,6 +141,9 @@ impl Core {
     }
 
     fn net_opened(&mut self, net: Net) {
+        if let Err(error) = self.store.set_setting(PORT, &net.port().to_le_bytes()) {
+            tracing::warn!(%error, "the port could not be kept");
+        }
         for peer in self.store.peers().unwrap_or_default() {
             net.add_addresses(peer.device, &peer.addresses);
         }
@@ -182,7 +189,9 @@ impl Core {
         self.join_topic(id);
         let others: Vec<DeviceId> = self.others(id).copied().collect();
         for device in others {
-            if self.network.connected.contains_key(&device) {
+            if let Some(connection) = self.network.connected.get(&device) {
+                let addresses = connection.remote_addresses();
+                self.remember(device, &addresses);
                 self.meet(device, id);
             } else {
                 self.dial(device);

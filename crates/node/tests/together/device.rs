@@ -21,6 +21,9 @@ pub(crate) struct Device {
 
 impl Device {
     pub(crate) async fn unnamed() -> Self {
+        // With RUST_LOG set a failing test tells what the engines did.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let home = tempfile::tempdir().expect("a folder");
         let engine = open(home.path(), true).await;
         Self { engine, home }
