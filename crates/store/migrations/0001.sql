@@ -137,6 +137,7 @@ CREATE INDEX page_name ON page (commons, deleted, folded, folder);
 CREATE INDEX page_lately ON page (commons, deleted, changed_at);
 CREATE INDEX page_folder ON page (folder, deleted);
 
+-- Compressed, mostly on the page's first change (see packed.rs).
 CREATE TABLE text (doc INTEGER PRIMARY KEY REFERENCES doc, body BLOB NOT NULL);
 
 -- The text comes here as tokens with spaces between (see words.rs); only ASCII is left to the tokenizer.

@@ -150,7 +150,8 @@ impl Reader {
         )?;
         let mut changed = std::collections::HashMap::with_capacity(docs.len());
         for doc in &*docs {
-            let at: Option<i64> = find.query_row(params![commons.as_bytes(), doc.to_bytes()], |row| row.get(0)).optional()?;
+            let at: Option<i64> =
+                find.query_row(params![commons.as_bytes(), doc.to_bytes()], |row| row.get(0)).optional()?;
             changed.insert(*doc, at);
         }
         docs.sort_by_key(|doc| std::cmp::Reverse(changed.get(doc).copied().flatten()));
@@ -186,8 +187,9 @@ impl Reader {
     /// When the database cannot be read.
     pub fn digests(&self, commons: CommonsId) -> Result<Vec<(DocId, [u8; 32])>, StoreError> {
         let commons = self.commons_no(commons)?;
-        let mut find =
-            self.db.prepare_cached("SELECT id, digest FROM doc WHERE commons = ?1 AND digest IS NOT NULL ORDER BY no")?;
+        let mut find = self
+            .db
+            .prepare_cached("SELECT id, digest FROM doc WHERE commons = ?1 AND digest IS NOT NULL ORDER BY no")?;
         let mut rows = find.query([commons])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {

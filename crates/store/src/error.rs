@@ -46,7 +46,9 @@ pub enum StoreError {
     )]
     Damaged(String),
     /// The disk failed.
-    #[error("The disk could not be read or written ({0}). What was stored before is as safe as the disk is. Please try again.")]
+    #[error(
+        "The disk could not be read or written ({0}). What was stored before is as safe as the disk is. Please try again."
+    )]
     Io(#[source] io::Error),
     /// The commons is not on this device.
     #[error("That commons is not on this device. Nothing was changed.")]

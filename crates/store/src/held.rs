@@ -107,7 +107,8 @@ impl Store {
         at: u64,
     ) -> Result<(), StoreError> {
         self.note_held(commons, device, at, held.iter().map(|(doc, upto)| (*doc, upto)), |db, doc, upto| {
-            Ok(newest_written(db, doc)?.map(|(change, actor, seq)| (change, upto.iter().any(|(a, s)| *a == actor && *s >= seq))))
+            Ok(newest_written(db, doc)?
+                .map(|(change, actor, seq)| (change, upto.iter().any(|(a, s)| *a == actor && *s >= seq))))
         })
     }
 

@@ -248,7 +248,10 @@ impl Reader {
 fn id_range(beginning: &str) -> Option<(PageId, PageId)> {
     let whole = PageId::new([0; PageId::LEN]).to_string().len();
     let lower = beginning.to_ascii_lowercase();
-    if lower.len() < ID_BEGINNING || lower.len() >= whole || !lower.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7')) {
+    if lower.len() < ID_BEGINNING
+        || lower.len() >= whole
+        || !lower.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
+    {
         return None;
     }
     // Five bits a character, filled up with none or all.

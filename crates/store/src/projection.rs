@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     error::{Result, StoreError},
-    packed::{pack_text, unpack_text},
-    reader::{No, int},
+    packed::{pack_text, unpack_change, unpack_text},
+    reader::{No, blob, int, within},
     words,
     write::doc_no,
 };
@@ -86,7 +86,7 @@ fn put_page(db: &Connection, doc: No, commons: No, page: PageProjection) -> Resu
             db.prepare_cached(
                 "INSERT INTO text (doc, body) VALUES (?1, ?2) ON CONFLICT (doc) DO UPDATE SET body = excluded.body",
             )?
-            .execute(params![doc, pack_text(&text)])?;
+            .execute(params![doc, pack_text(&text, &first_change(db, doc)?)])?;
             set_waits(db, doc, false)?;
             text
         }
@@ -107,7 +107,14 @@ fn put_page(db: &Connection, doc: No, commons: No, page: PageProjection) -> Resu
 pub(crate) fn stored_text(db: &Connection, doc: No) -> Result<Option<String>> {
     let mut find = db.prepare_cached("SELECT body FROM text WHERE doc = ?1")?;
     let mut rows = find.query([doc])?;
-    rows.next()?.map(|row| unpack_text(crate::reader::blob(row, 0)?)).transpose()
+    rows.next()?.map(|row| unpack_text(blob(row, 0)?, || first_change(db, doc))).transpose()
+}
+
+/// The first change of a document, empty when it has none. It never changes, so a text may be stored on it.
+fn first_change(db: &Connection, doc: No) -> Result<Vec<u8>> {
+    let mut find = db.prepare_cached("SELECT bytes FROM change WHERE no = ?1")?;
+    let mut rows = find.query([within(doc, 1)])?;
+    rows.next()?.map_or(Ok(Vec::new()), |row| unpack_change(blob(row, 0)?))
 }
 
 fn folder_no(db: &Connection, commons: No, name: &str) -> Result<No> {
@@ -115,8 +122,11 @@ fn folder_no(db: &Connection, commons: No, name: &str) -> Result<No> {
     if let Some(no) = find.query_row(params![commons, name], |row| row.get(0)).optional()? {
         return Ok(no);
     }
-    db.prepare_cached("INSERT INTO folder (commons, name, folded) VALUES (?1, ?2, ?3)")?
-        .execute(params![commons, name, words::folded(name)])?;
+    db.prepare_cached("INSERT INTO folder (commons, name, folded) VALUES (?1, ?2, ?3)")?.execute(params![
+        commons,
+        name,
+        words::folded(name)
+    ])?;
     Ok(db.last_insert_rowid())
 }
 
@@ -161,8 +171,9 @@ impl Ledger<'_> {
                 let mut find = self.db.prepare_cached(
                     "SELECT t.no, t.word FROM tagged s JOIN tag t ON t.no = s.tag WHERE s.page = ?1 AND s.member = ?2",
                 )?;
-                let tags: Vec<(No, String)> =
-                    find.query_map([no, self.member], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+                let tags: Vec<(No, String)> = find
+                    .query_map([no, self.member], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect::<Result<_, _>>()?;
                 for (tag, word) in tags {
                     if word.parse::<Tag>().is_ok_and(|tag| Statement::Tag { page, tag }.key() == *key) {
                         self.untag(tag, no)?;

@@ -128,8 +128,9 @@ impl Reader {
         max_bytes: usize,
     ) -> Result<(Vec<Taken>, bool)> {
         let (_, last) = all_within(doc);
-        let mut find =
-            self.db.prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
+        let mut find = self
+            .db
+            .prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
         let mut rows = find.query([within(doc, first), last])?;
         let mut taken: Vec<Taken> = Vec::new();
         // Actors whose newest change in the piece nothing in it vouches for; where the piece could end; bytes so far.
@@ -147,7 +148,11 @@ impl Reader {
             let change = unpack_change(blob(row, 3)?)?;
             bytes += change.len();
             taken.push(Taken { actor, seq, bytes: change });
-            if writer.attested.contains_key(&seq) { open.remove(&actor) } else { open.insert(actor) };
+            if writer.attested.contains_key(&seq) {
+                open.remove(&actor)
+            } else {
+                open.insert(actor)
+            };
             if open.is_empty() && (bytes <= max_bytes || end == 0) {
                 end = taken.len();
             }

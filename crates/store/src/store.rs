@@ -247,3 +247,63 @@ fn remove_doc(tx: &Transaction<'_>, doc: No) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use commonplace_model::{DocId, PageId};
+    use commonplace_trust::{DeviceKey, Draft};
+
+    use super::*;
+    use crate::{Batch, DocBatch, PageProjection, Projection};
+
+    fn noise(n: u32) -> String {
+        (0..400_u32).map(|k| blake3::hash(&(n * 1_000 + k).to_le_bytes()).to_hex().to_string()).collect()
+    }
+
+    fn write(store: &mut Store, commons: CommonsId, n: u32) -> Result<()> {
+        let doc = |n: u32| {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&n.to_be_bytes());
+            let page = PageProjection { title: format!("{n}"), text: Some(noise(n)), ..Default::default() };
+            let (changes, attestations) = (Vec::new(), Vec::new());
+            let projection = Projection::Page(page);
+            DocBatch { doc: DocId::Page(PageId::new(id)), changes, attestations, projection, local: true, at: 1 }
+        };
+        store.write(Batch { commons, docs: vec![doc(2 * n), doc(2 * n + 1)] }).map(drop)
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_and_is_over_when_there_is_room() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut store = Store::open(dir.path()).expect("opens");
+        let key = DeviceKey::from_seed(&[1; 32]);
+        let draft = Draft { commons: None, author: key.id(), authority: None, parents: vec![], body: vec![] };
+        let record = VerifiedRecord::sign(draft, &key).expect("signs");
+        let commons = record.commons();
+        store.add_commons(commons, &[record]).expect("stores");
+
+        let room = |store: &Store, pages: i64| {
+            let set = store.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0));
+            set.expect("sets");
+        };
+        room(&store, 200);
+        let stored = (0..200).take_while(|n| match write(&mut store, commons, *n) {
+            Ok(()) => true,
+            Err(StoreError::Full) => false,
+            Err(other) => panic!("{other}"),
+        });
+        let stored = u32::try_from(stored.count()).expect("few");
+        assert!((1..200).contains(&stored), "{stored}");
+        assert!(matches!(write(&mut store, commons, stored), Err(StoreError::Full)));
+        assert_eq!(store.counts(commons).expect("reads").pages, u64::from(2 * stored));
+        assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
+        room(&store, 1_000_000);
+        write(&mut store, commons, stored).expect("there is room again");
+        drop(store);
+        let store = Store::open(dir.path()).expect("opens");
+        assert_eq!(store.counts(commons).expect("reads").pages, u64::from(2 * stored + 2));
+        assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
+    }
+}

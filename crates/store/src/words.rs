@@ -119,14 +119,12 @@ fn tokens(piece: &str) -> Vec<String> {
             Class::Word => before == Class::Word,
             Class::Single => false,
         };
-        match tokens.last_mut() {
-            Some(token) if goes_on => {
-                if token.len() + c.len_utf8() <= TOKEN_BYTES {
-                    token.push(c);
-                }
+        if goes_on && let Some(token) = tokens.last_mut() {
+            if token.len() + c.len_utf8() <= TOKEN_BYTES {
+                token.push(c);
             }
-            _ if class != Class::Gap => tokens.push(c.to_string()),
-            _ => {}
+        } else if class != Class::Gap {
+            tokens.push(c.to_string());
         }
         before = match (class, before) {
             // A mark does not change what it stands on.
@@ -185,10 +183,15 @@ impl Query {
         let begins = |phrase: &[String], may_go_on: bool| {
             phrase.len() <= tokens.len()
                 && phrase.iter().zip(tokens).enumerate().all(|(i, (wanted, token))| {
-                    if may_go_on && i + 1 == phrase.len() { token.starts_with(wanted.as_str()) } else { token == wanted }
+                    if may_go_on && i + 1 == phrase.len() {
+                        token.starts_with(wanted.as_str())
+                    } else {
+                        token == wanted
+                    }
                 })
         };
-        let hits = self.0.iter().enumerate().filter(|(i, phrase)| begins(phrase, *i == last)).map(|(_, phrase)| phrase.len());
+        let hits =
+            self.0.iter().enumerate().filter(|(i, phrase)| begins(phrase, *i == last)).map(|(_, phrase)| phrase.len());
         hits.max().unwrap_or(0)
     }
 
@@ -232,7 +235,10 @@ mod tests {
 
     #[test]
     fn syntax_is_no_syntax() {
-        assert_eq!(Query::read("\"NEAR(a b) OR c*").map(|q| q.to_fts()).as_deref(), Some("\"near a\" AND \"b\" AND \"or\" AND \"c\" *"));
+        assert_eq!(
+            Query::read("\"NEAR(a b) OR c*").map(|q| q.to_fts()).as_deref(),
+            Some("\"near a\" AND \"b\" AND \"or\" AND \"c\" *")
+        );
         assert_eq!(Query::read(" *\"' — "), None);
     }
 

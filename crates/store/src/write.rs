@@ -132,7 +132,8 @@ impl<'a> Pen<'a> {
     fn take(db: &'a Connection, commons: No, doc: DocId, local: bool) -> Result<Self> {
         let no = doc_no(db, commons, doc)?;
         let mut find = db.prepare_cached("SELECT changes, bytes FROM doc WHERE no = ?1")?;
-        let doc = find.query_row([no], |row| Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?) }))?;
+        let doc =
+            find.query_row([no], |row| Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?) }))?;
         Ok(Self { db, local, doc, actors: BTreeMap::new(), newest: None, attested: false })
     }
 
@@ -187,9 +188,9 @@ impl<'a> Pen<'a> {
 
     fn has(&self, hash: &ChangeHash) -> Result<bool> {
         let (first, last) = all_within(self.doc.no);
-        let mut find = self
-            .db
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM change WHERE key = ?1 AND no BETWEEN ?2 AND ?3 AND hash = ?4)")?;
+        let mut find = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM change WHERE key = ?1 AND no BETWEEN ?2 AND ?3 AND hash = ?4)",
+        )?;
         Ok(find.query_row(params![key_of(hash), first, last, hash.as_bytes()], |row| row.get(0))?)
     }
 
@@ -310,7 +311,8 @@ impl<'a> Pen<'a> {
         if !self.attested {
             return Ok(None);
         }
-        let digest = digest(frontier_of(self.db, self.doc.no)?.iter().map(|(actor, a)| (*actor, a.seq, a.hash)).collect());
+        let digest =
+            digest(frontier_of(self.db, self.doc.no)?.iter().map(|(actor, a)| (*actor, a.seq, a.hash)).collect());
         self.db.prepare_cached("UPDATE doc SET digest = ?2 WHERE no = ?1")?.execute(params![self.doc.no, digest])?;
         Ok(Some(digest))
     }
@@ -339,12 +341,8 @@ fn keep_as_cut(db: &Connection, doc: No, actor: No, old: &Attested) -> Result<()
     let before: Option<i64> = find.query_row([actor], |row| row.get(0)).optional()?;
     let before = before.map(uint).map_or(Ok(0), weight)?;
     if weight(old.change)?.saturating_sub(before) >= CUT_BYTES {
-        db.prepare_cached("INSERT INTO cut (actor, seq, change, signature) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-            actor,
-            int(old.seq),
-            int(old.change),
-            old.signature
-        ])?;
+        db.prepare_cached("INSERT INTO cut (actor, seq, change, signature) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![actor, int(old.seq), int(old.change), old.signature])?;
     }
     Ok(())
 }

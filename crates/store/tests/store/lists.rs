@@ -88,7 +88,8 @@ fn a_page_is_found_by_id_name_title_and_the_beginning_of_its_id() {
     list(&mut store, commons, page_id(1), page("Kettle", "", ""));
     list(&mut store, commons, page_id(2), page("Kettle", "kitchen", ""));
     list(&mut store, commons, page_id(3), page("Café", "kitchen/old", ""));
-    let gone = PageProjection { title: "Pan".to_owned(), folder: "kitchen".to_owned(), deleted: true, ..Default::default() };
+    let gone =
+        PageProjection { title: "Pan".to_owned(), folder: "kitchen".to_owned(), deleted: true, ..Default::default() };
     list(&mut store, commons, page_id(4), Projection::Page(gone));
     let found = |reference: &str| -> Vec<PageId> {
         store.find_pages(commons, reference).expect("reads").into_iter().map(|row| row.id).collect()
@@ -107,7 +108,10 @@ fn a_page_is_found_by_id_name_title_and_the_beginning_of_its_id() {
     assert_eq!(found(""), vec![]);
     list(&mut store, commons, page_id(5), page("Pan", "yard", ""));
     let rows = store.find_pages(commons, "Pan").expect("reads");
-    assert_eq!(rows.iter().map(|row| (row.id, row.deleted)).collect::<Vec<_>>(), vec![(page_id(5), false), (page_id(4), true)]);
+    assert_eq!(
+        rows.iter().map(|row| (row.id, row.deleted)).collect::<Vec<_>>(),
+        vec![(page_id(5), false), (page_id(4), true)]
+    );
 }
 
 #[test]

@@ -46,7 +46,12 @@ fn pages_are_found_in_any_script() {
 fn a_title_weighs_more_than_a_text() {
     let (_dir, mut store, commons) = profile();
     for n in 0..20 {
-        list(&mut store, commons, page_id(n), page(&format!("Page {n}"), "", "tea and tea and more words about other things"));
+        list(
+            &mut store,
+            commons,
+            page_id(n),
+            page(&format!("Page {n}"), "", "tea and tea and more words about other things"),
+        );
     }
     list(&mut store, commons, page_id(30), page("Tea", "", "A drink."));
     let hits = store.search(commons, "tea", 5).expect("finds");
@@ -92,7 +97,7 @@ proptest! {
             list(&mut store, commons, page_id(n), page("Title", "", text));
         }
         for (n, text) in (0..).zip(&texts) {
-            for word in text.split_whitespace().filter(|w| w.chars().any(|c| c.is_alphanumeric())) {
+            for word in text.split_whitespace().filter(|w| w.chars().any(char::is_alphanumeric)) {
                 let hits = store.search(commons, word, 10).expect("any text is a query");
                 let hit = hits.iter().find(|hit| hit.row.id == page_id(n));
                 // Letters that are left out when they stand alone, such as a vowel point, are no word.

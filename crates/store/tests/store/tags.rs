@@ -64,11 +64,9 @@ proptest! {
         let words: BTreeSet<_> = said.iter().map(|(word, ..)| word.clone()).collect();
         let mut expected = BTreeMap::new();
         for word in words {
-            let of = |f: &dyn Fn(&(String, u32, u8)) -> Option<u64>| {
-                said.iter().filter(|s| s.0 == word).filter_map(f).collect::<BTreeSet<_>>().len() as u64
-            };
-            let pages = of(&|s| is_live(&s.1).then_some(u64::from(s.1)));
-            let members = of(&|s| Some(u64::from(s.2)));
+            let of: Vec<_> = said.iter().filter(|s| s.0 == word).collect();
+            let pages = of.iter().filter(|s| is_live(&s.1)).map(|s| s.1).collect::<BTreeSet<_>>().len() as u64;
+            let members = of.iter().map(|s| s.2).collect::<BTreeSet<_>>().len() as u64;
             let mine = said.iter().any(|s| s.0 == word && s.2 == 1);
             if pages > 0 {
                 expected.insert(word, (pages, members, mine));

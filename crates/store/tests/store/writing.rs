@@ -28,7 +28,8 @@ pub(crate) fn founding(n: u8) -> Vec<VerifiedRecord> {
         body: body.as_bytes().to_vec(),
     };
     let first = VerifiedRecord::sign(draft(None, "founding"), &key).expect("signs");
-    let more = ["second", "third"].map(|body| VerifiedRecord::sign(draft(Some(first.commons()), body), &key).expect("signs"));
+    let more =
+        ["second", "third"].map(|body| VerifiedRecord::sign(draft(Some(first.commons()), body), &key).expect("signs"));
     [vec![first], more.to_vec()].concat()
 }
 
