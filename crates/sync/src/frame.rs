@@ -254,3 +254,6 @@ bytes! {
     Parcel at least MIN_PARCEL;
     Bytes at least 0;
 }
+
+#[cfg(test)]
+mod tests;

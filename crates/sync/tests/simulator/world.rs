@@ -279,6 +279,11 @@ impl World {
             && self.links.values().all(|link| link.ends.is_some())
     }
 
+    /// Whether every write so far is durable.
+    pub(crate) fn is_written(&self) -> bool {
+        self.writes.iter().all(VecDeque::is_empty)
+    }
+
     fn device_of(&self, spot: Spot) -> usize {
         [spot.link.0, spot.link.1][spot.side]
     }

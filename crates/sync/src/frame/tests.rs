@@ -1,0 +1,138 @@
+use commonplace_model::{ChangeHash, DeviceId, MemberId, Nonce, PageId};
+use commonplace_trust::Signature;
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+fn doc() -> impl Strategy<Value = DocId> {
+    prop_oneof![
+        any::<[u8; 16]>().prop_map(|id| DocId::Page(PageId::new(id))),
+        any::<[u8; 32]>().prop_map(|id| DocId::Ledger(MemberId::new(id))),
+    ]
+}
+
+fn actor() -> impl Strategy<Value = Actor> {
+    any::<[u8; 16]>().prop_map(Actor::new)
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let tip = (actor(), any::<u64>(), any::<[u8; 8]>()).prop_map(|(actor, seq, mark)| Tip { actor, seq, mark });
+    (doc(), vec(tip, 0..4)).prop_map(|(doc, tips)| Entry { doc, tips })
+}
+
+fn parcel() -> impl Strategy<Value = Parcel> {
+    vec(any::<u8>(), MIN_PARCEL..400).prop_map(Parcel)
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let said = (any::<[u8; 32]>(), any::<[u8; 16]>(), any::<u64>(), any::<[u8; 32]>(), any::<u8>()).prop_map(
+        |(device, nonce, seq, hash, byte)| Attestation {
+            device: DeviceId::new(device),
+            nonce: Nonce::new(nonce),
+            seq,
+            hash: ChangeHash::new(hash),
+            signature: Signature::new([byte; 64]),
+        },
+    );
+    (doc(), vec(said, 0..3), vec(parcel(), 0..4), any::<bool>()).prop_map(|(doc, attestations, changes, more)| Part {
+        doc,
+        attestations,
+        changes,
+        more,
+    })
+}
+
+fn frame() -> impl Strategy<Value = Frame> {
+    let summary = (any::<u64>(), any::<[u8; 32]>()).prop_map(|(count, digest)| Summary { count, digest });
+    let hello = (any::<[u8; 16]>(), summary.clone(), summary);
+    let list =
+        prop_oneof![Just(List::Every), Just(List::Lacking), Just(List::Differing), Just(List::Ask), Just(List::Answer)];
+    prop_oneof![
+        hello.prop_map(|(salt, roll, docs)| Frame::Hello(Hello { salt, roll, docs })),
+        (vec(any::<[u8; 32]>().prop_map(RecordId::new), 0..9), any::<bool>())
+            .prop_map(|(ids, last)| Frame::RecordIds { ids, last }),
+        (vec(parcel(), 0..5), any::<bool>()).prop_map(|(records, last)| Frame::Records { records, last }),
+        vec(any::<u8>(), 0..99).prop_map(|bytes| Frame::Reconcile(Bytes(bytes))),
+        (vec(any::<[u8; 32]>(), 0..9), any::<bool>()).prop_map(|(ids, last)| Frame::Wanted { ids, last }),
+        (list, vec(entry(), 0..5), any::<bool>()).prop_map(|(list, entries, last)| Frame::Frontiers {
+            list,
+            entries,
+            last
+        }),
+        any::<u64>().prop_map(|documents| Frame::Expect { documents }),
+        (any::<bool>(), vec(part(), 0..4))
+            .prop_map(|(live, parts)| Frame::Changes { live, body: Body::pack(&parts).expect("few") }),
+        Just(Frame::Done),
+        Just(Frame::Kept),
+        vec((doc(), vec((actor(), any::<u64>()), 0..4)), 0..4).prop_map(|docs| Frame::Ack { docs }),
+        doc().prop_map(Frame::Priority),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_frame_survives_its_bytes(frame in frame()) {
+        let bytes = frame.encode().expect("small");
+        prop_assert_eq!(Frame::decode(&bytes), Ok(frame));
+    }
+
+    #[test]
+    fn changes_survive_packing(parts in vec(part(), 0..6)) {
+        prop_assert_eq!(Body::pack(&parts).expect("few").unpack(), Ok(parts));
+    }
+
+    #[test]
+    fn a_cut_frame_is_none(frame in frame(), part in 0.0..1.0) {
+        let bytes = frame.encode().expect("small");
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in it")]
+        let cut = (bytes.len() as f64 * part) as usize;
+        prop_assert_eq!(Frame::decode(&bytes[..cut]), Err(FrameError::Malformed));
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic(mut bytes: Vec<u8>) {
+        bytes.insert(0, VERSION);
+        if let Ok(Frame::Changes { body, .. }) = Frame::decode(&bytes) {
+            let _ = body.unpack();
+        }
+    }
+}
+
+#[test]
+fn frames_that_are_too_large_are_not_read() {
+    let mut bytes = vec![0; MAX_FRAME + 1];
+    bytes[0] = VERSION;
+    assert_eq!(Frame::decode(&bytes), Err(FrameError::TooLarge));
+    assert_eq!(Frame::Reconcile(Bytes(vec![0; MAX_FRAME])).encode(), None);
+}
+
+#[test]
+fn another_version_is_told_from_nonsense() {
+    assert_eq!(Frame::decode(&[2, 0, 0]), Err(FrameError::Version(2)));
+    assert_eq!(Frame::decode(&[]), Err(FrameError::Malformed));
+    assert_eq!(Frame::decode(&[VERSION, 99]), Err(FrameError::Malformed));
+}
+
+#[test]
+fn what_inflates_beyond_its_word_or_the_bound_is_refused() {
+    let zeros = zstd::bulk::compress(&vec![0; 64 << 20], 3).expect("compresses");
+    let bomb = |inflated| Body::Packed { inflated, bytes: Bytes(zeros.clone()) }.unpack();
+    assert_eq!(bomb(64 << 20), Err(FrameError::TooLarge));
+    assert_eq!(bomb(1 << 20), Err(FrameError::TooLarge));
+    let honest = Body::pack(&[]).expect("nothing").unpack().expect("is well");
+    assert_eq!(honest, vec![]);
+    let short = Body::Packed { inflated: 5, bytes: Bytes(zstd::bulk::compress(&[0], 3).expect("compresses")) };
+    assert_eq!(short.unpack(), Err(FrameError::TooLarge));
+    let garbage = Body::Packed { inflated: 5, bytes: Bytes(vec![7; 30]) };
+    assert_eq!(garbage.unpack(), Err(FrameError::Malformed));
+}
+
+#[test]
+fn claimed_counts_reserve_nothing() {
+    // A list that claims 2^60 entries, and one of a million changes without a byte each.
+    let claim = [VERSION, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    assert_eq!(Frame::decode(&claim), Err(FrameError::Malformed));
+    let mut many = vec![VERSION, 2, 0xc0, 0x84, 0x3d];
+    many.resize(MAX_FRAME, 0);
+    assert_eq!(Frame::decode(&many), Err(FrameError::Malformed));
+}

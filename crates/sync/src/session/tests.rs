@@ -1,0 +1,209 @@
+//! What a session does about another side that does not do as it should.
+
+use commonplace_model::PageId;
+use commonplace_trust::Attestation;
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::{frame::Bytes, replica::Segment};
+
+/// A replica of some documents of which nothing but the digest is ever asked, or which has none.
+struct Shelf(u16);
+
+impl Replica for Shelf {
+    fn record_ids(&self) -> Vec<commonplace_model::RecordId> {
+        vec![commonplace_model::RecordId::new([1; 32])]
+    }
+
+    fn records(&self, ids: &[commonplace_model::RecordId]) -> Vec<Vec<u8>> {
+        ids.iter().map(|id| id.as_bytes().to_vec()).collect()
+    }
+
+    fn digests(&self) -> Vec<(DocId, [u8; 32])> {
+        (0..self.0).map(|n| (page(n), [5; 32])).collect()
+    }
+
+    fn frontier(&self, _: &DocId) -> Vec<Attestation> {
+        Vec::new()
+    }
+
+    fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
+        Segment::default()
+    }
+
+    fn waiting_order(&self, docs: &mut [DocId]) {
+        docs.sort_unstable();
+    }
+}
+
+fn page(n: u16) -> DocId {
+    let mut id = [0; 16];
+    id[..2].copy_from_slice(&n.to_le_bytes());
+    DocId::Page(PageId::new(id))
+}
+
+fn session(role: Role) -> Session {
+    Session::new(role, CommonsId::new([1; 32]), DeviceId::new([2; 32]), DeviceId::new([3; 32]), 4)
+}
+
+fn started(role: Role, replica: &Shelf) -> Session {
+    let mut session = session(role);
+    session.handle(Input::Start, 0, replica);
+    session
+}
+
+fn hello(docs: u64) -> Frame {
+    let summary = |count| Summary { count, digest: [8; 32] };
+    Frame::Hello(Hello { salt: [6; 16], roll: summary(3), docs: summary(docs) })
+}
+
+fn give(session: &mut Session, frame: &Frame, replica: &Shelf) -> Vec<Effect> {
+    session.handle(Input::Frame(frame.encode().expect("small")), 1, replica)
+}
+
+fn ending(effects: &[Effect]) -> Option<Reason> {
+    match effects.last() {
+        Some(Effect::Close(reason)) => Some(*reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_newer_protocol_is_named_on_both_sides_and_ends_the_session() {
+    let mut ours = started(Role::Dialled, &Shelf(0));
+    let effects = ours.handle(Input::Frame(vec![VERSION + 1, 0, 1, 2]), 1, &Shelf(0));
+    assert_eq!(effects, [Effect::PeerTooNew { version: VERSION + 1 }, Effect::Close(Reason::PeerTooNew(VERSION + 1))]);
+    // Nothing that comes later has an effect: there is no loop.
+    assert_eq!(ours.handle(Input::Frame(vec![VERSION + 1]), 2, &Shelf(0)), []);
+    assert_eq!(ours.handle(Input::Start, 2, &Shelf(0)), []);
+    assert_eq!(ours.handle(Input::Tick, 9_000_000, &Shelf(0)), []);
+    // Our own hello, sent before, tells the other side what we speak; an older one is named just as well.
+    let mut newer = started(Role::Answered, &Shelf(0));
+    let effects = newer.handle(Input::Frame(vec![VERSION - 1, 0]), 1, &Shelf(0));
+    assert_eq!(effects, [Effect::Close(Reason::PeerTooOld(VERSION - 1))]);
+}
+
+#[test]
+fn nothing_comes_before_the_greeting_or_twice() {
+    for frame in [Frame::Done, Frame::Priority(page(1)), Frame::Expect { documents: 1 }, Frame::Ack { docs: vec![] }] {
+        let mut session = started(Role::Answered, &Shelf(2));
+        let effects = give(&mut session, &frame, &Shelf(2));
+        assert_eq!(ending(&effects), Some(Reason::Unexpected("something before its greeting")));
+    }
+    let mut session = started(Role::Answered, &Shelf(2));
+    assert_eq!(ending(&give(&mut session, &hello(2), &Shelf(2))), None);
+    assert!(matches!(ending(&give(&mut session, &hello(2), &Shelf(2))), Some(Reason::Unexpected(_))));
+}
+
+#[test]
+fn frames_out_of_order_end_the_session() {
+    let body =
+        || Body::pack(&[Part { doc: page(1), attestations: vec![], changes: vec![], more: false }]).expect("few");
+    let odd = [
+        Frame::Done,
+        Frame::Kept,
+        Frame::Changes { live: false, body: body() },
+        Frame::Frontiers { list: List::Lacking, entries: vec![], last: true },
+        Frame::Wanted { ids: vec![[9; 32]], last: true },
+        Frame::Changes { live: true, body: Body::pack(&[]).expect("few") },
+    ];
+    for frame in odd {
+        let mut session = started(Role::Dialled, &Shelf(20));
+        assert_eq!(ending(&give(&mut session, &hello(20), &Shelf(20))), None);
+        let effects = give(&mut session, &frame, &Shelf(20));
+        assert!(ending(&effects).is_some(), "{frame:?}: {effects:?}");
+    }
+    // The side that has far fewer documents lists them; it is not asked for ids.
+    let mut session = started(Role::Answered, &Shelf(1));
+    assert_eq!(ending(&give(&mut session, &hello(20_000), &Shelf(1))), None);
+    let effects = give(&mut session, &Frame::Reconcile(Bytes(vec![0x61])), &Shelf(1));
+    assert!(matches!(ending(&effects), Some(Reason::Unexpected(_))));
+}
+
+#[test]
+fn more_than_a_session_deals_with_is_refused() {
+    let mut session = started(Role::Answered, &Shelf(0));
+    assert_eq!(ending(&give(&mut session, &hello(u64::MAX), &Shelf(0))), Some(Reason::TooMuch("documents")));
+    let mut session = started(Role::Answered, &Shelf(0));
+    give(&mut session, &hello(5), &Shelf(0));
+    let many = Frame::Expect { documents: MAX_DOCS as u64 + 1 };
+    assert_eq!(ending(&give(&mut session, &many, &Shelf(0))), Some(Reason::TooMuch("documents")));
+    // Reconciliation that never ends: always the same unequal fingerprint.
+    let mut session = started(Role::Dialled, &Shelf(40));
+    give(&mut session, &hello(40), &Shelf(40));
+    let endless = [&[0x61, 0, 0, 1][..], &[7; 16]].concat();
+    let ended =
+        (0..1_000).find_map(|_| ending(&give(&mut session, &Frame::Reconcile(Bytes(endless.clone())), &Shelf(40))));
+    assert_eq!(ended, Some(Reason::TooMuch("rounds of reconciliation")));
+}
+
+#[test]
+fn questions_beyond_count_end_the_session() {
+    let mut session = started(Role::Dialled, &Shelf(0));
+    give(&mut session, &hello(0), &Shelf(0));
+    let mut asked: u32 = 0;
+    let ended = (0..300).find_map(|_| {
+        let entries = std::iter::repeat_with(|| {
+            asked += 1;
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&asked.to_le_bytes());
+            Entry { doc: DocId::Page(PageId::new(id)), tips: vec![] }
+        });
+        let entries = entries.take(20_000).collect();
+        ending(&give(&mut session, &Frame::Frontiers { list: List::Ask, entries, last: true }, &Shelf(0)))
+    });
+    assert_eq!(ended, Some(Reason::TooMuch("questions")));
+}
+
+#[test]
+fn a_silent_other_side_is_given_up() {
+    let mut session = session(Role::Dialled);
+    let effects = session.handle(Input::Start, 5, &Shelf(0));
+    assert_eq!(effects.last(), Some(&Effect::WakeAt(5 + SILENCE)));
+    assert_eq!(session.handle(Input::Tick, 4 + SILENCE, &Shelf(0)), [Effect::WakeAt(5 + SILENCE)]);
+    assert_eq!(session.handle(Input::Tick, 5 + SILENCE, &Shelf(0)), [Effect::Close(Reason::Silent)]);
+}
+
+#[test]
+fn whoever_has_nothing_to_wait_for_is_patient() {
+    let (mut dialled, mut answered) = (session(Role::Dialled), session(Role::Answered));
+    let first = dialled.handle(Input::Start, 0, &Shelf(3));
+    answered.handle(Input::Start, 0, &Shelf(3));
+    let Some(Effect::Send(frame)) = first.into_iter().next() else { panic!("no hello") };
+    let effects = answered.handle(Input::Frame(frame), 1, &Shelf(3));
+    assert!(effects.contains(&Effect::CaughtUp { apart: vec![] }), "{effects:?}");
+    assert_eq!(answered.handle(Input::Tick, 100 * SILENCE, &Shelf(3)), []);
+}
+
+proptest! {
+    #[test]
+    fn no_frames_make_a_session_panic(
+        frames in vec(vec(any::<u8>(), 0..200), 0..6),
+        kinds in vec(0_u8..13, 6),
+        documents in 0_u64..600,
+        answered: bool,
+    ) {
+        let role = if answered { Role::Answered } else { Role::Dialled };
+        let replica = Shelf(90);
+        let mut session = started(role, &replica);
+        let _ = give(&mut session, &hello(documents), &replica);
+        for (mut frame, kind) in frames.into_iter().zip(kinds) {
+            frame.splice(0..0, [VERSION, kind]);
+            let effects = session.handle(Input::Frame(frame), 1, &replica);
+            if ending(&effects).is_some() {
+                prop_assert_eq!(session.handle(Input::Writable, 2, &replica), vec![]);
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn no_message_of_reconciliation_makes_a_session_panic(message: Vec<u8>, documents in 60_u64..100, answered: bool) {
+        let role = if answered { Role::Answered } else { Role::Dialled };
+        let replica = Shelf(90);
+        let mut session = started(role, &replica);
+        let _ = give(&mut session, &hello(documents), &replica);
+        let message = [&[0x61][..], &message].concat();
+        let _ = give(&mut session, &Frame::Reconcile(Bytes(message)), &replica);
+    }
+}
