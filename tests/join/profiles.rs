@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use commonplace_node::view::Status;
 use commonplace_tests::{
     cli::{Device, Place},
     story,
@@ -37,9 +38,14 @@ fn a_command_goes_through_whoever_has_the_profile() -> Result<()> {
     let (device, commons) = with_a_page()?;
     let peer = device.peer()?;
     still_there(&device, &commons)?;
-    let reason = device.refused(["peer", "--for", "1"])?;
-    ensure!(reason.contains("already") || reason.contains("in use"), "{reason}");
+    // A second peer watches, and takes over when the first ends.
+    let second = device.peer()?;
     peer.stop()?;
+    story::page(&device, &commons, "Later", "written through the second\n")?;
+    let status: Status = device.json(["status"])?;
+    ensure!(status.online, "nobody took over");
+    device.ok(["page", "delete", &commons, "Later"])?;
+    second.stop()?;
     still_there(&device, &commons)
 }
 
