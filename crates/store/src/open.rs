@@ -59,7 +59,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File> {
 pub(crate) fn writer(dir: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(database_path(dir), flags)?;
-    // 8 KiB was measured against 4 KiB over ten thousand pages: smaller by 4 % and no slower.
+    // Counts when the database is made: a change of up to about 8 KB then lies in one page.
     db.pragma_update(None, "page_size", 8_192)?;
     let _mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", "FULL")?;
