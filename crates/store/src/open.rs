@@ -99,6 +99,7 @@ fn migrate(db: &mut Connection) -> Result<()> {
         tx.execute_batch(sql)?;
         tx.pragma_update(None, "user_version", step)?;
         tx.commit()?;
+        tracing::info!(version = step, "the profile's database has a new version");
     }
     Ok(())
 }
