@@ -108,7 +108,7 @@ pub(crate) async fn until(events: &mut Receiver<Event>, mut wanted: impl FnMut(&
         loop {
             match events.recv().await {
                 Ok(event) if wanted(&event) => return,
-                Ok(_) => {}
+                Ok(other) => tracing::debug!(?other, "not yet"),
                 Err(error) => panic!("no more events: {error}"),
             }
         }

@@ -51,7 +51,7 @@ async fn what_is_typed_appears_on_the_other_side_with_caret_and_name() {
     let here = ines.engine.editor_open(commons.clone(), page.id.clone()).await.unwrap();
     let there = tomas.engine.editor_open(commons.clone(), page.id.clone()).await.unwrap();
     assert_eq!(there.text, "crumbs");
-    let pushed = ines.engine.editor_push(here.session, here.version, vec![insert(6, 0, " 😀 and dust")]).await.unwrap();
+    let pushed = ines.engine.editor_push(here.session, here.version, vec![insert(6, 6, " 😀 and dust")]).await.unwrap();
     assert!(pushed.accepted);
     ines.engine.editor_caret(here.session, Some(9), Some(9)).await.unwrap();
 
@@ -71,7 +71,7 @@ async fn what_is_typed_appears_on_the_other_side_with_caret_and_name() {
     .await;
 
     // A push on an old version is not taken, and the pull gives what is missing.
-    let late = tomas.engine.editor_push(there.session, there.version, vec![insert(0, 6, "late ")]).await.unwrap();
+    let late = tomas.engine.editor_push(there.session, there.version, vec![insert(6, 0, "late ")]).await.unwrap();
     assert!(!late.accepted);
     let missed = tomas.engine.editor_pull(there.session, there.version).await.unwrap();
     let mut again: Vec<u16> = "crumbs".encode_utf16().collect();
