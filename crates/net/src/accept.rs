@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    DisconnectReason, NetError, NetEvent, Stream, StreamKind, Welcome,
+    Connection, DisconnectReason, NetError, NetEvent, Stream, StreamKind, Welcome,
     error::Code,
     link::Link,
     shared::{PROTOCOL, Shared},
@@ -74,16 +74,16 @@ async fn handshake(shared: &Arc<Shared>, incoming: Incoming) {
 }
 
 /// Takes in a connection, whoever dialled, and serves it from now on.
-pub(crate) fn take_in(shared: &Arc<Shared>, connection: iroh::endpoint::Connection) -> Result<Arc<Link>, NetError> {
+pub(crate) fn take_in(shared: &Arc<Shared>, connection: iroh::endpoint::Connection) -> Result<Connection, NetError> {
     let device = commonplace_model::DeviceId::new(*connection.remote_id().as_bytes());
     let stranger = !shared.door.is_member(&device);
-    let Admitted { link, to_retire } = shared.table.admit(Link::new(connection, stranger))?;
+    let Admitted { link, session, to_retire } = shared.table.admit(Link::new(connection, stranger))?;
     tokio::spawn(serve(Arc::clone(shared), Arc::clone(&link)));
     if let Some(spare) = to_retire {
         let shared = Arc::clone(shared);
         tokio::spawn(async move { shared.while_open(retire(&shared, &spare)).await });
     }
-    Ok(link)
+    Ok(Connection::new(Arc::clone(&shared.table), link, session))
 }
 
 /// Ends a connection that another has made superfluous, as soon as nothing is open on it.

@@ -8,12 +8,11 @@ use std::{
 
 use commonplace_model::DeviceId;
 use iroh::{EndpointAddr, EndpointId, TransportAddr};
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    NetError, Welcome,
+    Connection, NetError, Welcome,
     accept::take_in,
-    link::Link,
     shared::{PROTOCOL, Shared},
 };
 
@@ -28,7 +27,7 @@ pub(crate) struct Dials {
 
 impl Dials {
     /// The connection to a device: one that is there, or a new one.
-    pub(crate) async fn connect(&self, shared: &Arc<Shared>, device: DeviceId) -> Result<Arc<Link>, NetError> {
+    pub(crate) async fn connect(&self, shared: &Arc<Shared>, device: DeviceId) -> Result<Connection, NetError> {
         let turn = Arc::clone(self.under_way.lock().unwrap_or_else(PoisonError::into_inner).entry(device).or_default());
         let connected = timeout(DIAL, async {
             let _turn = turn.lock().await;
@@ -43,14 +42,14 @@ impl Dials {
     }
 }
 
-async fn reach(shared: &Arc<Shared>, device: DeviceId) -> Result<Arc<Link>, NetError> {
+async fn reach(shared: &Arc<Shared>, device: DeviceId) -> Result<Connection, NetError> {
     let mut arrivals = shared.table.arrivals();
     let mut changes = shared.book.changes();
     loop {
         arrivals.mark_unchanged();
         changes.mark_unchanged();
-        if let Some(link) = shared.table.current(&device) {
-            return Ok(link);
+        if let Some(connection) = shared.table.current(&device) {
+            return Ok(connection);
         }
         if shared.door.welcome(&device) == Welcome::Refused {
             return Err(NetError::Refused);
@@ -61,26 +60,58 @@ async fn reach(shared: &Arc<Shared>, device: DeviceId) -> Result<Arc<Link>, NetE
         }
         let endpoint = EndpointId::from_bytes(device.as_bytes()).map_err(|e| NetError::Unreachable(Some(e.into())))?;
         let addresses = tried.iter().copied().map(TransportAddr::Ip);
-        let dial = shared.endpoint.connect(EndpointAddr::from_parts(endpoint, addresses), PROTOCOL);
-        tokio::pin!(dial);
-        // Dropping the dial before the next begins: the other side never has two of ours.
+        let mut dial = Dial::begin(shared, EndpointAddr::from_parts(endpoint, addresses));
         loop {
             tokio::select! {
-                connection = &mut dial => {
-                    let connection = connection.map_err(|e| NetError::Unreachable(Some(e.into())))?;
-                    return take_in(shared, connection);
-                }
+                connected = &mut dial.task => return connected.unwrap_or(Err(NetError::Closed)),
                 _ = arrivals.changed() => {
-                    if let Some(link) = shared.table.current(&device) {
-                        return Ok(link);
+                    if let Some(connection) = shared.table.current(&device) {
+                        // The other side may give its own up for ours.
+                        dial.goes_on();
+                        return Ok(connection);
                     }
                 }
                 _ = changes.changed() => {
                     if !shared.book.addresses(&device).is_subset(&tried) {
+                        // Given up before the next begins: the other side never has two of ours.
                         break;
                     }
                 }
             }
+        }
+    }
+}
+
+/// A dial under way, which is given up when this is dropped.
+struct Dial {
+    task: JoinHandle<Result<Connection, NetError>>,
+    given_up: bool,
+}
+
+impl Dial {
+    fn begin(shared: &Arc<Shared>, to: EndpointAddr) -> Self {
+        let shared = Arc::clone(shared);
+        let task = tokio::spawn(async move {
+            let connected = timeout(DIAL, shared.endpoint.connect(to, PROTOCOL));
+            match shared.while_open(connected).await {
+                Some(Ok(Ok(connection))) => take_in(&shared, connection),
+                Some(Ok(Err(error))) => Err(NetError::Unreachable(Some(error.into()))),
+                Some(Err(_)) => Err(NetError::Unreachable(None)),
+                None => Err(NetError::Closed),
+            }
+        });
+        Self { task, given_up: true }
+    }
+
+    fn goes_on(mut self) {
+        self.given_up = false;
+    }
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        if self.given_up {
+            self.task.abort();
         }
     }
 }

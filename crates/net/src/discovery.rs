@@ -168,7 +168,7 @@ fn see(shared: &Arc<Shared>, service: &ResolvedService) {
         return;
     }
     if shared.book.see(device, &addresses) {
-        shared.addresses_changed(device);
+        shared.said_to_be_at(device, &addresses);
     }
 }
 

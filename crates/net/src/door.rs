@@ -20,6 +20,9 @@ use crate::{Policy, Welcome, error::Code};
 /// Gossip connections per device. Two are usual when both sides dial at once.
 const MAX_GOSSIP_CONNECTIONS: usize = 4;
 
+/// Streams of gossip on a connection, one per topic.
+const GOSSIP_STREAMS: u32 = 256;
+
 /// Asks the policy, and knows the gossip connections, which nothing else holds.
 pub(crate) struct Door {
     policy: Policy,
@@ -105,6 +108,7 @@ impl EndpointHooks for Doorkeeper {
             return AfterHandshakeOutcome::Reject { error_code: Code::Refused.number(), reason: Vec::new() };
         }
         if connection.alpn() == GOSSIP {
+            connection.set_max_concurrent_uni_streams(GOSSIP_STREAMS.into());
             self.0.note_gossip(device, connection);
         }
         AfterHandshakeOutcome::Accept

@@ -20,7 +20,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{DisconnectReason, NetError, Stream, StreamKind, error::Code, interfaces::is_local, stream::write_error};
+use crate::{
+    DisconnectReason, NetError, Stream, StreamKind, error::Code, interfaces::is_local, stream::write_error,
+    table::Table,
+};
 
 /// Streams that a member may have open to us at once, and we to it.
 pub(crate) const MAX_STREAMS: u32 = 32;
@@ -68,9 +71,9 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(connection: endpoint::Connection, stranger: bool) -> Self {
         let device = DeviceId::new(*connection.remote_id().as_bytes());
-        connection.set_max_concurrent_uni_streams(0u32.into());
-        let streams = if stranger { MAX_STRANGER_STREAMS } else { MAX_STREAMS };
-        connection.set_max_concurrent_bi_streams(streams.into());
+        if !stranger {
+            connection.set_max_concurrent_bi_streams(MAX_STREAMS.into());
+        }
         Self {
             device,
             dialled: connection.side() == Side::Client,
@@ -121,9 +124,14 @@ impl Link {
 }
 
 /// A connection to one device. Cheap to clone; it lives until either side closes it or is gone.
+///
+/// When two devices dialled each other at once there are two connections between them for a moment. They count as one: this
+/// uses the one that is left.
 #[derive(Clone)]
 pub struct Connection {
+    table: Arc<Table>,
     link: Arc<Link>,
+    session: u64,
 }
 
 impl fmt::Debug for Connection {
@@ -136,8 +144,13 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self { link }
+    pub(crate) fn new(table: Arc<Table>, link: Arc<Link>, session: u64) -> Self {
+        Self { table, link, session }
+    }
+
+    /// The link in use.
+    fn link(&self) -> Arc<Link> {
+        self.table.in_session(&self.link.device, self.session).unwrap_or_else(|| Arc::clone(&self.link))
     }
 
     /// The device at the other end, authenticated.
@@ -147,13 +160,15 @@ impl Connection {
 
     /// How long a packet takes there and back, as last estimated. None when the connection has ended.
     pub fn rtt(&self) -> Option<Duration> {
-        let paths = self.link.connection.paths();
+        let link = self.link();
+        let paths = link.connection.paths();
         paths.iter().find(endpoint::Path::is_selected).or_else(|| paths.iter().next()).map(|path| path.rtt())
     }
 
     /// How the packets travel.
     pub fn path(&self) -> PathKind {
-        let paths = self.link.connection.paths();
+        let link = self.link();
+        let paths = link.connection.paths();
         let path = paths.iter().find(endpoint::Path::is_selected).or_else(|| paths.iter().next());
         match path.as_ref().map(endpoint::Path::remote_addr) {
             Some(TransportAddr::Ip(address)) if is_local(&address.ip()) => PathKind::Lan,
@@ -164,7 +179,7 @@ impl Connection {
 
     /// Where the other side is reached, the address in use first.
     pub fn remote_addresses(&self) -> Vec<SocketAddr> {
-        self.link.remote_addresses()
+        self.link().remote_addresses()
     }
 
     /// Opens a stream; the other side is told of it as [`NetEvent::Incoming`](crate::NetEvent::Incoming).
@@ -172,7 +187,7 @@ impl Connection {
     /// # Errors
     /// When too many are open, or the connection has ended.
     pub async fn open(&self, kind: StreamKind) -> Result<Stream, NetError> {
-        let link = &self.link;
+        let link = self.link();
         let open = async {
             let permit = Arc::clone(&link.outgoing).acquire_owned().await.map_err(|_| NetError::Busy)?;
             let (mut send, recv) = link.connection.open_bi().await.map_err(|e| NetError::from(&e))?;
@@ -184,16 +199,26 @@ impl Connection {
 
     /// Waits until the connection has ended.
     pub async fn closed(&self) -> DisconnectReason {
-        DisconnectReason::from(&self.link.connection.closed().await)
+        let mut link = self.link();
+        loop {
+            let reason = DisconnectReason::from(&link.connection.closed().await);
+            match self.table.in_session(&link.device, self.session) {
+                Some(other) => link = other,
+                None => return reason,
+            }
+        }
     }
 
     /// Ends the connection and all its streams.
     pub fn close(&self) {
-        self.link.close(Code::Done);
+        // There are two at most.
+        while let Some(link) = self.table.in_session(&self.link.device, self.session) {
+            link.close(Code::Done);
+        }
     }
 
     /// Whether two handles are of the same connection.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.link, &other.link)
+        self.link.device == other.link.device && self.session == other.session
     }
 }

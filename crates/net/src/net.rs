@@ -27,7 +27,9 @@ use crate::{
     discovery::Finder,
     door::{Door, Doorkeeper},
     error::Code,
-    interfaces, report,
+    interfaces,
+    link::MAX_STRANGER_STREAMS,
+    report,
     shared::{PROTOCOL, Shared},
     sightings::Sightings,
     table::Table,
@@ -111,7 +113,7 @@ impl Net {
             gossip,
             door,
             book: AddressBook::new(lookup),
-            table: Table::new(me),
+            table: Arc::new(Table::new(me)),
             sightings: Sightings::default(),
             events,
             discovery,
@@ -151,7 +153,7 @@ impl Net {
     /// are kept.
     pub fn add_addresses(&self, device: DeviceId, addresses: &[SocketAddr]) {
         if device != self.device() && self.inner.shared.book.give(device, addresses) {
-            self.inner.shared.addresses_changed(device);
+            self.inner.shared.said_to_be_at(device, addresses);
         }
     }
 
@@ -165,7 +167,7 @@ impl Net {
         if device == self.device() {
             return Err(NetError::NoAddress);
         }
-        self.inner.dials.connect(&self.inner.shared, device).await.map(Connection::new)
+        self.inner.dials.connect(&self.inner.shared, device).await
     }
 
     /// Joins a topic of gossip. Those of `members` that can be reached become the first neighbours; tell of others
@@ -212,6 +214,9 @@ async fn bind(
         .default_path_max_idle_timeout(SILENCE)
         .default_path_keep_alive_interval(SIGN)
         .receive_window(VarInt::from_u32(WINDOW))
+        // What strangers get; more is granted when it is known who it is, and what is granted cannot be taken back.
+        .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STRANGER_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
         .build();
     let builder = Endpoint::builder(presets::Minimal)
         .relay_mode(RelayMode::Disabled)

@@ -1,6 +1,6 @@
 //! What all tasks of the network share.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use commonplace_model::DeviceId;
 use iroh::Endpoint;
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) gossip: Gossip,
     pub(crate) door: Arc<Door>,
     pub(crate) book: AddressBook,
-    pub(crate) table: Table,
+    pub(crate) table: Arc<Table>,
     pub(crate) sightings: Sightings,
     pub(crate) events: mpsc::Sender<NetEvent>,
     /// What discovery is to do; nobody listens when it is off.
@@ -55,10 +55,9 @@ impl Shared {
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
-    /// New addresses of a device became known. Where a connection to it uses another one, it may be one that the device
-    /// lost when it was restarted, which would hang until its time is up.
-    pub(crate) fn addresses_changed(self: &Arc<Self>, device: DeviceId) {
-        let now = self.book.addresses(&device);
+    /// A device is said to be at these addresses, one of which is new. Where a connection to it uses another one, it may be
+    /// one that the device lost when it was restarted, which would hang until its time is up.
+    pub(crate) fn said_to_be_at(self: &Arc<Self>, device: DeviceId, now: &[SocketAddr]) {
         for link in self.table.of(&device) {
             if link.remote_addresses().iter().any(|address| now.contains(address)) {
                 continue;

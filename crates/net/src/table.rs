@@ -34,6 +34,12 @@ struct Held {
     told: Option<u64>,
 }
 
+impl Held {
+    fn open(&self) -> Option<Arc<Link>> {
+        self.links.iter().find(|link| link.is_open()).cloned()
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     devices: HashMap<DeviceId, Held>,
@@ -56,6 +62,7 @@ pub(crate) struct Table {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) link: Arc<Link>,
+    pub(crate) session: u64,
     /// The one of the two that is to be ended when nothing is open on it, as we dialled it.
     pub(crate) to_retire: Option<Arc<Link>>,
 }
@@ -70,8 +77,15 @@ impl Table {
     }
 
     /// The connection to use for a device.
-    pub(crate) fn current(&self, device: &DeviceId) -> Option<Arc<Link>> {
-        self.state().devices.get(device)?.links.iter().find(|link| link.is_open()).cloned()
+    pub(crate) fn current(self: &Arc<Self>, device: &DeviceId) -> Option<Connection> {
+        let state = self.state();
+        let held = state.devices.get(device)?;
+        Some(Connection::new(Arc::clone(self), held.open()?, held.session))
+    }
+
+    /// The link in use, if that session lasts.
+    pub(crate) fn in_session(&self, device: &DeviceId, session: u64) -> Option<Arc<Link>> {
+        self.state().devices.get(device).filter(|held| held.session == session)?.open()
     }
 
     /// Marks each arrival of a connection.
@@ -121,19 +135,20 @@ impl Table {
         let ours_is_used = self.me < link.device;
         held.links.sort_by_key(|link| link.dialled != ours_is_used);
         let to_retire = held.links.get(1).filter(|spare| spare.dialled).cloned();
+        let in_session = held.session;
         state.sessions = session;
         state.dirty.insert(link.device);
         drop(state);
         self.to_tell.notify_one();
         self.arrivals.send_modify(|count| *count += 1);
-        Ok(Admitted { link, to_retire })
+        Ok(Admitted { link, session: in_session, to_retire })
     }
 
     /// Ends a connection if another is in use in its stead.
     pub(crate) fn retire(&self, spare: &Arc<Link>) {
         let state = self.state();
-        let used = state.devices.get(&spare.device).and_then(|held| held.links.iter().find(|link| link.is_open()));
-        if used.is_some_and(|used| !Arc::ptr_eq(used, spare)) {
+        let used = state.devices.get(&spare.device).and_then(Held::open);
+        if used.is_some_and(|used| !Arc::ptr_eq(&used, spare)) {
             spare.close(Code::Unused);
         }
     }
@@ -161,7 +176,7 @@ impl Table {
     }
 
     /// What is to be told next.
-    pub(crate) fn tell(&self) -> Option<NetEvent> {
+    pub(crate) fn tell(self: &Arc<Self>) -> Option<NetEvent> {
         let mut state = self.state();
         while let Some(device) = state.dirty.first().copied() {
             let Some(held) = state.devices.get_mut(&device) else {
@@ -180,9 +195,11 @@ impl Table {
             }
             let fresh = held.links.first().filter(|_| held.told.is_none()).cloned();
             held.told = now;
+            let session = held.session;
             state.dirty.remove(&device);
             if let Some(link) = fresh {
-                return Some(NetEvent::Connected { device, connection: Connection::new(link) });
+                let connection = Connection::new(Arc::clone(self), link, session);
+                return Some(NetEvent::Connected { device, connection });
             }
         }
         None

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use commonplace_net::{DisconnectReason, NetError, NetEvent, PathKind, Welcome};
+use commonplace_net::{DisconnectReason, NetError, NetEvent, PathKind, StreamKind, Welcome};
 use tokio::{runtime::Runtime, time::timeout};
 
 use crate::peers::{Peer, soon, talk};
@@ -45,13 +45,13 @@ async fn one_connection_is_left_of_two_and_it_was_never_lost() {
     let (a, b) = (a.unwrap(), b.unwrap());
     assert!(matches!(here.event().await, NetEvent::Connected { .. }));
     assert!(matches!(there.event().await, NetEvent::Connected { .. }));
-    // The one that was not superfluous carries on beyond the time after which a spare one is ended.
-    let spare = timeout(Duration::from_secs(8), async {
-        tokio::select! { _ = a.closed() => {}, _ = b.closed() => {} }
+    // Time enough for a spare one to be ended.
+    let lost = timeout(Duration::from_secs(5), async {
+        tokio::select! { reason = a.closed() => reason, reason = b.closed() => reason }
     });
-    let _ = spare.await;
-    talk(&here.net.connect(there.net.device()).await.unwrap(), &mut there).await;
-    talk(&there.net.connect(here.net.device()).await.unwrap(), &mut here).await;
+    assert!(lost.await.is_err(), "there is one left");
+    talk(&a, &mut there).await;
+    talk(&b, &mut here).await;
     assert!(here.events.try_recv().is_err() && there.events.try_recv().is_err(), "nothing else was told");
 }
 
@@ -112,16 +112,13 @@ async fn another_device_at_a_known_address_is_not_taken_for_the_one_that_was_mea
 async fn a_killed_device_is_noticed_within_ten_seconds() {
     let mut here = Peer::open(1).await;
     let (life, there) = tokio::task::spawn_blocking(|| mortal(2)).await.unwrap();
-    let mut here_to_there = here.dial(&there).await;
-    let _ = here_to_there.closed();
+    let connection = here.dial(&there).await;
     life.shutdown_background();
     let noticed = timeout(Duration::from_secs(10), here.disconnected()).await;
     assert_eq!(noticed.expect("within ten seconds"), DisconnectReason::TimedOut);
-    here_to_there = match here.net.connect(there.net.device()).await {
-        Err(NetError::Unreachable(_)) => here_to_there,
-        other => panic!("nobody is there: {other:?}"),
-    };
-    assert_eq!(here_to_there.closed().await, DisconnectReason::TimedOut);
+    assert_eq!(connection.closed().await, DisconnectReason::TimedOut);
+    assert!(matches!(connection.open(StreamKind::Sync).await, Err(NetError::Disconnected(_))));
+    assert!(matches!(here.net.connect(there.net.device()).await, Err(NetError::Unreachable(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use commonplace_net::{MAX_FRAME, MAX_JOIN_FRAME, NetError, StreamKind};
-use iroh::endpoint::ReadError;
+use iroh::endpoint::{ReadError, VarInt};
 
 use crate::peers::{PROTOCOL, Peer, pair, raw, raw_dial, soon};
 
@@ -54,7 +54,7 @@ async fn a_length_over_the_cap_ends_the_stream() {
         assert!(matches!(from.next().await, Err(NetError::Reset)), "nothing more is read from it");
         assert!(matches!(to.send(b"x").await, Err(NetError::Reset)), "nothing more is said on it");
         let told = soon("word of it", send.stopped()).await.unwrap();
-        assert_eq!(told.map(|code| code.into_inner()), Some(7));
+        assert_eq!(told.map(VarInt::into_inner), Some(7));
     }
 }
 
