@@ -322,7 +322,7 @@ impl Session {
             (_, Frame::Records { records, last }) => self.roll.arrived(records, last, turn),
             (_, Frame::Reconcile(message)) => self.documents.reconcile(&message.0, turn),
             (_, Frame::Wanted { ids, last }) => self.documents.wanted(&ids, last, turn),
-            (_, Frame::Frontiers { list, entries, last }) => self.frontiers(list, entries, last, turn),
+            (_, Frame::Frontiers { list, entries, last }) => self.frontiers(list, &entries, last, turn),
             (_, Frame::Expect { documents }) => {
                 self.inbound.expect(documents)?;
                 self.progress(turn);
@@ -369,7 +369,7 @@ impl Session {
         Ok(())
     }
 
-    fn frontiers(&mut self, list: List, entries: Vec<Entry>, last: bool, turn: &mut Turn<'_>) -> Result<(), Reason> {
+    fn frontiers(&mut self, list: List, entries: &[Entry], last: bool, turn: &mut Turn<'_>) -> Result<(), Reason> {
         self.documents.takes(list)?;
         let held: Vec<_> = entries
             .iter()
@@ -379,7 +379,7 @@ impl Session {
         if !held.is_empty() {
             turn.effects.push(Effect::Acknowledged { docs: held });
         }
-        for entry in &entries {
+        for entry in entries {
             let compared = frontier::compare(self.commons, entry, turn.replica);
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);

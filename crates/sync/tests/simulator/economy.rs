@@ -144,9 +144,7 @@ fn a_join_that_breaks_off_goes_on_where_it_was() {
         for n in 0..30 {
             // Words that do not compress, so that it takes several frames.
             let words: String =
-                std::iter::repeat_with(|| char::from(rand::RngExt::random_range(&mut world.rng, 'a'..='z')))
-                    .take(60_000)
-                    .collect();
+                std::iter::repeat_with(|| rand::RngExt::random_range(&mut world.rng, 'a'..='z')).take(60_000).collect();
             keep(&mut world, 0, page(n), |open| append(open, &words));
         }
         world.connect((0, 1));

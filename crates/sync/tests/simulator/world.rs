@@ -222,8 +222,6 @@ impl World {
         let (dials, answers) = (spot(dialler), spot(1 - dialler));
         let latency = self.within(&self.pace.latency.clone());
         // The answering side knows of the stream when its first frame comes, or a little before.
-        let end = self.end(answers).unwrap();
-        end.next_arrival = latency;
         let arrival = self.now + latency;
         self.end(answers).unwrap().next_arrival = arrival;
         self.at(latency, Event::Start(answers));
