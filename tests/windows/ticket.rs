@@ -28,7 +28,6 @@ fn two_write_one_page_and_lose_nothing() -> anyhow::Result<()> {
         tomas.sees_nearby(MAREN)?;
         maren.click(&marked("nav-nearby"))?;
         maren.sees_nearby(TOMAS)?;
-        maren.click(&marked("spine"))?;
 
         let ticket = maren.invite()?;
         tomas.join(&ticket)?;
@@ -36,6 +35,7 @@ fn two_write_one_page_and_lose_nothing() -> anyhow::Result<()> {
         tomas.wait_for_pages(PAGES + 1)?;
 
         // Each sees the other's words and caret.
+        maren.open_page("Kettles")?;
         tomas.open_page("Kettles")?;
         tomas.wait_for_words("Then look at the fuse.")?;
         tomas.write_at_end("\nMind the spring.")?;

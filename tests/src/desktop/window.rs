@@ -24,6 +24,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the app may take to put everything in order when it is told to quit.
 const QUITTING: Duration = Duration::from_secs(15);
 
+/// What elements say: what a person reads in them.
+const TEXTS: &str = "
+    const written = 'input, textarea, select';
+    return [...document.querySelectorAll(arguments[0])].map((e) => e.matches(written) ? e.value : e.innerText ?? e.textContent);";
+/// Waits until letters have their typeface and what is there now has been drawn; not for ever, where nothing is drawn at all.
+const DRAWN: &str = "
+    const done = arguments[arguments.length - 1];
+    const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+    const soon = new Promise((over) => setTimeout(over, 3000));
+    Promise.race([document.fonts.ready.then(frame).then(frame).then(frame), soon]).then(() => done(null));";
+
 /// Selects what carries this mark, `data-testid`.
 pub fn marked(mark: &str) -> String {
     format!("[data-testid=\"{mark}\"]")
@@ -103,15 +114,17 @@ impl Window {
     /// Writes into the field that `css` selects, in place of what is in it.
     ///
     /// # Errors
-    /// When there is no such field, or it does not hold the text afterwards.
+    /// When there is no such field, it does not keep the caret, or it does not hold the text afterwards.
     pub fn fill(&self, css: &str, text: &str) -> anyhow::Result<()> {
+        self.click(css)?;
+        let has_caret = "return document.activeElement === document.querySelector(arguments[0])";
+        self.until(&format!("the caret in {css}"), || {
+            Ok((self.ask(has_caret, vec![json!(css)])? == json!(true)).then_some(()))
+        })?;
+        self.press_letter(&[Key::Control], 'a')?;
+        self.type_keys(text)?;
         self.until(&format!("{css} to hold {text:?}"), || {
-            let Some(element) = self.ready(css)? else { return Ok(None) };
-            self.block_on(element.click())?;
-            self.press_letter(&[Key::Control], 'a')?;
-            self.type_keys(text)?;
-            let held = self.block_on(element.prop("value"))?;
-            Ok((held.as_deref() == Some(text)).then_some(()))
+            Ok(self.texts(css)?.first().is_some_and(|held| held == text).then_some(()))
         })
     }
 
@@ -150,8 +163,7 @@ impl Window {
     /// # Errors
     /// When the window does not answer.
     pub fn texts(&self, css: &str) -> anyhow::Result<Vec<String>> {
-        let script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.value ?? e.innerText ?? e.textContent)";
-        Ok(serde_json::from_value(self.ask(script, vec![json!(css)])?)?)
+        Ok(serde_json::from_value(self.ask(TEXTS, vec![json!(css)])?)?)
     }
 
     /// Whether something that `css` selects is there.
@@ -224,6 +236,7 @@ impl Window {
     /// # Errors
     /// When it cannot be taken or kept.
     pub fn picture(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.block_on(self.driver.client.execute_async(DRAWN, Vec::new()))?;
         let png = self.block_on(self.driver.client.screenshot())?;
         self.album.keep(&format!("{name}-{}", self.name), &png)
     }
