@@ -153,7 +153,7 @@ pub(crate) enum Command {
 
 /// The answer to a knock.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(id = "how", required = true, multiple = false)]
 pub(crate) struct Answer {
     /// Let the device into this commons.
     #[arg(long)]

@@ -1,0 +1,188 @@
+//! One profile, without other devices.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::profile::Profile;
+
+/// Goes through every command that needs no other device; `through` may be a peer that has the profile open.
+fn every_command(profile: &Profile) {
+    let id = profile.done(&["new", "Kettles", "--licence", "CC0-1.0", "--purpose", "Tea"]);
+    let id = id.trim_end();
+    assert!(id.len() > 40 && !id.contains(char::is_whitespace), "{id}");
+    let all = profile.json(&["list"]);
+    assert_eq!((&all[0]["id"], &all[0]["licence"]), (&json!(id), &json!("CC0-1.0")));
+    assert_eq!(profile.json(&["status"])["commons"][0]["name"], "Kettles");
+
+    assert_eq!(profile.json(&["page", "new", "kettles", "guides/Tea"])["path"], "guides");
+    profile.json_with(&["page", "write", "Kettles", "Tea"], "Boil the water.\n".as_bytes());
+    profile.json(&["page", "append", &id[..8], "guides/Tea", "Pour it."]);
+    profile.json_with(&["page", "append", id, "Tea"], b"Wait");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "Boil the water.\nPour it.\nWait");
+    assert_eq!(profile.json(&["page", "show", "Kettles", "Tea"])["row"]["title"], "Tea");
+    assert_eq!(profile.json(&["page", "rename", "Kettles", "Tea", "guides/Green tea"])["title"], "Green tea");
+
+    assert_eq!(profile.json(&["tag", "Kettles", "Green tea", "drinks", "hot"])["tags"], json!(["drinks", "hot"]));
+    assert_eq!(profile.json(&["untag", "Kettles", "Green tea", "hot"])["tags"], json!(["drinks"]));
+    assert_eq!(profile.json(&["tags", "Kettles"])[0]["tag"], "drinks");
+    assert_eq!(profile.json(&["page", "list", "Kettles", "--tag", "drinks"])["total"], 1);
+    assert_eq!(profile.json(&["page", "list", "Kettles", "--tag", "cold"])["total"], 0);
+    assert_eq!(profile.json(&["page", "list", "Kettles", "--folder", "guides", "--lately"])["total"], 1);
+    assert_eq!(profile.json(&["people", "Kettles"])[0]["you"], true);
+    assert_eq!(profile.json(&["search", "Kettles", "water"])["hits"][0]["row"]["title"], "Green tea");
+
+    profile.json(&["page", "delete", "Kettles", "Green tea"]);
+    assert_eq!(profile.json(&["page", "list", "Kettles"])["total"], 0);
+    assert_eq!(profile.json(&["page", "list", "Kettles", "--deleted"])["total"], 1);
+    profile.json(&["page", "restore", "Kettles", "Green tea"]);
+    assert!(profile.done(&["page", "list", "Kettles"]).contains("guides/Green tea"));
+
+    assert!(profile.done(&["invite", "Kettles"]).starts_with("commonplace://join/"));
+    assert_eq!(profile.json(&["invite", "Kettles", "--uses", "3", "--hours", "1"])["uses"], 3);
+    assert_eq!(profile.json(&["knocks"]), json!([]));
+    assert!(profile.json(&["doctor"]).as_array().unwrap().iter().all(|finding| finding["ok"] == true));
+}
+
+#[test]
+fn every_command_works_alone() {
+    let profile = Profile::named("Maren");
+    assert_eq!(profile.json(&["init", "--name", "Maren", "--ink", "fern"])["ink"], "fern");
+    every_command(&profile);
+    assert_eq!(profile.json(&["nearby", "--wait", "0"]), json!([]));
+}
+
+#[test]
+fn every_command_works_through_a_running_peer() {
+    let profile = Profile::named("Maren");
+    let peer = profile.peer();
+    every_command(&profile);
+    assert_eq!(profile.json(&["status"])["online"], true, "the peer answered, not a profile opened beside it");
+    assert_eq!(profile.json(&["nearby"]), json!([]));
+    assert_eq!(peer.end(), Some(0));
+    assert_eq!(profile.json(&["page", "list", "Kettles"])["total"], 1, "what was done through it is there");
+}
+
+#[test]
+fn a_peer_ends_by_itself_after_its_time() {
+    let profile = Profile::named("Maren");
+    let said = profile.done(&["peer", "--for", "0"]);
+    assert!(said.is_empty() || said.contains("Listening at"), "{said}");
+    let said = profile.done(&["--json", "peer", "--for", "1"]);
+    for line in said.lines() {
+        assert!(serde_json::from_str::<Value>(line).unwrap()["type"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn a_folder_comes_back_byte_for_byte() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let files: [(&str, &[u8]); 4] = [
+        ("Tea.md", "# Tea\r\n\u{feff}\n  no end".as_bytes()),
+        ("guides/日本/茶.md", "お茶 ☕ 👩‍👩‍👧\n".as_bytes()),
+        ("guides/Empty.md", b""),
+        ("guides/Arabic.md", "شاي\n".as_bytes()),
+    ];
+    let from = profile.dir().join("from");
+    for (name, bytes) in files {
+        fs::create_dir_all(from.join(name).parent().unwrap()).unwrap();
+        fs::write(from.join(name), bytes).unwrap();
+    }
+    fs::write(from.join("latin.md"), b"caf\xe9").unwrap();
+    fs::write(from.join("large.md"), vec![b'a'; 5_000_001]).unwrap();
+    std::os::unix::fs::symlink(&from, from.join("loop")).unwrap();
+
+    let report = profile.json(&["import", "Kettles", "from"]);
+    assert_eq!((&report["made"], report["skipped"].as_array().unwrap().len()), (&json!(4), 3));
+    let output = profile.run(&["import", "Kettles", "from"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "0 pages made, 0 changed, 4 the same, 3 left out.\n");
+    let left_out = String::from_utf8_lossy(&output.stderr).into_owned();
+    for name in ["latin.md", "large.md", "loop"] {
+        assert!(left_out.contains(name), "{left_out}");
+    }
+    assert_eq!(profile.json(&["export", "Kettles", "to"])["written"], 4);
+    for (name, bytes) in files {
+        assert_eq!(fs::read(profile.dir().join("to").join(name)).unwrap(), bytes, "{name}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_a_refusal() {
+    let profile = Profile::named("Maren");
+    let wrong: [&[&str]; 8] = [
+        &[],
+        &["brew"],
+        &["init"],
+        &["page"],
+        &["tag", "Kettles", "Tea"],
+        &["join", "x", "--wait", "soon"],
+        &["answer", "abcd"],
+        &["init", "--name", "M", "--ink", "beige"],
+    ];
+    for args in wrong {
+        let output = profile.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+    }
+    profile.done(&["new", "Kettles"]);
+    let refused: [(&[&str], &str); 7] = [
+        (&["page", "list", "Pans"], "notFound"),
+        (&["page", "show", "Kettles", "Tea"], "notFound"),
+        (&["new", ""], "badArgument"),
+        (&["join", "commonplace://join/NOTATICKET"], "ticketMalformed"),
+        (&["import", "Kettles", "no-such-folder"], "notFound"),
+        (&["answer", "abcdefgh", "--decline"], "notFound"),
+        (&["page", "new", "Kettles", "a\nb"], "badArgument"),
+    ];
+    for (args, code) in refused {
+        assert_eq!(profile.refused(args, b"")["code"], code, "{args:?}");
+    }
+    assert_eq!(Profile::fresh().refused(&["new", "Kettles"], b"")["code"], "noProfile");
+}
+
+#[test]
+fn standard_input_has_to_be_text_that_a_page_can_hold() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    let write: [&str; 4] = ["page", "write", "Kettles", "Tea"];
+    profile.done_with(&write, "as it was".as_bytes());
+    assert_eq!(profile.refused(&write, b"caf\xe9")["code"], "notText");
+    assert_eq!(profile.refused(&write, &vec![b'a'; 5_000_001])["code"], "tooLarge");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "as it was");
+    profile.done_with(&write, &vec![b'\n'; 5_000_000]);
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]).len(), 5_000_000);
+}
+
+#[test]
+fn help_and_completions_are_there() {
+    let profile = Profile::fresh();
+    assert!(profile.done(&["help"]).contains("Usage: commonplace"));
+    assert!(profile.done(&["help", "page", "write"]).contains("standard input"));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = profile.done(&["completions", shell]);
+        assert!(script.contains("restore"), "{shell}");
+        let file = profile.dir().join(shell);
+        fs::write(&file, script).unwrap();
+        if Command::new(shell).arg("-c").arg(":").status().is_ok() {
+            assert!(Command::new(shell).arg("-n").arg(&file).status().unwrap().success(), "{shell} reads the script");
+        }
+    }
+    assert!(!profile.home().exists(), "none of these opens a profile");
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    profile.done_with(&["page", "write", "Kettles", "Tea"], &vec![b'a'; 1_000_000]);
+    let script = format!("set -o pipefail; {} page show Kettles Tea | head -c 1", crate::profile::PROGRAM);
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).env("COMMONPLACE_HOME", profile.home());
+    let output = command.output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"a"[..]));
+    assert!(output.stderr.is_empty());
+}
