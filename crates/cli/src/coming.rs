@@ -46,9 +46,8 @@ pub(crate) async fn join(client: &Client, out: &Out, ticket: String, wait: u32) 
 }
 
 fn joined(out: &Out, commons: &CommonsView) -> Result<(), Failure> {
-    out.answer(commons, |c| {
-        vec![format!("You are in “{}” ({}), with {}.", c.name, short(&c.id), count(c.pages, "page", "pages"))]
-    })?;
+    // No count of pages: the last ones that came may not be in the lists yet.
+    out.answer(commons, |c| vec![format!("You are in “{}” ({}).", c.name, short(&c.id))])?;
     if commons.arriving && !out.is_json() {
         show::remark("Not all of its pages have come yet; the rest comes when the app or a peer runs here.");
     }
