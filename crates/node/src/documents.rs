@@ -193,17 +193,17 @@ impl Core {
             return Ok(());
         }
         let mut changes = Vec::with_capacity(made.len());
-        let mut newest = None;
+        let mut attestations = Vec::with_capacity(changes.capacity());
         for local in made {
             let (change, attestation) = VerifiedChange::local(local, &self.key, commons, doc, self.nonce)
                 .map_err(|e| Error::new(ErrorCode::TooLarge, format!("The edit could not be kept: {e}.")))?;
             changes.push(change);
-            newest = Some(attestation);
+            attestations.push(attestation);
         }
-        let attestations: Vec<_> = newest.into_iter().collect();
+        // The store keeps some of them to cut long histories at; the newest is enough for those who are here.
         let arrival = Arrival {
             doc,
-            attestations: attestations.iter().map(|a| *a.get()).collect(),
+            attestations: attestations.last().map(|a| *a.get()).into_iter().collect(),
             changes: changes.iter().map(|c| c.bytes().to_vec()).collect(),
         };
         let later = matches!(projection, Projection::Later);

@@ -29,6 +29,9 @@ pub struct OpenOptions {
 /// Events that a listener may be behind before it misses some.
 const EVENTS_KEPT: usize = 4_096;
 
+/// How long to wait for the network to open before making a ticket.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// The engine of one profile. Cheap to clone; all clones are one engine.
 #[derive(Clone)]
 pub struct Engine {
@@ -106,6 +109,15 @@ impl Engine {
         answered.await.map_err(|_| closed())?
     }
 
+    /// Waits until this device can say where it is reached, if it listens at all.
+    async fn network_open(&self) -> Result<()> {
+        if let Some(mut net) = self.ask(|core| Ok(core.network.when_open())).await? {
+            // A ticket without addresses is better than none.
+            let _ = tokio::time::timeout(OPENING, net.wait_for(Option::is_some)).await;
+        }
+        Ok(())
+    }
+
     /// Waits for an answer that `job` arranges to come later, at most so long.
     async fn ask_and_wait<T: Send + 'static>(
         &self,
@@ -179,6 +191,7 @@ impl Engine {
     /// # Errors
     /// When there is no such commons, or the ticket cannot be stored.
     pub async fn invite(&self, commons: String, uses: Option<u32>, hours: Option<u32>) -> Result<TicketView> {
+        self.network_open().await?;
         self.ask(move |core| core.invite(&commons, uses, hours)).await
     }
 

@@ -10,14 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Splice, Title, splices_between};
+use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Title, splices_between};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
-use commonplace_trust::{Arrival, VerifiedChange, actor_of};
+use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange, actor_of};
 
 use crate::{
     core::Core,
-    documents::in_changes,
     error::{Error, ErrorCode, Result},
+    pages::begin_page,
     profile,
     view::{Event, ExportReport, ImportReport, Job, Skipped},
 };
@@ -190,6 +190,8 @@ impl Import {
 pub(crate) struct Export {
     commons: CommonsId,
     dir: PathBuf,
+    /// Documents that waited to be indexed when it began, and still may.
+    waiting: u64,
     offset: u32,
     total: u64,
     taken: BTreeSet<String>,
@@ -294,24 +296,17 @@ impl Core {
             let doc = DocId::Page(id);
             let mut page = Page::default();
             page.document_mut().set_actor(actor_of(commons, doc, self.device(), self.nonce));
-            let splices = in_changes(&[Splice { at: 0, delete: 0, insert: text.clone() }]);
-            let mut rest = splices.iter();
-            let first: String = rest.next().into_iter().flatten().map(|s| s.insert.as_str()).collect();
-            let mut made = Vec::new();
-            made.extend(page.begin(&title, &folder, &first).map_err(Error::internal)?);
-            for splices in rest {
-                made.extend(page.edit(splices).map_err(Error::internal)?);
-            }
+            let made = begin_page(&mut page, &title, &folder, &text)?;
             let (mut changes, mut attestations) = (Vec::new(), Vec::new());
             for local in made {
                 let (change, attestation) =
                     VerifiedChange::local(local, &self.key, commons, doc, self.nonce).map_err(Error::internal)?;
                 changes.push(change);
-                attestations = vec![attestation];
+                attestations.push(attestation);
             }
             arrivals.push(Arrival {
                 doc,
-                attestations: attestations.iter().map(|a| *a.get()).collect(),
+                attestations: attestations.last().map(|a: &VerifiedAttestation| *a.get()).into_iter().collect(),
                 changes: changes.iter().map(|c| c.bytes().to_vec()).collect(),
             });
             let projection = Projection::Page(PageProjection {
@@ -353,12 +348,17 @@ impl Core {
             Error::new(io_code(&e), format!("The folder {} cannot be made ({e}). Nothing was written.", dir.display()))
         })?;
         let report = ExportReport { written: 0, renamed: Vec::new() };
-        Ok(Export { commons, dir, offset: 0, total: 0, taken: BTreeSet::new(), report })
+        let waiting = self.store.counts(commons)?.unindexed;
+        Ok(Export { commons, dir, waiting, offset: 0, total: 0, taken: BTreeSet::new(), report })
     }
 
     pub(crate) fn export_batch(&mut self, mut export: Export) -> Result<(Export, Option<ExportBatch>)> {
-        if self.index_waits {
+        if self.index_waits && export.waiting > 0 {
+            // What arrives while it runs need not be in it, or a busy commons would never be exported.
+            let before = self.store.counts(export.commons)?.unindexed;
             self.index_some()?;
+            let done = before.saturating_sub(self.store.counts(export.commons)?.unindexed);
+            export.waiting = export.waiting.saturating_sub(done.max(1));
             return Ok((export, Some(ExportBatch(Vec::new()))));
         }
         let stretch = commonplace_store::PageQuery {

@@ -12,7 +12,7 @@ use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
 use commonplace_net::{Connection, FrameReceiver, FrameSender, Stream, StreamKind};
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
-use commonplace_trust::{Arrival, Gate, VerifiedRecord};
+use commonplace_trust::{Arrival, Attestation, Gate, Passed, VerifiedRecord};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -313,6 +313,7 @@ impl Core {
                 tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
             }
             stored.push((doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect::<Vec<_>>()));
+            let passed = self.without_known_attestations(commons, doc, passed)?;
             if passed.changes.is_empty() && passed.attestations.is_empty() {
                 continue;
             }
@@ -357,9 +358,21 @@ impl Core {
         Ok(Input::Stored { docs: stored })
     }
 
-    fn judge_arrival(&mut self, id: u64, mut arrival: Arrival) -> Result<commonplace_trust::Passed> {
+    /// Leaves out attestations that say nothing new, so that they are not stored and passed on for ever.
+    fn without_known_attestations(&self, commons: CommonsId, doc: DocId, mut passed: Passed) -> Result<Passed> {
+        if passed.changes.is_empty() && !passed.attestations.is_empty() {
+            let known = self.store.frontier(commons, doc)?;
+            passed.attestations.retain(|new| {
+                let says_more = |old: &Attestation| old.device != new.get().device || old.nonce != new.get().nonce || old.seq < new.get().seq;
+                known.iter().all(says_more)
+            });
+        }
+        Ok(passed)
+    }
+
+    fn judge_arrival(&mut self, id: u64, mut arrival: Arrival) -> Result<Passed> {
         let Some(meeting) = self.network.meetings.all.get_mut(&id) else {
-            return Ok(commonplace_trust::Passed::default());
+            return Ok(Passed::default());
         };
         let (doc, commons) = (arrival.doc, meeting.commons);
         if let Some(mut waiting) = meeting.waiting.remove(&doc) {

@@ -144,8 +144,15 @@ impl Core {
         if let Err(error) = self.store.set_setting(PORT, &net.port().to_le_bytes()) {
             tracing::warn!(%error, "the port could not be kept");
         }
+        // For tickets that are made while the network is off.
+        let own = Peer { device: self.device(), addresses: net.addresses(), last_seen: None };
+        if let Err(error) = self.store.set_peer(&own) {
+            tracing::warn!(%error, "this device's own addresses could not be kept");
+        }
         for peer in self.store.peers().unwrap_or_default() {
-            net.add_addresses(peer.device, &peer.addresses);
+            if peer.device != own.device {
+                net.add_addresses(peer.device, &peer.addresses);
+            }
         }
         self.network.net = Some(net.clone());
         if let Some(opened) = &self.network.opened {
