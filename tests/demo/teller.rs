@@ -41,7 +41,11 @@ impl Teller {
         let start_of_line = if self.terminal { "\r" } else { "" };
         let took = start.elapsed().as_secs_f64();
         match &done {
-            Ok(_) => println!("{start_of_line}  {} {words} {}", self.paint("32", "✓"), self.paint("2", &format!("({took:.1} s)"))),
+            Ok(_) => println!(
+                "{start_of_line}  {} {words} {}",
+                self.paint("32", "✓"),
+                self.paint("2", &format!("({took:.1} s)"))
+            ),
             Err(_) => println!("{start_of_line}  {} {words}", self.paint("31", "✗")),
         }
         done

@@ -21,7 +21,11 @@ fn a_page_is_renamed_deleted_and_brought_back() -> anyhow::Result<()> {
         maren.wait_gone(&row("Water kettles"))?;
         tomas.click(&marked("undo-delete"))?;
         maren.open_page("Water kettles")?;
-        ensure!(maren.text()?.as_deref() == Some("# Kettles\n\nUnplug it first.\n"), "the text came back as {:?}", maren.text()?);
+        ensure!(
+            maren.text()?.as_deref() == Some("# Kettles\n\nUnplug it first.\n"),
+            "the text came back as {:?}",
+            maren.text()?
+        );
 
         maren.new_page("Guides/Toasters")?;
         maren.write_at_end("# Toasters\n\nTurn it upside down.")?;

@@ -10,7 +10,9 @@ fn a_ticket_that_is_none_is_refused_in_words() -> anyhow::Result<()> {
     tell("refusals::a_ticket_that_is_none_is_refused_in_words", |stage| {
         let tomas = stage.tomas.open()?;
         tomas.introduce(TOMAS)?;
-        for none in ["see you on Thursday", "commonplace://join/", "commonplace://join/abcdefgh", "https://example.org/join"] {
+        for none in
+            ["see you on Thursday", "commonplace://join/", "commonplace://join/abcdefgh", "https://example.org/join"]
+        {
             tomas.fill(&marked("join-ticket"), none)?;
             let words = tomas.read(&marked("problem"))?;
             ensure!(is_plain(&words), "{none:?} was refused with {words:?}");

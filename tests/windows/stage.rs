@@ -50,7 +50,8 @@ impl Stage {
         fs::create_dir_all(folder.join("Notes"))?;
         fs::write(folder.join("Kettles.md"), "# Kettles\n\nUnplug it first.\n")?;
         for number in 1..count {
-            let text = format!("# Note {number}\n\nTry number {number} of the afternoon. It did not work, and here is why.\n");
+            let text =
+                format!("# Note {number}\n\nTry number {number} of the afternoon. It did not work, and here is why.\n");
             fs::write(folder.join(format!("Notes/Note {number:03}.md")), text)?;
         }
         Ok(folder)

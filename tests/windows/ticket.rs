@@ -57,7 +57,14 @@ fn two_write_one_page_and_lose_nothing() -> anyhow::Result<()> {
         maren.wait_for_words("From Tomás, alone.")?;
         tomas.wait_for_words("From Maren, alone.")?;
         let both = maren.wait_equal(&tomas)?;
-        for words in ["electric", " and others", "Then look at the fuse.", "Mind the spring.", "From Maren, alone.", "From Tomás, alone."] {
+        for words in [
+            "electric",
+            " and others",
+            "Then look at the fuse.",
+            "Mind the spring.",
+            "From Maren, alone.",
+            "From Tomás, alone.",
+        ] {
             ensure!(both.matches(words).count() == 1, "{words:?} is not there once after mending:\n{both}");
         }
 

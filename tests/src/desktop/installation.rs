@@ -76,7 +76,9 @@ impl Installation {
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = self.place.command(program);
         let folder = self.folder.path();
-        for variable in ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"] {
+        for variable in
+            ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"]
+        {
             command.env(variable, folder);
         }
         for variable in ["WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "COMMONPLACE_HOME"] {
@@ -98,7 +100,8 @@ pub(super) fn desktop_binary() -> anyhow::Result<PathBuf> {
         return Ok(std::path::absolute(PathBuf::from(named))?);
     }
     let here = std::env::current_exe()?;
-    let beside = here.ancestors().skip(1).take(2).map(|folder| folder.join("commonplace-desktop")).find(|path| path.is_file());
+    let beside =
+        here.ancestors().skip(1).take(2).map(|folder| folder.join("commonplace-desktop")).find(|path| path.is_file());
     match beside {
         Some(path) => Ok(path),
         None => bail!("there is no commonplace-desktop beside {}; `make build` makes it", here.display()),

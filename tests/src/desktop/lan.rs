@@ -108,7 +108,8 @@ impl Place {
 
     fn inside(&self, command: &[&str]) -> anyhow::Result<()> {
         let namespace = format!("--net={}", self.namespace().display());
-        let entered: Vec<&str> = ["nsenter", namespace.as_str(), "--"].into_iter().chain(command.iter().copied()).collect();
+        let entered: Vec<&str> =
+            ["nsenter", namespace.as_str(), "--"].into_iter().chain(command.iter().copied()).collect();
         run(&entered)
     }
 }

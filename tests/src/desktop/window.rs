@@ -82,12 +82,21 @@ pub struct Window {
 impl Window {
     pub(super) fn open(installation: &Installation, size: (u32, u32)) -> anyhow::Result<Self> {
         let album = Rc::clone(installation.album());
-        let log = File::options().create(true).append(true).open(album.folder().join(format!("{}.log", installation.name())))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(album.folder().join(format!("{}.log", installation.name())))?;
         let display = Display::new(size, &log)?;
         let driver = Driver::new(installation, &display, &log)?;
         let window =
             Self { name: installation.name().to_owned(), home: installation.home(), album, driver, _display: display };
         window.resize(size)?;
+        // Nobody types into a window that shows nothing yet.
+        window.until("the first words", || {
+            let words = window.ask("return document.body?.innerText ?? ''", Vec::new())?;
+            Ok(words.as_str().is_some_and(|words| !words.trim().is_empty()).then_some(()))
+        })?;
+        window.wait_until_drawn()?;
         Ok(window)
     }
 
@@ -223,7 +232,8 @@ impl Window {
             };
             if Instant::now() > until {
                 self.album.spoil();
-                let picture = self.picture("failed").map_or_else(|e| format!("no picture: {e:#}"), |p| p.display().to_string());
+                let picture =
+                    self.picture("failed").map_or_else(|e| format!("no picture: {e:#}"), |p| p.display().to_string());
                 let why = last.map_or_else(String::new, |error| format!(" ({error:#})"));
                 bail!("{} waited in vain for {what}{why}; {picture}", self.name);
             }
@@ -236,7 +246,7 @@ impl Window {
     /// # Errors
     /// When it cannot be taken or kept.
     pub fn picture(&self, name: &str) -> anyhow::Result<PathBuf> {
-        self.block_on(self.driver.client.execute_async(DRAWN, Vec::new()))?;
+        self.wait_until_drawn()?;
         let png = self.block_on(self.driver.client.screenshot())?;
         self.album.keep(&format!("{name}-{}", self.name), &png)
     }
@@ -264,7 +274,8 @@ impl Window {
 
     fn end(self, signal: Signal) -> anyhow::Result<()> {
         let home = self.home.to_str().context("the home's name is no text")?;
-        let app = processes::find(&desktop_binary()?, home).ok_or_else(|| anyhow!("the app of {} is not running", self.name))?;
+        let app = processes::find(&desktop_binary()?, home)
+            .ok_or_else(|| anyhow!("the app of {} is not running", self.name))?;
         processes::signal(app, signal)?;
         let until = Instant::now() + QUITTING;
         while !processes::ended(app) {
@@ -274,6 +285,11 @@ impl Window {
             }
             self.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
+        Ok(())
+    }
+
+    fn wait_until_drawn(&self) -> anyhow::Result<()> {
+        self.block_on(self.driver.client.execute_async(DRAWN, Vec::new()))?;
         Ok(())
     }
 
