@@ -124,9 +124,8 @@ async fn serve(shared: Arc<Shared>, link: Arc<Link>) {
             }
         }
     }
-    let error = link.connection.closed().await;
-    let reason = DisconnectReason::from(&error);
-    tracing::debug!(device = %link.device.short(), %error, "a connection has ended");
+    let reason = link.closed().await;
+    tracing::debug!(device = %link.device.short(), %reason, "a connection has ended");
     shared.table.remove(&link, reason);
     if reason == DisconnectReason::TimedOut {
         // It may be gone from the network as well.

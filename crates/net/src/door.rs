@@ -14,6 +14,7 @@ use iroh::{
     endpoint::{AfterHandshakeOutcome, BeforeConnectOutcome, Connection, EndpointHooks, WeakConnectionHandle},
 };
 use iroh_gossip::ALPN as GOSSIP;
+use tokio::time::Instant;
 
 use crate::{Policy, Welcome, error::Code};
 
@@ -26,7 +27,7 @@ const GOSSIP_STREAMS: u32 = 256;
 /// Asks the policy, and knows the gossip connections, which nothing else holds.
 pub(crate) struct Door {
     policy: Policy,
-    gossip: Mutex<HashMap<DeviceId, Vec<WeakConnectionHandle>>>,
+    gossip: Mutex<HashMap<DeviceId, Vec<(Instant, WeakConnectionHandle)>>>,
 }
 
 impl fmt::Debug for Door {
@@ -48,10 +49,11 @@ impl Door {
         self.welcome(device) == Welcome::Member
     }
 
-    /// Ends gossip with a device, for one that is no longer a member or has gone.
-    pub(crate) fn end_gossip(&self, device: &DeviceId, code: Code) {
-        let ended = self.gossip.lock().unwrap_or_else(PoisonError::into_inner).remove(device);
-        for connection in ended.into_iter().flatten().filter_map(|weak| weak.upgrade()) {
+    /// Ends the gossip with a device that began before `moment`.
+    pub(crate) fn end_gossip(&self, device: &DeviceId, moment: Instant, code: Code) {
+        let all = self.gossip.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.get(device).into_iter().flatten().filter(|(since, _)| *since < moment);
+        for connection in before.filter_map(|(_, weak)| weak.upgrade()) {
             connection.close(code.number(), b"");
         }
     }
@@ -60,20 +62,20 @@ impl Door {
     pub(crate) fn recheck(&self) {
         let all: Vec<_> = self.gossip.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
         for device in all.iter().filter(|device| !self.is_member(device)) {
-            self.end_gossip(device, Code::Refused);
+            self.end_gossip(device, Instant::now(), Code::Refused);
         }
     }
 
     fn note_gossip(&self, device: DeviceId, connection: &Connection) {
         let mut all = self.gossip.lock().unwrap_or_else(PoisonError::into_inner);
         for held in all.values_mut() {
-            held.retain(|weak| weak.upgrade().is_some_and(|c| c.close_reason().is_none()));
+            held.retain(|(_, weak)| weak.upgrade().is_some_and(|c| c.close_reason().is_none()));
         }
         all.retain(|_, held| !held.is_empty());
         let held = all.entry(device).or_default();
-        held.push(connection.weak_handle());
+        held.push((Instant::now(), connection.weak_handle()));
         if held.len() > MAX_GOSSIP_CONNECTIONS
-            && let Some(oldest) = held.remove(0).upgrade()
+            && let Some(oldest) = held.remove(0).1.upgrade()
         {
             oldest.close(Code::Replaced.number(), b"");
         }

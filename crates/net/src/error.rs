@@ -104,6 +104,11 @@ impl Code {
         VarInt::from_u32(self as u32)
     }
 
+    /// Why a connection is over that was closed here with this code.
+    pub(crate) fn closed_here(self) -> DisconnectReason {
+        Self::reason(self.number()).unwrap_or(DisconnectReason::ClosedHere)
+    }
+
     /// Why a connection is over that was closed with this code.
     fn reason(number: VarInt) -> Option<DisconnectReason> {
         [

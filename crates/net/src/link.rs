@@ -4,7 +4,7 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -66,6 +66,8 @@ pub(crate) struct Link {
     pub(crate) stranger: AtomicBool,
     pub(crate) incoming: Arc<Semaphore>,
     pub(crate) outgoing: Arc<Semaphore>,
+    /// Why this side closed it.
+    closed_for: OnceLock<Code>,
 }
 
 impl Link {
@@ -82,6 +84,7 @@ impl Link {
             incoming: Arc::new(Semaphore::new(MAX_STREAMS as usize)),
             outgoing: Arc::new(Semaphore::new(MAX_STREAMS as usize)),
             connection,
+            closed_for: OnceLock::new(),
         }
     }
 
@@ -90,7 +93,19 @@ impl Link {
     }
 
     pub(crate) fn close(&self, code: Code) {
+        // The first reason is the one that counts.
+        let _ = self.closed_for.set(code);
         self.connection.close(code.number(), b"");
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn closed(&self) -> DisconnectReason {
+        match DisconnectReason::from(&self.connection.closed().await) {
+            DisconnectReason::ClosedHere => {
+                self.closed_for.get().map_or(DisconnectReason::ClosedHere, |code| code.closed_here())
+            }
+            reason => reason,
+        }
     }
 
     /// Whether no stream is open, as far as this side knows.
@@ -201,7 +216,7 @@ impl Connection {
     pub async fn closed(&self) -> DisconnectReason {
         let mut link = self.link();
         loop {
-            let reason = DisconnectReason::from(&link.connection.closed().await);
+            let reason = link.closed().await;
             match self.table.in_session(&link.device, self.session) {
                 Some(other) => link = other,
                 None => return reason,

@@ -7,7 +7,7 @@ use iroh::Endpoint;
 use iroh_gossip::Gossip;
 use tokio::{
     sync::{mpsc, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use crate::{
@@ -69,15 +69,19 @@ impl Shared {
 
     /// Closes a connection on which nothing comes back. An announcement alone closes none: anybody could make one.
     async fn look_for_life(&self, link: &Arc<Link>) {
-        let before = link.received();
-        // An empty datagram is acknowledged, and means nothing.
-        if link.connection.send_datagram(bytes::Bytes::new()).is_err() {
-            return;
-        }
-        sleep(SIGN_OF_LIFE).await;
-        if link.received() == before {
-            link.close(Code::Silent);
-            self.door.end_gossip(&link.device, Code::Silent);
+        let since = Instant::now();
+        // The last signs of life of one that ended just now may still be on their way at the first look.
+        for _ in 0..2 {
+            let before = link.received();
+            // An empty datagram is acknowledged, and means nothing.
+            if link.connection.send_datagram(bytes::Bytes::new()).is_err() {
+                return;
+            }
+            sleep(SIGN_OF_LIFE).await;
+            if link.received() == before {
+                link.close(Code::Silent);
+                return self.door.end_gossip(&link.device, since, Code::Silent);
+            }
         }
     }
 }

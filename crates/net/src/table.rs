@@ -156,11 +156,17 @@ impl Table {
     /// A connection has ended.
     pub(crate) fn remove(&self, link: &Arc<Link>, reason: DisconnectReason) {
         let mut state = self.state();
+        let sessions = state.sessions;
         let Some(held) = state.devices.get_mut(&link.device) else { return };
         let before = held.links.len();
         held.links.retain(|held| !Arc::ptr_eq(held, link));
         if held.links.len() == before {
             return;
+        }
+        if reason != DisconnectReason::Unused {
+            // Not one that was superfluous: what was open on it is lost, even if another is left.
+            held.ended = held.told.map(|_| reason);
+            held.session = sessions + 1;
         }
         if held.links.is_empty() {
             held.ended = Some(reason);
@@ -170,6 +176,7 @@ impl Table {
                 return;
             }
         }
+        state.sessions = sessions + 1;
         state.dirty.insert(link.device);
         drop(state);
         self.to_tell.notify_one();

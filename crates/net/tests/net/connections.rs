@@ -131,7 +131,7 @@ async fn a_device_restarted_elsewhere_is_found_with_a_stale_address_known() {
     assert_ne!(after.net.addresses(), before.net.addresses());
     // The old connection is found to be dead as the device is said to be elsewhere.
     here.knows(&after);
-    assert_eq!(here.disconnected().await, DisconnectReason::ClosedHere);
+    assert_eq!(here.disconnected().await, DisconnectReason::TimedOut);
     let connection = soon("a connection", here.net.connect(after.net.device())).await.unwrap();
     talk(&connection, &mut after).await;
     assert_eq!(connection.remote_addresses(), after.net.addresses());
@@ -205,4 +205,20 @@ async fn one_who_is_no_longer_welcome_is_parted_with() {
         assert_eq!(soon("the end", again.closed()).await, DisconnectReason::Refused);
     }
     assert!(matches!(here.net.connect(there.net.device()).await, Err(NetError::Refused)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_restarted_a_moment_after_we_dialled_it_is_told_as_lost_and_back() {
+    let mut here = Peer::open(1).await;
+    let (life, before) = tokio::task::spawn_blocking(|| mortal(2)).await.unwrap();
+    let lost = here.dial(&before).await.open(StreamKind::Sync).await.unwrap();
+    assert!(matches!(here.event().await, NetEvent::Connected { .. }));
+    life.shutdown_background();
+    let mut after = Peer::open(2).await;
+    let connection = after.dial(&here).await;
+    talk(&connection, &mut here).await;
+    assert_eq!(here.disconnected().await, DisconnectReason::TimedOut, "what was open before is lost");
+    assert!(matches!(lost.split().1.next().await, Err(NetError::Disconnected(DisconnectReason::TimedOut))));
+    let NetEvent::Connected { connection: back, .. } = here.event().await else { panic!("it is there") };
+    talk(&back, &mut after).await;
 }
