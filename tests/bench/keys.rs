@@ -117,10 +117,11 @@ fn drain(events: &mut broadcast::Receiver<Event>) {
 async fn letter(events: &mut broadcast::Receiver<Event>, wanted: u32) -> Result<()> {
     let inserts = |section: &Section| matches!(section, Section::Change(parts) if parts.iter().any(|p| matches!(p, Part::Line(_))));
     loop {
-        if let Event::Editor { session, updates } = next(events).await? {
-            if session == wanted && updates.updates.iter().any(|update| update.changes.iter().any(inserts)) {
-                return Ok(());
-            }
+        if let Event::Editor { session, updates } = next(events).await?
+            && session == wanted
+            && updates.updates.iter().any(|update| update.changes.iter().any(inserts))
+        {
+            return Ok(());
         }
     }
 }

@@ -55,12 +55,12 @@ impl DocKind {
 
 /// Known once and for all: a test rebuilds the genesis changes and compares.
 const PAGE_GENESIS: ChangeHash = ChangeHash::new([
-    108, 25, 80, 81, 128, 251, 57, 223, 147, 69, 192, 87, 203, 3, 179, 38, 194, 21, 193, 146, 177, 8, 236, 21, 36, 253, 101,
-    36, 180, 111, 155, 135,
+    108, 25, 80, 81, 128, 251, 57, 223, 147, 69, 192, 87, 203, 3, 179, 38, 194, 21, 193, 146, 177, 8, 236, 21, 36, 253,
+    101, 36, 180, 111, 155, 135,
 ]);
 const LEDGER_GENESIS: ChangeHash = ChangeHash::new([
-    209, 53, 47, 150, 21, 228, 125, 251, 4, 252, 20, 126, 11, 130, 147, 148, 122, 17, 6, 240, 61, 216, 113, 133, 170, 153, 76,
-    0, 153, 85, 72, 169,
+    209, 53, 47, 150, 21, 228, 125, 251, 4, 252, 20, 126, 11, 130, 147, 148, 122, 17, 6, 240, 61, 216, 113, 133, 170,
+    153, 76, 0, 153, 85, 72, 169,
 ]);
 
 /// A saved document that does not load.
@@ -117,9 +117,9 @@ impl Document {
         doc.set_actor(ActorId::from(&kind.genesis_actor().as_bytes()[..]));
         let mut tx = doc.transaction();
         let made = match kind {
-            DocKind::Page => tx
-                .put(ROOT, "commonplace", "page/1")
-                .and_then(|()| tx.put_object(ROOT, BODY, ObjType::Text).map(drop)),
+            DocKind::Page => {
+                tx.put(ROOT, "commonplace", "page/1").and_then(|()| tx.put_object(ROOT, BODY, ObjType::Text).map(drop))
+            }
             DocKind::Ledger => tx.put(ROOT, "commonplace", "ledger/1").and_then(|()| tx.put(ROOT, "version", 1_i64)),
         };
         made.expect("fixed writes into an empty document succeed");
@@ -134,9 +134,8 @@ impl Document {
     /// # Errors
     /// When they do not load or are of another kind.
     pub fn load(kind: DocKind, bytes: &[u8]) -> Result<Self, LoadError> {
-        let options = || {
-            LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit).verification_mode(VerificationMode::Check)
-        };
+        let options =
+            || LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit).verification_mode(VerificationMode::Check);
         let doc = catch_unwind(AssertUnwindSafe(|| Automerge::load_with_options(bytes, options())))
             .map_err(|_| LoadError::Panicked)?
             .map_err(LoadError::Automerge)?;

@@ -109,7 +109,8 @@ impl Folder {
     /// # Errors
     /// When a part of it cannot be a name.
     pub fn split_name(name: &str) -> Result<(Self, Title), NameError> {
-        let (folder, title) = name.trim_start_matches('/').rsplit_once('/').unwrap_or(("", name.trim_start_matches('/')));
+        let (folder, title) =
+            name.trim_start_matches('/').rsplit_once('/').unwrap_or(("", name.trim_start_matches('/')));
         Ok((folder.parse()?, title.parse()?))
     }
 

@@ -156,7 +156,8 @@ impl Page {
     pub fn read_patches(patches: Vec<automerge::Patch>) -> PageChange {
         let mut change = PageChange::default();
         for patch in patches {
-            let in_body = patch.path.last().is_some_and(|(_, prop)| matches!(prop, automerge::Prop::Map(k) if k == BODY));
+            let in_body =
+                patch.path.last().is_some_and(|(_, prop)| matches!(prop, automerge::Prop::Map(k) if k == BODY));
             let at = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
             match patch.action {
                 PatchAction::SpliceText { index, value, .. } if in_body => {
@@ -173,7 +174,8 @@ impl Page {
 
     /// A place in the text that stays with its words while others edit; `None` beyond the end.
     pub fn anchor(&self, position: u32) -> Option<String> {
-        let at = if position >= self.body_len() { CursorPosition::End } else { CursorPosition::Index(position as usize) };
+        let at =
+            if position >= self.body_len() { CursorPosition::End } else { CursorPosition::Index(position as usize) };
         let cursor = self.0.doc.get_cursor_moving(self.0.body_id(), at, None, MoveCursor::Before).ok()?;
         Some(cursor.to_string())
     }
@@ -208,10 +210,7 @@ mod tests {
         assert_eq!(page.body_len(), 4);
         page.edit(&[Splice { at: 3, delete: 1, insert: "ü".to_owned() }]).expect("fits");
         assert_eq!(page.body(), "a😀ü");
-        assert!(matches!(
-            page.edit(&[Splice { at: 4, delete: 1, insert: String::new() }]),
-            Err(EditError::OutOfRange)
-        ));
+        assert!(matches!(page.edit(&[Splice { at: 4, delete: 1, insert: String::new() }]), Err(EditError::OutOfRange)));
         assert_eq!(page.body(), "a😀ü");
     }
 

@@ -38,7 +38,8 @@ impl FromStr for Tag {
 
     fn from_str(text: &str) -> Result<Self, TagError> {
         let text = text.trim().trim_start_matches('#');
-        let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+        let words: Vec<&str> =
+            text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
         let tag: String = words.join("-").nfc().flat_map(char::to_lowercase).nfc().collect();
         if !tag.chars().any(char::is_alphanumeric) {
             return Err(TagError::Empty);
@@ -120,7 +121,8 @@ impl Statement {
         StatementKey(match self {
             Self::Tag { page, tag } => {
                 let hash = blake3::hash(tag.as_str().as_bytes());
-                let word = PageId::from_slice(&hash.as_bytes()[..PageId::LEN]).map(|id| id.to_string()).unwrap_or_default();
+                let word =
+                    PageId::from_slice(&hash.as_bytes()[..PageId::LEN]).map(|id| id.to_string()).unwrap_or_default();
                 format!("tag/{page}/{word}")
             }
             Self::Profile { .. } => "profile/".to_owned(),

@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn sections_become_splices_one_after_another() {
         // "one two" → "ONE\n two!" in CodeMirror's JSON.
-        let changes: Changes = serde_json::from_str(r#"[[3,"ONE",""],4,[0,"!"]]"#).expect("the form that CodeMirror writes");
+        let changes: Changes =
+            serde_json::from_str(r#"[[3,"ONE",""],4,[0,"!"]]"#).expect("the form that CodeMirror writes");
         let mut text = units("one two");
         for splice in to_splices(&changes, &text).expect("fits") {
             assert!(splice_units(&mut text, &splice));

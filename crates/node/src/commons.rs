@@ -28,8 +28,19 @@ pub(crate) struct Commons {
     pub(crate) presences: Presences,
     /// Signed bytes of the records, for those who lack some.
     pub(crate) records: HashMap<RecordId, Vec<u8>>,
-    /// Whether the first sync has not ended yet.
-    pub(crate) arriving: bool,
+    /// How far the first sync is.
+    pub(crate) arrival: Arrival,
+}
+
+/// How far the first sync of a commons is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is under way, or was interrupted.
+    Coming,
+    /// All has come, and some of it is still to be put into the lists.
+    Listing,
+    /// It is over.
+    Over,
 }
 
 impl Core {
@@ -45,7 +56,9 @@ impl Core {
             let records = self.store.records(id)?;
             match Roll::fold(id, &records) {
                 Ok(roll) => self.hold_commons(roll, &records, self.store.setting(&arriving_key(id))?.is_some()),
-                Err(error) => tracing::error!(%error, commons = %id, "the roll of a commons does not fold; it is left alone"),
+                Err(error) => {
+                    tracing::error!(%error, commons = %id, "the roll of a commons does not fold; it is left alone");
+                }
             }
         }
         Ok(())
@@ -57,12 +70,18 @@ impl Core {
             return;
         };
         let records = records.iter().map(|r| (r.id(), r.bytes().to_vec())).collect();
-        let commons = Commons { me, presences: Presences::default(), records, arriving, roll };
+        let arrival = if arriving { Arrival::Coming } else { Arrival::Over };
+        let commons = Commons { me, presences: Presences::default(), records, arrival, roll };
         self.commons.insert(commons.roll.commons(), commons);
     }
 
     /// Takes in a commons that this device founded or was let into.
-    pub(crate) fn add_commons(&mut self, roll: Roll, records: &[VerifiedRecord], arriving: bool) -> Result<CommonsView> {
+    pub(crate) fn add_commons(
+        &mut self,
+        roll: Roll,
+        records: &[VerifiedRecord],
+        arriving: bool,
+    ) -> Result<CommonsView> {
         let id = roll.commons();
         self.store.add_commons(id, records)?;
         if arriving {
@@ -75,11 +94,20 @@ impl Core {
         Ok(view)
     }
 
-    /// Notes that the first sync of a commons has ended.
+    /// Notes that everything of a commons has come.
     pub(crate) fn arrived(&mut self, id: CommonsId) -> Result<()> {
-        if let Some(commons) = self.commons.get_mut(&id).filter(|c| c.arriving) {
-            commons.arriving = false;
+        if let Some(commons) = self.commons.get_mut(&id).filter(|c| c.arrival == Arrival::Coming) {
+            commons.arrival = Arrival::Listing;
             self.store.remove_setting(&arriving_key(id))?;
+        }
+        self.listed(id)
+    }
+
+    /// Notes that documents of a commons were put into the lists: when none waits any more, its first sync is over.
+    pub(crate) fn listed(&mut self, id: CommonsId) -> Result<()> {
+        let none_waits = self.store.counts(id)?.unindexed == 0;
+        if let Some(commons) = self.commons.get_mut(&id).filter(|c| c.arrival == Arrival::Listing && none_waits) {
+            commons.arrival = Arrival::Over;
             self.tell_commons(id);
         }
         Ok(())
@@ -139,7 +167,10 @@ impl Core {
                     let ids: Vec<_> = several.iter().map(CommonsId::short).collect();
                     Error::new(
                         ErrorCode::Ambiguous,
-                        format!("Several commons answer to “{wanted}”: {}. Name one by the beginning of its id.", ids.join(", ")),
+                        format!(
+                            "Several commons answer to “{wanted}”: {}. Name one by the beginning of its id.",
+                            ids.join(", ")
+                        ),
                     )
                 })
             }
@@ -162,7 +193,7 @@ impl Core {
             members: commons.roll.members().count() as u64,
             here: self.here(id).len() as u64,
             only_here: self.store.only_here(id)?,
-            arriving: commons.arriving,
+            arriving: commons.arrival != Arrival::Over,
         })
     }
 
@@ -181,19 +212,21 @@ impl Core {
 
     pub(crate) fn commons_new(
         &mut self,
-        name: String,
+        name: &str,
         purpose: Option<String>,
         licence: Option<String>,
         deciding: Deciding,
     ) -> Result<CommonsView> {
         let Deciding::Open = deciding;
-        let name = one_line("name of a commons", &name, Genesis::MAX_NAME)?;
+        let name = one_line("name of a commons", name, Genesis::MAX_NAME)?;
         let licence = match licence {
             Some(licence) => one_line("licence", &licence, Genesis::MAX_LICENCE)?,
             None => LICENCE.to_owned(),
         };
         if !licence.chars().all(|c| c.is_ascii_alphanumeric() || "-.+() ".contains(c)) {
-            return Err(Error::bad(format!("“{licence}” is no SPDX licence expression. Examples: CC-BY-SA-4.0, CC0-1.0.")));
+            return Err(Error::bad(format!(
+                "“{licence}” is no SPDX licence expression. Examples: CC-BY-SA-4.0, CC0-1.0."
+            )));
         }
         let purpose = purpose.unwrap_or_default().trim().to_owned();
         if purpose.len() > Genesis::MAX_PURPOSE {
@@ -237,7 +270,9 @@ impl Core {
         let places: Vec<_> = self
             .commons
             .values()
-            .filter(|c| c.roll.member(&c.me).is_some_and(|m| m.person.name != person.name || m.person.ink != person.ink))
+            .filter(|c| {
+                c.roll.member(&c.me).is_some_and(|m| m.person.name != person.name || m.person.ink != person.ink)
+            })
             .map(|c| (c.roll.commons(), c.me))
             .collect();
         for (commons, me) in places {

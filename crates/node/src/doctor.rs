@@ -11,13 +11,24 @@ fn finding(check: &str, ok: bool, detail: impl Into<String>, advice: impl Into<S
 
 impl Core {
     pub(crate) fn doctor(&mut self) -> Vec<Finding> {
-        vec![self.check_name(), self.check_store(), self.check_key(), self.check_rolls(), self.check_index(), self.check_network()]
+        vec![
+            self.check_name(),
+            self.check_store(),
+            self.check_key(),
+            self.check_rolls(),
+            self.check_index(),
+            self.check_network(),
+        ]
     }
 
     fn check_name(&self) -> Finding {
         match &self.owner {
-            Some(owner) => finding("name", true, format!("This device is {}’s, called {}.", owner.name, owner.device_name), ""),
-            None => finding("name", false, "Nobody has given this device a name yet.", "Run: commonplace init --name NAME"),
+            Some(owner) => {
+                finding("name", true, format!("This device is {}’s, called {}.", owner.name, owner.device_name), "")
+            }
+            None => {
+                finding("name", false, "Nobody has given this device a name yet.", "Run: commonplace init --name NAME")
+            }
         }
     }
 
@@ -49,7 +60,12 @@ impl Core {
                 "Other users of this computer can read the device’s key, and so write in your name.",
                 format!("Run: chmod 600 '{}'", path.display()),
             ),
-            Err(error) => finding("key", false, format!("The device’s key cannot be looked at ({error})."), "Check the folder’s rights."),
+            Err(error) => finding(
+                "key",
+                false,
+                format!("The device’s key cannot be looked at ({error})."),
+                "Check the folder’s rights.",
+            ),
         }
     }
 
@@ -87,7 +103,11 @@ impl Core {
         finding(
             "network",
             !addresses.is_empty(),
-            if list.is_empty() { "No network interface is up.".to_owned() } else { format!("Listening at {}.", list.join(", ")) },
+            if list.is_empty() {
+                "No network interface is up.".to_owned()
+            } else {
+                format!("Listening at {}.", list.join(", "))
+            },
             "Join a network, or connect the two computers by a cable, and try again.",
         )
     }

@@ -327,6 +327,7 @@ impl Core {
         for (commons, docs) in by_commons {
             let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
             self.store.write(Batch { commons, docs })?;
+            self.listed(commons)?;
             self.tell_indexed(commons, &ids);
         }
         Ok(())
@@ -350,7 +351,13 @@ impl Core {
                 tracing::error!(%error, ?doc, "a page cannot be read; its signed changes are kept");
                 let title = "Page that cannot be read".to_owned();
                 let text = Some(error.message);
-                Ok(Projection::Page(PageProjection { title, folder: String::new(), deleted: false, text, changed_at: None }))
+                Ok(Projection::Page(PageProjection {
+                    title,
+                    folder: String::new(),
+                    deleted: false,
+                    text,
+                    changed_at: None,
+                }))
             }
             (Err(error), DocId::Ledger(_)) => {
                 tracing::error!(%error, ?doc, "a ledger cannot be read; its signed changes are kept");

@@ -87,8 +87,7 @@ impl Core {
             return Err(no_session());
         };
         open.windows += 1;
-        let opened =
-            EditorOpened { session, version: open.log.version(), text: open.log.text(), row, tags, carets };
+        let opened = EditorOpened { session, version: open.log.version(), text: open.log.text(), row, tags, carets };
         self.editors.windows.insert(session, Window { commons, page, caret: None, typed_at: None });
         self.show_presence(commons);
         self.page_opened(commons, page);
@@ -130,7 +129,9 @@ impl Core {
         }
         open.log.push(updates).map_err(|e| match e {
             PushError::Changes(e) => Error::bad(format!("The edit does not fit the page: {e}. The page is as it was.")),
-            PushError::TooLarge => Error::new(ErrorCode::TooLarge, "A page can hold 5 MB of text. The page is as it was."),
+            PushError::TooLarge => {
+                Error::new(ErrorCode::TooLarge, "A page can hold 5 MB of text. The page is as it was.")
+            }
         })?;
         let (updates, version) = (open.log.since(now), open.log.version());
         if let Some(window) = self.editors.windows.get_mut(&session) {
@@ -214,8 +215,10 @@ impl Core {
                 let first = !std::mem::replace(&mut open.failed, true);
                 self.wake_at(due);
                 if first {
-                    let message =
-                        format!("{} What you typed is safe while this window is open, and is stored as soon as it can be.", error.message);
+                    let message = format!(
+                        "{} What you typed is safe while this window is open, and is stored as soon as it can be.",
+                        error.message
+                    );
                     self.trouble(&Error::new(error.code, message));
                 }
             }

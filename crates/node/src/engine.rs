@@ -9,9 +9,9 @@ use crate::{
     error::{Error, ErrorCode, Result},
     folder,
     view::{
-        CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding, Holding,
-        ImportReport, Ink, Knock, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person, Profile, SearchResult, Status,
-        TagRow, TicketView,
+        CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding,
+        Holding, ImportReport, Ink, Knock, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person, Profile,
+        SearchResult, Status, TagRow, TicketView,
     },
 };
 
@@ -145,7 +145,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<Status> {
-        self.ask(|core| core.status()).await
+        self.ask(Core::status).await
     }
 
     /// Gives the person at this device a name and an ink.
@@ -169,7 +169,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read.
     pub async fn commons_list(&self) -> Result<Vec<CommonsView>> {
-        self.ask(|core| core.commons_list()).await
+        self.ask(Core::commons_list).await
     }
 
     /// Founds a commons.
@@ -183,7 +183,7 @@ impl Engine {
         licence: Option<String>,
         deciding: Option<Deciding>,
     ) -> Result<CommonsView> {
-        self.ask(move |core| core.commons_new(name, purpose, licence, deciding.unwrap_or_default())).await
+        self.ask(move |core| core.commons_new(&name, purpose, licence, deciding.unwrap_or_default())).await
     }
 
     /// Makes a ticket.
@@ -423,7 +423,7 @@ impl Engine {
         let mut import = folder::Import::new(plan, files);
         while let Some(batch) = import.next_batch().await? {
             let done = self.ask_in_turn(move |core| core.import_batch(batch)).await?;
-            import.note(done);
+            import.note(&done);
         }
         let report = import.finish();
         self.ask(move |core| Ok(core.import_end(&report))).await
@@ -440,7 +440,8 @@ impl Engine {
             export = next;
             match batch {
                 Some(batch) => {
-                    export = tokio::task::spawn_blocking(move || export.write(batch)).await.map_err(Error::internal)??;
+                    export =
+                        tokio::task::spawn_blocking(move || export.write(batch)).await.map_err(Error::internal)??;
                 }
                 None => return self.ask(move |core| Ok(core.export_end(export))).await,
             }

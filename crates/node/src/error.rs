@@ -78,7 +78,9 @@ impl Error {
     pub(crate) fn internal(what: impl fmt::Display) -> Self {
         Self::new(
             ErrorCode::Internal,
-            format!("Something went wrong inside Commonplace: {what}. What was stored before is safe; please try again."),
+            format!(
+                "Something went wrong inside Commonplace: {what}. What was stored before is safe; please try again."
+            ),
         )
     }
 }

@@ -58,11 +58,15 @@ impl Files {
 /// Finds the Markdown files of a folder and of those in it.
 pub(crate) fn find_markdown(dir: &Path) -> Result<Files> {
     let mut files = Files::default();
-    let listing = fs::read_dir(dir).map_err(|e| {
-        Error::new(
-            ErrorCode::NotFound,
-            format!("The folder {} cannot be read ({e}). Nothing was taken in.", dir.display()),
-        )
+    let listing = fs::read_dir(dir).map_err(|error| {
+        let place = dir.display();
+        let words = match error.kind() {
+            io::ErrorKind::NotFound => format!("There is no folder {place}."),
+            io::ErrorKind::NotADirectory => format!("{place} is a file, not a folder."),
+            io::ErrorKind::PermissionDenied => format!("You may not read the folder {place}."),
+            _ => format!("The folder {place} cannot be read ({error})."),
+        };
+        Error::new(ErrorCode::NotFound, format!("{words} Nothing was taken in."))
     })?;
     go_into(listing, "", 0, &mut files);
     Ok(files)
@@ -96,7 +100,9 @@ fn go_into(listing: fs::ReadDir, inside: &str, depth: usize, files: &mut Files) 
                 Some((Ok(folder), Ok(title))) => {
                     files.found.push_back(Found { path: entry.path(), shown, folder, title });
                 }
-                Some((Err(error), _) | (_, Err(error))) => files.skip(&shown, format!("its name cannot be a page's: {error}")),
+                Some((Err(error), _) | (_, Err(error))) => {
+                    files.skip(&shown, format!("its name cannot be a page's: {error}"));
+                }
                 None => files.skip(&shown, "it is not a Markdown file (.md)"),
             },
             Ok(_) => files.skip(&shown, "it is no ordinary file"),
@@ -175,7 +181,7 @@ impl Import {
         Ok(Some(ImportBatch { commons: self.commons, pages, done, total: self.total }))
     }
 
-    pub(crate) fn note(&mut self, done: ImportDone) {
+    pub(crate) fn note(&mut self, done: &ImportDone) {
         self.report.made += done.made;
         self.report.changed += done.changed;
         self.report.same += done.same;

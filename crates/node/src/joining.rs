@@ -83,10 +83,13 @@ pub(crate) enum Refused {
 impl Refused {
     fn error(self) -> Error {
         let (code, words) = match self {
-            Self::Unknown => {
-                (ErrorCode::Declined, "The other device does not know this ticket. Nothing was changed: ask for a new one.")
+            Self::Unknown => (
+                ErrorCode::Declined,
+                "The other device does not know this ticket. Nothing was changed: ask for a new one.",
+            ),
+            Self::Expired => {
+                (ErrorCode::TicketExpired, "The ticket’s time is over. Nothing was changed: ask for a new one.")
             }
-            Self::Expired => (ErrorCode::TicketExpired, "The ticket’s time is over. Nothing was changed: ask for a new one."),
             Self::UsedUp => (
                 ErrorCode::TicketUsedUp,
                 "The ticket has let in as many as it may. Nothing was changed: ask for a new one.",
@@ -167,7 +170,10 @@ fn unreachable(why: &dyn std::fmt::Display) -> Error {
 }
 
 fn needs_network() -> Error {
-    Error::new(ErrorCode::Unreachable, "The network is switched off here, so nobody can be reached. Nothing was changed.")
+    Error::new(
+        ErrorCode::Unreachable,
+        "The network is switched off here, so nobody can be reached. Nothing was changed.",
+    )
 }
 
 impl Core {
@@ -310,17 +316,25 @@ impl Core {
             if held.roll.came_by(&request.invite) >= invited.invitation.uses as usize {
                 return Err(Refused::UsedUp);
             }
-            self.write_record(id, |roll, key| roll.admit_request(request, key).map_err(Error::internal)).map_err(|error| {
-                self.trouble(&error);
-                Refused::Trouble
-            })?;
+            self.write_record(id, |roll, key| roll.admit_request(request, key).map_err(Error::internal)).map_err(
+                |error| {
+                    self.trouble(&error);
+                    Refused::Trouble
+                },
+            )?;
         }
         let records = self.commons.get(&id).map(|held| held.records.values().cloned().collect());
         records.ok_or(Refused::Trouble)
     }
 
     /// Judges records that are to prove membership; they count whoever brings them.
-    pub(crate) fn judge_proof(&mut self, from: DeviceId, offer: &[u8; 32], nonce: &[u8; 16], records: Vec<Vec<u8>>) -> bool {
+    pub(crate) fn judge_proof(
+        &mut self,
+        from: DeviceId,
+        offer: &[u8; 32],
+        nonce: &[u8; 16],
+        records: Vec<Vec<u8>>,
+    ) -> bool {
         let me = self.device();
         let offered = |id: &&CommonsId| commonplace_sync::offer::matches(offer, id, &from, &me, nonce);
         let Some(id) = self.commons.keys().find(offered).copied() else {
@@ -474,11 +488,13 @@ impl Join {
         net.add_addresses(self.ticket.device, &self.ticket.addresses);
         loop {
             match tokio::time::timeout_at(until, self.ask(&net)).await {
-                Ok(Err(error)) if error.code == ErrorCode::Unreachable && tokio::time::Instant::now() + AGAIN < until => {
+                Ok(Err(error))
+                    if error.code == ErrorCode::Unreachable && tokio::time::Instant::now() + AGAIN < until =>
+                {
                     tokio::time::sleep(AGAIN).await;
                 }
                 Ok(done) => return done.map(|records| (self.ticket.commons, records)),
-                Err(late) => return Err(unreachable(&late)),
+                Err(_) => return Err(unreachable(&"it did not answer in time")),
             }
         }
     }

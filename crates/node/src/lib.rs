@@ -24,8 +24,8 @@ mod network;
 mod pages;
 mod people;
 mod presence;
-mod replica;
 pub mod profile;
+mod replica;
 mod tags;
 pub mod view;
 

@@ -158,21 +158,13 @@ impl Core {
             }
             self.network.meetings.all.remove(&old);
         }
-        let seed = profile::random::<8>().map(u64::from_le_bytes).unwrap_or_else(|_| profile::now());
+        let seed = profile::random::<8>().map_or_else(|_| profile::now(), u64::from_le_bytes);
         let session = Session::new(role, commons, self.device(), device, seed);
         let unheld = self.store.unheld(commons, device).unwrap_or_default();
         self.network.meetings.last += 1;
         let id = self.network.meetings.last;
-        let meeting = Meeting {
-            device,
-            commons,
-            session,
-            out,
-            waiting: HashMap::new(),
-            waiting_bytes: 0,
-            wake: None,
-            unheld,
-        };
+        let meeting =
+            Meeting { device, commons, session, out, waiting: HashMap::new(), waiting_bytes: 0, wake: None, unheld };
         self.network.meetings.all.insert(id, meeting);
         self.drive(id, Input::Start);
         let open: Vec<_> = self.editors.open.keys().filter(|(c, _)| *c == commons).map(|(_, page)| *page).collect();
@@ -363,7 +355,9 @@ impl Core {
         if passed.changes.is_empty() && !passed.attestations.is_empty() {
             let known = self.store.frontier(commons, doc)?;
             passed.attestations.retain(|new| {
-                let says_more = |old: &Attestation| old.device != new.get().device || old.nonce != new.get().nonce || old.seq < new.get().seq;
+                let says_more = |old: &Attestation| {
+                    old.device != new.get().device || old.nonce != new.get().nonce || old.seq < new.get().seq
+                };
                 known.iter().all(says_more)
             });
         }
@@ -380,10 +374,8 @@ impl Core {
             waiting.append(&mut arrival.changes);
             arrival.changes = waiting;
         }
-        let held = self
-            .commons
-            .get(&commons)
-            .ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
+        let held =
+            self.commons.get(&commons).ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
         let history = self.store.history(commons, doc)?;
         let mut passed = Gate { commons, history: &history, standing: &held.roll }.pass(arrival);
         history.sound()?;
@@ -435,7 +427,12 @@ impl Core {
         }
     }
 
-    fn acknowledged(&mut self, commons: CommonsId, device: DeviceId, docs: &[(DocId, Vec<(Actor, u64)>)]) -> Result<()> {
+    fn acknowledged(
+        &mut self,
+        commons: CommonsId,
+        device: DeviceId,
+        docs: &[(DocId, Vec<(Actor, u64)>)],
+    ) -> Result<()> {
         if docs.is_empty() {
             return Ok(());
         }

@@ -116,7 +116,13 @@ impl Core {
             welcome: Arc::new(welcome),
         };
         // At the same port as last time, others find this device again though nothing announces it to them.
-        let port = self.store.setting(PORT).ok().flatten().and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes);
+        let port = self
+            .store
+            .setting(PORT)
+            .ok()
+            .flatten()
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u16::from_le_bytes);
         let (events, mut incoming) = mpsc::channel(EVENTS);
         let mailbox = self.mailbox.clone();
         self.runtime.spawn(async move {
@@ -349,8 +355,13 @@ impl Core {
 
     /// Dials whom it is time to dial, and looks after meetings.
     pub(crate) fn tick_network(&mut self, now: Instant) {
-        let due: Vec<_> =
-            self.network.dials.iter().filter(|(_, d)| !d.under_way && d.next <= now).map(|(device, _)| *device).collect();
+        let due: Vec<_> = self
+            .network
+            .dials
+            .iter()
+            .filter(|(_, d)| !d.under_way && d.next <= now)
+            .map(|(device, _)| *device)
+            .collect();
         for device in due {
             self.dial(device);
         }
@@ -433,8 +444,7 @@ impl Core {
             .iter()
             .filter(|(device, _)| **device != self.device())
             .map(|(device, seen)| {
-                let shared: Vec<&Commons> =
-                    self.shared(device).iter().filter_map(|id| self.commons.get(id)).collect();
+                let shared: Vec<&Commons> = self.shared(device).iter().filter_map(|id| self.commons.get(id)).collect();
                 let said = seen.announcement.clone().unwrap_or_default();
                 NearbyDevice {
                     device: device.to_string(),

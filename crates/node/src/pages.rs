@@ -1,6 +1,8 @@
 //! Pages: listing, making, reading, writing, renaming, deleting and finding them.
 
-use commonplace_model::{CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, splices_between, text::utf16_len};
+use commonplace_model::{
+    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, splices_between, text::utf16_len,
+};
 
 use crate::{
     core::Core,
@@ -58,11 +60,17 @@ impl Core {
             )),
             (several, all) => {
                 let several: Vec<_> = if several.is_empty() { all.iter().collect() } else { several.to_vec() };
-                let names: Vec<_> =
-                    several.iter().take(5).map(|r| format!("{} ({})", full_name(&r.folder, &r.title), r.id.short())).collect();
+                let names: Vec<_> = several
+                    .iter()
+                    .take(5)
+                    .map(|r| format!("{} ({})", full_name(&r.folder, &r.title), r.id.short()))
+                    .collect();
                 Err(Error::new(
                     ErrorCode::Ambiguous,
-                    format!("Several pages answer to “{wanted}”: {}. Name one by the beginning of its id.", names.join(", ")),
+                    format!(
+                        "Several pages answer to “{wanted}”: {}. Name one by the beginning of its id.",
+                        names.join(", ")
+                    ),
                 ))
             }
         }
@@ -98,7 +106,13 @@ impl Core {
     }
 
     /// Makes a page.
-    pub(crate) fn make_page(&mut self, commons: CommonsId, title: &Title, folder: &Folder, body: &str) -> Result<PageId> {
+    pub(crate) fn make_page(
+        &mut self,
+        commons: CommonsId,
+        title: &Title,
+        folder: &Folder,
+        body: &str,
+    ) -> Result<PageId> {
         if body.len() > Page::MAX_BODY_BYTES {
             return Err(too_large(body.len()));
         }

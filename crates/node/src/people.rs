@@ -1,11 +1,6 @@
 //! Members, where they are, and when they were last seen.
 
-use crate::{
-    core::Core,
-    error::Result,
-    profile,
-    view::Person,
-};
+use crate::{core::Core, error::Result, profile, view::Person};
 
 impl Core {
     pub(crate) fn people(&mut self, commons: &str) -> Result<Vec<Person>> {

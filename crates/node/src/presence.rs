@@ -269,7 +269,8 @@ mod tests {
     fn a_word_counts_for_its_device_and_commons_only() {
         let key = DeviceKey::from_seed(&[1; 32]);
         let commons = CommonsId::new([2; 32]);
-        let word = Word { device: key.id(), at: 1, page: None, anchor: Some("1@ab".to_owned()), head: None, writing: true };
+        let word =
+            Word { device: key.id(), at: 1, page: None, anchor: Some("1@ab".to_owned()), head: None, writing: true };
         let bytes = encode(commons, &word, &key);
         assert_eq!(decode(commons, &bytes), Some(word.clone()));
         assert_eq!(decode(CommonsId::new([3; 32]), &bytes), None);

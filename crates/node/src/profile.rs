@@ -26,11 +26,15 @@ const KEY_FILE: &str = "device.key";
 pub fn home_dir(given: Option<PathBuf>) -> Result<PathBuf> {
     given
         .or_else(|| std::env::var_os(HOME_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from))
-        .or_else(|| directories::ProjectDirs::from("org", "Commonplace", "commonplace").map(|d| d.data_dir().to_owned()))
+        .or_else(|| {
+            directories::ProjectDirs::from("org", "Commonplace", "commonplace").map(|d| d.data_dir().to_owned())
+        })
         .ok_or_else(|| {
             Error::new(
                 ErrorCode::BadArgument,
-                format!("This system names no home folder, so there is no place to keep anything. Set {HOME_VARIABLE}."),
+                format!(
+                    "This system names no home folder, so there is no place to keep anything. Set {HOME_VARIABLE}."
+                ),
             )
         })
 }

@@ -54,14 +54,7 @@ pub struct VerifiedAttestation {
 
 impl VerifiedAttestation {
     /// Vouches for a change of one's own.
-    pub fn sign(
-        key: &DeviceKey,
-        commons: CommonsId,
-        doc: DocId,
-        nonce: Nonce,
-        seq: u64,
-        hash: ChangeHash,
-    ) -> Self {
+    pub fn sign(key: &DeviceKey, commons: CommonsId, doc: DocId, nonce: Nonce, seq: u64, hash: ChangeHash) -> Self {
         let device = key.id();
         let actor = actor_of(commons, doc, device, nonce);
         let signature = key.sign(Domain::Attestation, &Attestation::message(commons, doc, actor, seq, hash));

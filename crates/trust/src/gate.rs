@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 
 use automerge::Change;
-use commonplace_model::{Actor, ApplyError, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, LocalChange, Nonce};
+use commonplace_model::{
+    Actor, ApplyError, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, LocalChange, Nonce,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -224,7 +226,8 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
 
         let mut accepted: HashSet<ChangeHash> = HashSet::new();
         for candidate in candidates {
-            let ready = candidate.header.deps.iter().all(|dep| self.known(doc, dep).is_some() || accepted.contains(dep));
+            let ready =
+                candidate.header.deps.iter().all(|dep| self.known(doc, dep).is_some() || accepted.contains(dep));
             if covered.contains(&candidate.hash) && ready {
                 accepted.insert(candidate.hash);
                 let Candidate { change, header, hash } = candidate;
@@ -237,7 +240,8 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         passed.attestations = attestations
             .into_iter()
             .filter(|a| {
-                accepted.contains(&a.get().hash) || self.history.change(&a.get().hash).is_some_and(|k| k.actor == a.actor())
+                accepted.contains(&a.get().hash)
+                    || self.history.change(&a.get().hash).is_some_and(|k| k.actor == a.actor())
             })
             .collect();
         passed

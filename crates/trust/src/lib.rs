@@ -16,6 +16,6 @@ pub mod key;
 pub mod record;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
-pub use gate::{Arrival, Gate, History, Known, Passed, Refusal, Standing, VerifiedChange, Verdict};
+pub use gate::{Arrival, Gate, History, Known, Passed, Refusal, Standing, Verdict, VerifiedChange};
 pub use key::{DeviceKey, Domain, Signature};
 pub use record::{Draft, RecordError, VerifiedRecord};

@@ -71,7 +71,8 @@ impl Writer {
 
     fn write(&mut self, text: &str) -> (VerifiedChange, Attestation) {
         let at = self.page.body_len();
-        let local = self.page.edit(&[Splice { at, delete: 0, insert: text.to_owned() }]).expect("fits").expect("changes");
+        let local =
+            self.page.edit(&[Splice { at, delete: 0, insert: text.to_owned() }]).expect("fits").expect("changes");
         let (change, said) = VerifiedChange::local(local, &self.key, COMMONS, doc(), NONCE).expect("within bounds");
         (change, *said.get())
     }
@@ -153,11 +154,8 @@ fn nobody_writes_in_anothers_name_or_place() {
     let passed = gate.pass(arrival(bytes(&changes), vec![forged]));
     assert_eq!((passed.changes.len(), passed.refused.clone()), (0, vec![Refusal::Attestation]));
     // A change of this document, put into another.
-    let elsewhere = Arrival {
-        doc: DocId::Page(PageId::new([8; 16])),
-        attestations: vec![said[2]],
-        changes: bytes(&changes),
-    };
+    let elsewhere =
+        Arrival { doc: DocId::Page(PageId::new([8; 16])), attestations: vec![said[2]], changes: bytes(&changes) };
     assert_eq!(gate.pass(elsewhere).refused, vec![Refusal::Attestation]);
     // In somebody else's ledger.
     let ledger = Arrival {
@@ -175,7 +173,8 @@ fn a_second_change_of_one_number_is_refused() {
     let (other, other_said) = twin.write("another one");
     let members = Members(vec![writer.key.id()]);
     let mut seen = Seen::default();
-    let passed = Gate { commons: COMMONS, history: &seen, standing: &members }.pass(arrival(bytes(&changes), vec![said[2]]));
+    let passed =
+        Gate { commons: COMMONS, history: &seen, standing: &members }.pass(arrival(bytes(&changes), vec![said[2]]));
     seen.take(&passed.changes);
     let passed = Gate { commons: COMMONS, history: &seen, standing: &members }
         .pass(arrival(vec![other.bytes().to_vec()], vec![other_said]));

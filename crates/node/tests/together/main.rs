@@ -158,11 +158,15 @@ async fn renaming_and_deleting_are_shared_and_reversible() {
     })
     .await;
     ines.engine.page_delete(commons.clone(), page.id.clone()).await.unwrap();
-    tomas.until("it is deleted", async || {
-        tomas.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted
+    tomas
+        .until("it is deleted", async || {
+            tomas.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted
+        })
+        .await;
+    tomas.engine.page_restore(commons.clone(), page.id.clone()).await.unwrap();
+    ines.until("it is back", async || {
+        !ines.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted
     })
     .await;
-    tomas.engine.page_restore(commons.clone(), page.id.clone()).await.unwrap();
-    ines.until("it is back", async || !ines.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted).await;
     assert_eq!(ines.engine.page_show(commons, page.id).await.unwrap().body, "water");
 }
