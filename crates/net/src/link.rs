@@ -47,7 +47,7 @@ impl PathKind {
     /// For people.
     pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Lan => "local network",
+            Self::Lan => "this network",
             Self::Direct => "direct",
             Self::Relay => "relay",
         }

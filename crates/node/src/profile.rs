@@ -139,9 +139,12 @@ pub(crate) fn ink_number(ink: Ink) -> u8 {
     INKS.iter().position(|i| *i == ink).and_then(|i| u8::try_from(i).ok()).unwrap_or_default()
 }
 
-/// What to call this device when nobody says.
+/// What to call this device when nobody says: its person's laptop or computer. Not the name that its network knows it by,
+/// which says nothing to others, or too much.
 pub(crate) fn default_device_name(owner: &str) -> String {
-    let host = fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let host: String = host.trim().chars().filter(|c| !c.is_control()).take(40).collect();
-    if host.is_empty() { format!("{owner}'s device") } else { host }
+    // The kinds of housing that are carried about, by the numbers of the SMBIOS specification (section 7.4.1).
+    const CARRIED: [&str; 7] = ["8", "9", "10", "14", "30", "31", "32"];
+    let housing = fs::read_to_string("/sys/class/dmi/id/chassis_type").unwrap_or_default();
+    let kind = if CARRIED.contains(&housing.trim()) { "laptop" } else { "computer" };
+    format!("{owner}’s {kind}")
 }

@@ -49,6 +49,13 @@ export class FakeEngine implements Platform {
     this.#listeners.add(onEvent);
   }
 
+  /** Closes the window, as its person would. */
+  closing: () => Promise<void> = () => Promise.resolve();
+
+  beforeClosing(settle: () => Promise<void>): void {
+    this.closing = settle;
+  }
+
   async chooseFolder(): Promise<string | null> {
     return "/home/maren/handbook";
   }

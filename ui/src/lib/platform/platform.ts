@@ -17,6 +17,8 @@ export interface Platform {
   chooseFolder(title: string): Promise<string | null>;
   /** Names the window. */
   title(text: string): void;
+  /** Has this done before the window closes; a window that takes too long over it closes all the same. */
+  beforeClosing(settle: () => Promise<void>): void;
 }
 
 let current: Platform | null = null;

@@ -5,6 +5,9 @@ import { open } from "@tauri-apps/plugin-dialog";
 import type { Event } from "../api/generated";
 import type { Args, CommandName, Platform, Reply } from "./platform";
 
+/** How long a window may take over closing, in milliseconds. */
+const LONGEST_CLOSING = 2_000;
+
 export const tauri: Platform = {
   call<K extends CommandName>(command: K, args: Args<K>): Promise<Reply<K>> {
     return invoke<Reply<K>>("call", { command, args });
@@ -16,6 +19,11 @@ export const tauri: Platform = {
   },
   async chooseFolder(title) {
     return await open({ directory: true, multiple: false, title });
+  },
+  beforeClosing(settle) {
+    void getCurrentWindow().onCloseRequested(async () => {
+      await Promise.race([settle(), new Promise((late) => setTimeout(late, LONGEST_CLOSING))]);
+    });
   },
   title(text) {
     void getCurrentWindow().setTitle(text);

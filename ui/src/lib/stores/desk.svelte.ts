@@ -58,6 +58,11 @@ class Desk {
     await page.close();
   }
 
+  /** Sends what is not sent yet, of every page. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#all.map((page) => page.close()));
+  }
+
   /** The tab after the one in front, around. */
   next(step: 1 | -1): void {
     const { tabs } = this;

@@ -7,6 +7,9 @@ export interface Notice {
   undo?: () => Promise<void>;
 }
 
+/** How long a word that asks for nothing stays, in milliseconds. */
+const LASTS = 8_000;
+
 class Notices {
   current = $state.raw<Notice | null>(null);
 
@@ -15,7 +18,14 @@ class Notices {
   }
 
   done(text: string, undo?: () => Promise<void>): void {
-    this.current = { text, trouble: false, undo };
+    const notice = { text, trouble: false, undo };
+    this.current = notice;
+    // What can be undone, and trouble, stay until they are dealt with.
+    if (undo === undefined) setTimeout(() => this.fade(notice), LASTS);
+  }
+
+  private fade(notice: Notice): void {
+    if (this.current === notice) this.current = null;
   }
 
   dismiss(): void {

@@ -60,6 +60,15 @@ describe("a page that is open", () => {
     expect(story.toasters.log.string.startsWith("Typed. Nine")).toBe(true);
   });
 
+  it("gives up nothing that was typed the moment before the window closes", async () => {
+    const view = await opened();
+    story.engine.beforeClosing(() => stores.desk.settle());
+    view.dispatch({ changes: { from: 0, insert: "First. " } });
+    view.dispatch({ changes: { from: 0, insert: "Last. " } });
+    await story.engine.closing();
+    expect(story.toasters.log.string.startsWith("Last. First. ")).toBe(true);
+  });
+
   it("gets what others type, and undo leaves that alone", async () => {
     const view = await opened();
     view.dispatch({ changes: { from: 0, insert: "Mine. " } });
