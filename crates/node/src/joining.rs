@@ -146,20 +146,31 @@ async fn next(from: &mut FrameReceiver) -> Result<DoorFrame> {
     postcard::from_bytes(&bytes).map_err(|_| unreachable(&"it said something that this version does not understand"))
 }
 
-async fn send_records(to: &mut FrameSender, records: Vec<Vec<u8>>) -> Result<()> {
-    let mut rest = records.into_iter().peekable();
-    loop {
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        while let Some(record) = rest.next_if(|record| part.is_empty() || bytes + record.len() <= RECORDS_BYTES) {
-            bytes += record.len();
+/// Records in parts that fit into a frame each, with whether more follow. There is always one, if only an empty one.
+fn in_parts(records: Vec<Vec<u8>>) -> Vec<(Vec<Vec<u8>>, bool)> {
+    let mut parts = vec![(Vec::new(), false)];
+    let mut bytes = 0;
+    for record in records {
+        if bytes > 0 && bytes + record.len() > RECORDS_BYTES {
+            if let Some((_, more)) = parts.last_mut() {
+                *more = true;
+            }
+            parts.push((Vec::new(), false));
+            bytes = 0;
+        }
+        bytes += record.len();
+        if let Some((part, _)) = parts.last_mut() {
             part.push(record);
         }
-        let more = rest.peek().is_some();
-        send(to, &DoorFrame::Come { records: part, more }).await?;
-        if !more {
-            return Ok(());
-        }
     }
+    parts
+}
+
+async fn send_records(to: &mut FrameSender, records: Vec<Vec<u8>>) -> Result<()> {
+    for (records, more) in in_parts(records) {
+        send(to, &DoorFrame::Come { records, more }).await?;
+    }
+    Ok(())
 }
 
 fn unreachable(why: &dyn std::fmt::Display) -> Error {
@@ -545,18 +556,8 @@ pub(crate) async fn prove(
     records: Vec<Vec<u8>>,
 ) -> Result<()> {
     let (mut to, mut from) = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?.split();
-    let mut rest = records.into_iter().peekable();
-    loop {
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        while let Some(record) = rest.next_if(|record| part.is_empty() || bytes + record.len() <= RECORDS_BYTES) {
-            bytes += record.len();
-            part.push(record);
-        }
-        let more = rest.peek().is_some();
-        send(&mut to, &DoorFrame::Prove { offer, nonce, records: part, more }).await?;
-        if !more {
-            break;
-        }
+    for (records, more) in in_parts(records) {
+        send(&mut to, &DoorFrame::Prove { offer, nonce, records, more }).await?;
     }
     match next(&mut from).await? {
         DoorFrame::Come { .. } => Ok(()),
@@ -625,4 +626,21 @@ pub(crate) async fn on_core<T: Send + 'static>(
         .await
         .map_err(|()| Error::internal("the engine is closing"))?;
     answered.await.map_err(|_| Error::internal("the engine is closing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_part_into_frames_that_say_whether_more_follow() {
+        let records: Vec<Vec<u8>> = (0..200_u8).map(|n| vec![n; 999]).collect();
+        let parts = in_parts(records.clone());
+        assert!(parts.len() > 4);
+        assert!(parts.iter().all(|(part, _)| part.iter().map(Vec::len).sum::<usize>() <= RECORDS_BYTES));
+        let (more, last): (Vec<bool>, _) = (parts.iter().map(|(_, more)| *more).collect(), parts.len() - 1);
+        assert!(more.iter().enumerate().all(|(n, more)| *more == (n < last)));
+        assert_eq!(parts.into_iter().flat_map(|(part, _)| part).collect::<Vec<_>>(), records);
+        assert_eq!(in_parts(Vec::new()), vec![(Vec::new(), false)]);
+    }
 }
