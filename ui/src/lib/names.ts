@@ -20,6 +20,28 @@ export function retitled(row: Pick<PageRow, "path">, title: string): string {
   return wholeName({ path: row.path, title: title.trim().replaceAll("/", "∕") });
 }
 
+/** The name of the page that a link to a file means, for a page in `folder`; nothing when it leads elsewhere. */
+export function pageAt(address: string, folder: string): string | null {
+  if (/^[a-z][a-z0-9+.-]*:|^\/\/|^#/i.test(address)) return null;
+  let file: string;
+  try {
+    file = decodeURIComponent(address.replace(/[?#].*$/, ""));
+  } catch {
+    return null;
+  }
+  const parts = file.startsWith("/") || folder === "" ? [] : folder.split("/");
+  for (const part of file.replace(/\.(?:md|markdown)$/i, "").split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return parts.length === 0 ? null : parts.join("/");
+}
+
+/** A name as it is compared: without regard to case and accents. */
+export function folded(name: string): string {
+  return name.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
+}
+
 /** The text, in parts, of which some are what was looked for. */
 export function marked(text: string, wanted: string): { text: string; hit: boolean }[] {
   const needle = wanted.trim().toLocaleLowerCase();

@@ -160,6 +160,19 @@ When you need this page no more, delete it. It can be brought back.
     unsaved: "What you type is in this window but not stored yet.",
   },
 
+  complete: {
+    label: "What can stand here",
+    newPage: (name: string) => `New page “${name}”`,
+    onPages: (count: number) => `on ${of(count, "page", "pages")}`,
+  },
+
+  /** What callouts say of themselves, by the word in their brackets; another word is shown as it is. */
+  callouts: { note: "Note", info: "Note", tip: "Tip", hint: "Tip", important: "Important", warning: "Careful", caution: "Careful", danger: "Danger", question: "Question", example: "Example", quote: "Quotation" } as Record<string, string>,
+
+  links: {
+    nowhere: "This link leads out of the commons to something that is not a web page, so it was not followed.",
+  },
+
   inspector: {
     label: "Inspector",
     here: "Here now", outline: "Outline", about: "About",
@@ -267,6 +280,9 @@ When you need this page no more, delete it. It can be brought back.
     ["Ctrl Shift F", "Search the commons"],
     ["Ctrl F", "Find in the page"],
     ["Ctrl Z, Ctrl Shift Z", "Undo and redo your own edits"],
+    ["[[", "Link to a page, by its name"],
+    ["#", "A tag, in the text"],
+    ["Alt Enter, Ctrl click", "Follow the link at the caret, or under the pointer"],
     ["Ctrl Enter", "Tick the task at the caret"],
     ["Ctrl .", "Show or hide the inspector"],
     ["Esc", "Close what is open over the page"],

@@ -60,6 +60,13 @@ export class FakeEngine implements Platform {
     return "/home/maren/handbook";
   }
 
+  /** Where the browser was sent. */
+  readonly browsed: string[] = [];
+
+  browse(address: string): void {
+    this.browsed.push(address);
+  }
+
   title(text: string): void {
     document.title = text;
   }
@@ -112,7 +119,11 @@ export class FakeEngine implements Platform {
   }
 
   #page(commons: string, id: string): FakePage {
-    const found = this.#find(commons).pages.find((p) => p.row.id === id);
+    const all = this.#find(commons).pages;
+    const named = all.filter((p) => (p.row.path === "" ? p.row.title : `${p.row.path}/${p.row.title}`) === id);
+    const titled = named.length > 0 ? named : all.filter((p) => p.row.title === id);
+    if (titled.length > 1) throw refusal("ambiguous", `Several pages answer to “${id}”.`);
+    const found = all.find((p) => p.row.id === id) ?? titled[0];
     if (found === undefined) throw refusal("notFound", "There is no such page.");
     return found;
   }

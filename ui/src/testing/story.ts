@@ -4,6 +4,7 @@ import { FakeEngine, type FakeCommons, type FakePage } from "./fakeengine";
 
 const TOASTERS = `Nine times in ten it is crumbs. The tenth time it is the small *electromagnet* that holds the carriage down, and that one is worth learning: the same part sits in every toaster made since the eighties.
 
+> [!warning]
 > **Plug out, and in your own pocket.** The element stays hot a while.
 
 - [x] Ask what it did the last time it worked
@@ -14,13 +15,14 @@ const TOASTERS = `Nine times in ten it is crumbs. The tenth time it is the small
 | What you see | Likely | Try |
 | --- | --- | --- |
 | Pops up at once | No current to it | Look for soot on the contacts |
-| Stays while held | Dirt on the magnet | Clean it, as below |
+| Stays while held | Dirt on the magnet | Clean it, *as below* |
+| Pops after 5 s | Timer | [[Reading a timer board]] |
 
 ### Clean the magnet
 
 1. Turn it over, take out the four screws and lift the shell straight up.
 2. Wipe both faces with spirit until the swab comes away cl
-3. The gap must close **flat**: see [Cleaning contacts](cleaning.md)
+3. The gap must close **flat**: see [[Cleaning contacts]]
 4. Press the lever and hold it down for ten seconds. It should click and stay.
 
 ### Replace the magnet
@@ -31,6 +33,8 @@ If the coil reads open on the meter, between \`80 Ω\` and \`250 Ω\` being well
 meter: 200 Ω range
 probe: coil ends, plug out
 \`\`\`
+
+![The drawer, open](drawer.jpg)
 
 - Spare coils
   - from the blue crate, which stands under the second bench by the window and is shared with the Thursday group

@@ -5,7 +5,7 @@
  */
 import { sendableUpdates } from "@codemirror/collab";
 import { EditorSelection, StateEffect, StateField, Transaction, type EditorState, type Extension } from "@codemirror/state";
-import { Direction, EditorView, layer, RectangleMarker, ViewPlugin, type LayerMarker, type ViewUpdate } from "@codemirror/view";
+import { BlockType, Direction, EditorView, layer, RectangleMarker, ViewPlugin, type LayerMarker, type ViewUpdate } from "@codemirror/view";
 import type { Caret, Ink } from "../api/generated";
 
 /** Somebody's caret, in the text as this window has it. */
@@ -132,11 +132,23 @@ function caretMarkers(view: EditorView): readonly LayerMarker[] {
   });
 }
 
+/** A selection inside something that is drawn in the place of its text: one row of it, or nothing. */
+function inDrawn(view: EditorView, look: string, from: number, to: number): RectangleMarker[] | null {
+  const block = view.lineBlockAt(from);
+  if (block.type === BlockType.Text || to > block.to) return null;
+  const [start, end] = [view.coordsAtPos(from, 1), view.coordsAtPos(to, -1)];
+  if (start === null || end === null || Math.abs(start.top - end.top) > 1) return [];
+  const { left, top } = view.scrollDOM.getBoundingClientRect();
+  const [near, far] = [Math.min(start.left, end.left), Math.max(start.left, end.left)];
+  return [new RectangleMarker(look, near - left, start.top - top, far - near, start.bottom - start.top)];
+}
+
 function selectionMarkers(view: EditorView): readonly LayerMarker[] {
   return view.state.field(placedCarets).flatMap((caret) => {
     const [from, to] = [Math.min(caret.anchor, caret.head), Math.max(caret.anchor, caret.head)];
     if (from === to || to < view.viewport.from || from > view.viewport.to) return [];
-    return RectangleMarker.forRange(view, `cm-otherSelection w-${caret.ink}`, EditorSelection.range(from, to));
+    const look = `cm-otherSelection w-${caret.ink}`;
+    return inDrawn(view, look, from, to) ?? RectangleMarker.forRange(view, look, EditorSelection.range(from, to));
   });
 }
 

@@ -6,8 +6,11 @@ import { EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { othersInText, reportCaret } from "./carets";
 import { collabBinding, type CollabBindingOptions } from "./collab";
+import { completion, type Known } from "./complete";
+import { linksLead, type OnFollow } from "./links";
 import { markdownText } from "./markdown";
 import { livePreview, tickAt } from "./preview";
+import { t } from "../strings";
 
 export interface EditorOptions {
   text: string;
@@ -16,6 +19,10 @@ export interface EditorOptions {
   /** What an empty page says. */
   placeholder: string;
   binding: CollabBindingOptions;
+  /** What pages and tags there are, to be completed. */
+  known: Known;
+  /** Somebody follows a link. */
+  onFollow: OnFollow;
   onCaret: (caret: { anchor: number; head: number } | null) => void;
   /** The text or the caret is another. */
   onChange: (what: { text: boolean }) => void;
@@ -56,10 +63,13 @@ export function createEditor(options: EditorOptions): EditorView {
       collabBinding(options.binding),
       writing,
       markdownText(),
+      linksLead(options.onFollow),
+      completion(options.known),
       livePreview,
       othersInText(),
       reportCaret(options.onCaret),
       placeholder(options.placeholder),
+      EditorState.phrases.of({ Completions: t.complete.label }),
       EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "true", autocapitalize: "sentences" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged || update.selectionSet) options.onChange({ text: update.docChanged });

@@ -1,8 +1,9 @@
 /** Markdown as it looks while it is written: words in the text face, markup quiet. */
 import { markdown, markdownLanguage } from "@codemirror/lang-markdown";
-import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import type { Extension } from "@codemirror/state";
+import { HighlightStyle, syntaxHighlighting, syntaxTree } from "@codemirror/language";
+import type { EditorState, Extension } from "@codemirror/state";
 import { tags } from "@lezer/highlight";
+import { pageLinks } from "./pagelinks";
 
 const look = HighlightStyle.define([
   { tag: tags.heading1, class: "md-h1" },
@@ -21,5 +22,19 @@ const look = HighlightStyle.define([
 
 /** The language, its looks, and lists that go on with Enter. */
 export function markdownText(): Extension {
-  return [markdown({ base: markdownLanguage, completeHTMLTags: false, pasteURLAsLink: true }), syntaxHighlighting(look)];
+  return [
+    markdown({ base: markdownLanguage, extensions: [pageLinks], completeHTMLTags: false, pasteURLAsLink: true }),
+    syntaxHighlighting(look),
+  ];
+}
+
+const CODE = new Set(["FencedCode", "CodeBlock", "InlineCode", "HTMLBlock", "HTMLTag", "Comment", "CommentBlock", "URL"]);
+
+/** Whether what stands at the position is no prose: code, an address. */
+export function isCode(state: EditorState, position: number): boolean {
+  for (let node = syntaxTree(state).resolveInner(position, -1); ; ) {
+    if (CODE.has(node.name)) return true;
+    if (node.parent === null) return false;
+    node = node.parent;
+  }
 }

@@ -36,6 +36,22 @@ describe("live preview", () => {
     expect(tickAt(view, 0)).toBe(false);
   });
 
+  it("puts signs in the place of marks: bullets, rules, callouts, pictures", () => {
+    const view = shown("- one\n- two\n\n---\n\n> [!warning] Hot\n> for a while\n\n![The drawer](a/drawer.jpg) ![](a/b.png) \\*no star\\*");
+    expect(lines(view)).toEqual(["• one", "• two", "", "", "", "Careful Hot", "for a while", "", "The drawer b.png *no star*"]);
+    expect(view.contentDOM.querySelector("img[src]")).toBeNull();
+    expect(view.contentDOM.querySelectorAll(".cm-calloutLine")).toHaveLength(2);
+  });
+
+  it("brings the marks back around the caret, and only there", () => {
+    const view = shown("> quoted **strong**\n\n- [[Zips]] and `code`");
+    view.focus();
+    view.dispatch({ selection: { anchor: 12 } });
+    expect(lines(view)).toEqual(["> quoted **strong**", "", "• Zips and code"]);
+    view.dispatch({ selection: { anchor: 27 } });
+    expect(lines(view)).toEqual(["quoted strong", "", "• [[Zips]] and code"]);
+  });
+
   it("lets every line run in the direction of its words", () => {
     const view = shown("left\nשלום");
     expect([...view.contentDOM.querySelectorAll(".cm-line")].map((l) => l.getAttribute("dir"))).toEqual(["auto", "auto"]);

@@ -15,6 +15,8 @@ export interface Platform {
   listen(onEvent: (event: Event) => void): Promise<void>;
   /** Lets a folder be chosen; null when the person changed their mind. */
   chooseFolder(title: string): Promise<string | null>;
+  /** Hands an address of the web to the person's browser. */
+  browse(address: string): void;
   /** Names the window. */
   title(text: string): void;
   /** Has this done before the window closes; a window that takes too long over it closes all the same. */

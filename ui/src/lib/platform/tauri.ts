@@ -25,6 +25,10 @@ export const tauri: Platform = {
       await Promise.race([settle(), new Promise((late) => setTimeout(late, LONGEST_CLOSING))]);
     });
   },
+  browse(address) {
+    // The shell opens no second window; it looks at the address and hands it on.
+    window.open(address, "_blank", "noopener,noreferrer");
+  },
   title(text) {
     void getCurrentWindow().setTitle(text);
   },

@@ -3,6 +3,7 @@ import type { Event, PageRow } from "../api/generated";
 import { call } from "../platform/platform";
 import { retitled, wholeName } from "../names";
 import { t } from "../strings";
+import { around } from "./around";
 import { shelf } from "./commons.svelte";
 import { notices } from "./notices.svelte";
 import { OpenPage } from "./openpage.svelte";
@@ -31,7 +32,7 @@ class Desk {
     }
     page.wantsFocus = focus;
     this.show(page);
-    if (fresh) await page.open((session) => this.#takeEarly(session));
+    if (fresh) await page.open((session) => this.#takeEarly(session), around(page, (other) => void this.open(other, { focus: true })));
   }
 
   show(page: OpenPage): void {

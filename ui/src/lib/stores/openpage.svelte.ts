@@ -4,12 +4,20 @@ import type { ApiError, Caret, Event, Holding, PageRow } from "../api/generated"
 import { showOthers } from "../editor/carets";
 import { syncedText } from "../editor/collab";
 import { createEditor } from "../editor/editor";
+import type { Known } from "../editor/complete";
+import type { OnFollow } from "../editor/links";
 import { type Heading, outlineOf, wordsIn } from "../outline";
 import { call, problemOf } from "../platform/platform";
 import { t } from "../strings";
 
 /** How long after the last key the outline and the count of words are made anew. */
 const LOOK_OVER_MS = 400;
+
+/** What a page's text can lead to. */
+export interface Around {
+  known: Known;
+  onFollow: OnFollow;
+}
 
 export class OpenPage {
   readonly commons: string;
@@ -40,7 +48,7 @@ export class OpenPage {
   }
 
   /** Opens the session and makes the editor. `early` gives events of the session that came before this knew its number. */
-  async open(early: (session: number) => readonly Event[]): Promise<void> {
+  async open(early: (session: number) => readonly Event[], around: Around): Promise<void> {
     this.problem = null;
     try {
       const opened = await call("editor_open", { commons: this.commons, page: this.id });
@@ -64,6 +72,7 @@ export class OpenPage {
           onTrouble: (thrown) => (this.problem = problemOf(thrown)),
           onRecovered: () => (this.problem = null),
         },
+        ...around,
         onCaret: (caret) => {
           // Where one's caret is, is not worth a word when it cannot be told.
           call("editor_caret", { session, anchor: caret?.anchor ?? null, head: caret?.head ?? null }).catch(() => undefined);

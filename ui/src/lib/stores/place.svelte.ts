@@ -8,6 +8,8 @@ class Place {
   over = $state<Over | null>(null);
   /** What the search field holds; it outlives the view. */
   searched = $state("");
+  /** The name that a new page is offered. */
+  suggested = "";
 
   go(view: View): void {
     this.view = view;
@@ -15,7 +17,14 @@ class Place {
   }
 
   openOver(over: Over): void {
+    this.suggested = "";
     this.over = over;
+  }
+
+  /** Asks whether to make a page of this name. */
+  openNew(name: string): void {
+    this.openOver("newPage");
+    this.suggested = name;
   }
 
   closeOver(): void {
