@@ -22,6 +22,15 @@ const MAX_WINDOW_LOG: u32 = 23;
 const WORTH_PACKING: usize = 192;
 /// Bytes that a change or record has at the least; shorter ones would cost more memory than they came in.
 const MIN_PARCEL: usize = 16;
+/// Documents that a frame may have changes, or acknowledgements, of: each costs the receiver a look into its store.
+pub(crate) const MAX_PARTS: usize = 2_048;
+/// Documents that a list of frontiers may have in one frame, for the same reason.
+pub(crate) const MAX_ENTRIES: usize = 1_024;
+/// Attestations that a frame may have: each costs the receiver the check of a signature. Those that vouch for the changes
+/// of a full frame are about half as many.
+pub(crate) const MAX_ATTESTATIONS: usize = 8_192;
+/// Records that a frame may have, for the same reason.
+const MAX_RECORDS: usize = 4_096;
 
 /// A frame that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,10 +170,21 @@ impl Frame {
             return Err(FrameError::TooLarge);
         }
         match bytes.split_first() {
-            Some((&VERSION, rest)) => whole(rest),
+            Some((&VERSION, rest)) => whole::<Self>(rest)?.within_bounds(),
             Some((&version, _)) => Err(FrameError::Version(version)),
             None => Err(FrameError::Malformed),
         }
+    }
+
+    /// The frame, if it asks for no more work than the largest honest one.
+    fn within_bounds(self) -> Result<Self, FrameError> {
+        let (many, most) = match &self {
+            Self::Records { records, .. } => (records.len(), MAX_RECORDS),
+            Self::Frontiers { entries, .. } => (entries.len(), MAX_ENTRIES),
+            Self::Ack { docs } => (docs.len(), MAX_PARTS),
+            _ => (0, 0),
+        };
+        if many > most { Err(FrameError::TooLarge) } else { Ok(self) }
     }
 }
 
@@ -182,8 +202,20 @@ impl Body {
         Some(Self::Plain(Bytes(plain)))
     }
 
-    /// The changes again.
+    /// The changes again: at least one part, and none with nothing in it.
     pub(crate) fn unpack(self) -> Result<Vec<Part>, FrameError> {
+        let parts = self.inflate()?;
+        let attestations: usize = parts.iter().map(|part| part.attestations.len()).sum();
+        if parts.len() > MAX_PARTS || attestations > MAX_ATTESTATIONS {
+            return Err(FrameError::TooLarge);
+        }
+        if parts.is_empty() || parts.iter().any(|part| part.attestations.is_empty() && part.changes.is_empty()) {
+            return Err(FrameError::Malformed);
+        }
+        Ok(parts)
+    }
+
+    fn inflate(self) -> Result<Vec<Part>, FrameError> {
         match self {
             Self::Plain(bytes) => whole(&bytes.0),
             Self::Packed { inflated, bytes } => {

@@ -18,7 +18,7 @@ use self::{
     roll::Roll,
 };
 use crate::{
-    frame::{Body, Entry, Frame, FrameError, Hello, List, Parcel, Part, Summary, VERSION},
+    frame::{Body, Entry, Frame, FrameError, Hello, List, MAX_ATTESTATIONS, Parcel, Part, Summary, VERSION},
     replica::Replica,
 };
 
@@ -384,9 +384,9 @@ impl Session {
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);
             }
-            if !compared.forks.is_empty() {
-                // The other side has another change of that number: with both attestations anybody can prove it.
-                let part = Part { doc: entry.doc, attestations: compared.forks, changes: vec![], more: false };
+            // The other side has another change of that number: with both attestations anybody can prove it.
+            for forks in compared.forks.chunks(MAX_ATTESTATIONS) {
+                let part = Part { doc: entry.doc, attestations: forks.to_vec(), changes: vec![], more: false };
                 let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
                 turn.send(&Frame::Changes { live: true, body })?;
             }
@@ -413,9 +413,6 @@ impl Session {
 
     fn changes(&mut self, live: bool, body: Body, turn: &mut Turn<'_>) -> Result<(), Reason> {
         let parts = body.unpack()?;
-        if parts.is_empty() {
-            return Err(Reason::Malformed);
-        }
         self.inbound.came(live, &parts, self.commons)?;
         turn.effects.push(Effect::Arrived(parts.into_iter().map(Part::into_arrival).collect()));
         self.progress(turn);

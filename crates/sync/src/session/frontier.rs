@@ -6,7 +6,7 @@ use commonplace_model::{Actor, CommonsId, DocId};
 use commonplace_trust::Attestation;
 
 use crate::{
-    frame::{Entry, Tip},
+    frame::{Entry, MAX_ENTRIES, Tip},
     replica::Replica,
 };
 
@@ -53,7 +53,7 @@ pub(super) fn entries(commons: CommonsId, docs: &mut BTreeSet<DocId>, replica: &
 /// The frontiers of the next documents, as many as go into a frame.
 pub(super) fn gather(mut docs: impl Iterator<Item = DocId>, commons: CommonsId, replica: &dyn Replica) -> Vec<Entry> {
     let (mut found, mut bytes) = (Vec::new(), 0);
-    while bytes < LIST {
+    while bytes < LIST && found.len() < MAX_ENTRIES {
         let Some(doc) = docs.next() else { break };
         let entry = entry(commons, doc, replica);
         bytes += ENTRY + TIP * entry.tips.len();

@@ -7,15 +7,13 @@ use commonplace_trust::chunk;
 
 use super::{FRAME_CHANGES, Reason};
 use crate::{
-    frame::{Body, Frame, Parcel, Part},
+    frame::{Body, Frame, MAX_PARTS, Parcel, Part},
     replica::{Replica, Segment},
     session::frontier::ATTESTATION,
 };
 
 /// Documents that are open on the other side and remembered for it.
 const MAX_URGENT: usize = 64;
-/// Documents in a frame of changes.
-const MAX_PARTS: usize = 2_048;
 /// The least room in a frame that is worth asking the replica for.
 const LEAST: usize = 4 * 1024;
 

@@ -5,7 +5,10 @@ use commonplace_trust::Attestation;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{frame::Bytes, replica::Segment};
+use crate::{
+    frame::{Bytes, MAX_ENTRIES, MAX_PARTS},
+    replica::Segment,
+};
 
 /// A replica of some documents of which nothing but the digest is ever asked, or which has none.
 struct Shelf(u16);
@@ -142,17 +145,51 @@ fn questions_beyond_count_end_the_session() {
     let mut session = started(Role::Dialled, &Shelf(0));
     give(&mut session, &hello(0), &Shelf(0));
     let mut asked: u32 = 0;
-    let ended = (0..300).find_map(|_| {
+    let ended = (0..3_000).find_map(|_| {
         let entries = std::iter::repeat_with(|| {
             asked += 1;
             let mut id = [0; 16];
             id[..4].copy_from_slice(&asked.to_le_bytes());
             Entry { doc: DocId::Page(PageId::new(id)), tips: vec![] }
         });
-        let entries = entries.take(20_000).collect();
+        let entries = entries.take(MAX_ENTRIES).collect();
         ending(&give(&mut session, &Frame::Frontiers { list: List::Ask, entries, last: true }, &Shelf(0)))
     });
     assert_eq!(ended, Some(Reason::TooMuch("questions")));
+}
+
+/// An attestation that vouches for nothing; to know that costs the check of a signature.
+fn said(nonce: u16) -> Attestation {
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&nonce.to_le_bytes());
+    let (device, hash) = (DeviceId::new([9; 32]), commonplace_model::ChangeHash::new([8; 32]));
+    let signature = commonplace_trust::Signature::new([7; 64]);
+    Attestation { device, nonce: commonplace_model::Nonce::new(bytes), seq: 1, hash, signature }
+}
+
+#[test]
+fn a_small_frame_that_asks_for_much_work_ends_the_session() {
+    let part = |doc, attestations| Part { doc, attestations, changes: vec![], more: false };
+    let body = |parts: &[Part]| Frame::Changes { live: true, body: Body::pack(parts).expect("packs well") };
+    let many_parts: Vec<_> = (0..).take(MAX_PARTS + 1).map(|n| part(page(n), vec![said(n)])).collect();
+    let many_said = [part(page(0), (0..).take(MAX_ATTESTATIONS + 1).map(said).collect())];
+    let entries = (0..).take(MAX_ENTRIES + 1).map(|n| Entry { doc: page(n), tips: vec![] }).collect();
+    let costly = [
+        body(&many_parts),
+        body(&many_said),
+        Frame::Frontiers { list: List::Ask, entries, last: true },
+        Frame::Ack { docs: (0..).take(MAX_PARTS + 1).map(|n| (page(n), vec![])).collect() },
+        Frame::Records { records: vec![Parcel(vec![0; 16]); 4_097], last: false },
+    ];
+    for frame in costly {
+        let mut session = started(Role::Answered, &Shelf(0));
+        give(&mut session, &hello(0), &Shelf(0));
+        assert_eq!(ending(&give(&mut session, &frame, &Shelf(0))), Some(Reason::TooLarge));
+    }
+    // What only takes up room is no frame either.
+    let mut session = started(Role::Answered, &Shelf(0));
+    give(&mut session, &hello(0), &Shelf(0));
+    assert_eq!(ending(&give(&mut session, &body(&[part(page(0), vec![])]), &Shelf(0))), Some(Reason::Malformed));
 }
 
 #[test]
