@@ -142,6 +142,7 @@ fn an_export_onto_a_full_disk_is_told() -> Result<()> {
     let script = r#"
 mount -t tmpfs -o size=64k tmpfs "$target"
 step export export "$commons" "$target"
+cp -a "$target/." "$out/partly"
 "#;
     if with_mounts(&device, script, &[("commons", &commons), ("target", text(&target)?)])?.is_none() {
         return why();
@@ -149,6 +150,10 @@ step export export "$commons" "$target"
     let export = step(&device, "export")?;
     ensure!(export.code == 1, "{}: {}{}", export.code, export.stdout, export.stderr);
     ensure!(export.stderr.contains("could not be written"), "{}", export.stderr);
+    // What could be written is whole.
+    let wanted = files(&folder)?;
+    let there = files(&device.beside("out").join("partly"))?;
+    ensure!(!there.is_empty() && there.iter().all(|file| wanted.contains(file)), "a part of a file was left behind");
     ensure!(story::exported(&device, &commons)? == files(&folder)?, "the commons is not as it was");
     Ok(())
 }

@@ -3,15 +3,19 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::{ffi::OsStrExt, fs::symlink},
-    process::Command,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt, symlink},
+    },
+    path::Path,
+    process::{Command, Output},
 };
 
 use anyhow::{Context, Result, ensure};
 use commonplace_model::Page;
-use commonplace_node::view::ImportReport;
+use commonplace_node::view::{ExportReport, ImportReport};
 use commonplace_tests::{
-    cli::{Device, Place},
+    cli::{Device, Place, files, program},
     story,
 };
 
@@ -33,6 +37,9 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
     symlink("good.md", folder.join("link.md"))?;
     fs::write(folder.join(OsStr::from_bytes(b"name \xff.md")), "its name is no text\n")?;
     fs::write(folder.join("picture.png"), b"\x89PNG")?;
+    fs::write(folder.join(".hidden.md"), "not seen\n")?;
+    fs::write(folder.join("bell\u{7}\u{1b}[2J.md"), "its name would clear a terminal\n")?;
+    fs::write(folder.join(format!("{}.md", "long".repeat(61))), "too long a name\n")?;
     let pipe = Command::new("mkfifo").arg(folder.join("pipe.md")).status()?;
     ensure!(pipe.success(), "no pipe could be made");
     // A folder may be named as a file is.
@@ -51,12 +58,15 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
         ("link.md", "link"),
         ("picture.png", "Markdown"),
         ("pipe.md", "file"),
+        (".hidden.md", "dot"),
+        ("bell\u{fffd}\u{fffd}[2J.md", "cannot hold"),
+        (&format!("{}.md", "long".repeat(61)), "240 bytes"),
     ] {
         ensure!(reason(name).is_some_and(|why| why.contains(word)), "{name}: {:?}", reason(name));
     }
     let unnamed = report.skipped.iter().any(|s| s.path.starts_with("name ") && s.reason.contains("UTF-8"));
     ensure!(unnamed, "the file whose name is no text is not named: {:?}", report.skipped);
-    ensure!(report.skipped.len() == 9, "{:?}", report.skipped);
+    ensure!(report.skipped.len() == 12, "{:?}", report.skipped);
 
     let out = story::exported(&device, &commons)?;
     let names: Vec<_> = out.iter().filter_map(|(path, _)| path.to_str()).collect();
@@ -90,5 +100,131 @@ fn a_page_beyond_its_limit_is_refused_and_stays() -> Result<()> {
     ensure!(words.contains("5 MB"), "{words}");
     let out = story::exported(&device, &commons)?;
     ensure!(story::text_of(&out, "Large.md") == most, "the page is not as it was");
+    Ok(())
+}
+
+/// Runs the program as a user whom the rights of files bind, as they do everybody but root.
+fn bound_by_rights(device: &Device, args: &[&str]) -> Result<Output> {
+    let mut command = if nix::unistd::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.arg("--bounding-set=-dac_override,-dac_read_search").arg(program()?);
+        command
+    } else {
+        Command::new(program()?)
+    };
+    command.arg("--home").arg(device.home()).args(args).env("COMMONPLACE_BIND", "loopback");
+    Ok(command.output()?)
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_named() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    let folder = device.beside("locked");
+    fs::create_dir_all(folder.join("shut"))?;
+    fs::write(folder.join("good.md"), "good\n")?;
+    fs::write(folder.join("secret.md"), "nobody’s\n")?;
+    fs::write(folder.join("shut/in.md"), "unseen\n")?;
+    let rights = |place: &Path, mode| fs::set_permissions(place, fs::Permissions::from_mode(mode));
+    rights(&folder.join("secret.md"), 0o000)?;
+    rights(&folder.join("shut"), 0o000)?;
+    let shown = folder.to_str().context("a folder's name")?;
+    let done = bound_by_rights(&device, &["--json", "import", &commons, shown])?;
+    ensure!(done.status.success(), "{done:?}");
+    let report: ImportReport = serde_json::from_slice(&done.stdout)?;
+    ensure!(report.made == 1, "{report:?}");
+    let reason = |name: &str| report.skipped.iter().find(|s| s.path == name).map(|s| s.reason.as_str());
+    for name in ["secret.md", "shut"] {
+        ensure!(reason(name).is_some_and(|why| why.contains("cannot be read")), "{name}: {report:?}");
+    }
+
+    // A folder that cannot be read at all, and one that cannot be written into.
+    rights(&folder, 0o000)?;
+    let done = bound_by_rights(&device, &["import", &commons, shown])?;
+    let words = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.code() == Some(1) && words.contains("may not read"), "{words}");
+    rights(&folder, 0o500)?;
+    let done = bound_by_rights(&device, &["export", &commons, &format!("{shown}/out")])?;
+    let words = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.code() == Some(1) && words.contains("Nothing was written"), "{words}");
+    rights(&folder, 0o700)?;
+    rights(&folder.join("shut"), 0o700)?;
+    ensure!(story::exported(&device, &commons)?.len() == 1, "something came or went");
+    Ok(())
+}
+
+#[test]
+fn an_export_writes_through_no_link() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    story::page(&device, &commons, "guides/Tea", "tea\n")?;
+    story::page(&device, &commons, "Rules", "rules\n")?;
+    let precious = device.beside("precious");
+    fs::create_dir(&precious)?;
+    fs::write(precious.join("Rules.md"), "not to be touched\n")?;
+    let (a_folder, a_file, dangling) = (device.beside("a"), device.beside("b"), device.beside("c"));
+    for target in [&a_folder, &a_file, &dangling] {
+        fs::create_dir(target)?;
+    }
+    symlink(&precious, a_folder.join("guides"))?;
+    symlink(precious.join("Rules.md"), a_file.join("Rules.md"))?;
+    symlink(precious.join("new.md"), dangling.join("Rules.md"))?;
+    for target in [&a_folder, &a_file, &dangling] {
+        let reason = device.refused([OsStr::new("export"), OsStr::new(&commons), target.as_os_str()])?;
+        ensure!(reason.contains("is a link") && reason.contains("not touched"), "{reason}");
+        let there = files(&precious)?;
+        ensure!(there == [("Rules.md".into(), b"not to be touched\n".to_vec())], "written through a link: {there:?}");
+    }
+    // A link that was named by the person is where they want it.
+    symlink(device.beside("elsewhere"), device.beside("named"))?;
+    fs::create_dir(device.beside("elsewhere"))?;
+    device.ok([OsStr::new("export"), OsStr::new(&commons), device.beside("named").as_os_str()])?;
+    ensure!(files(&device.beside("elsewhere"))?.len() == 2, "not all is there");
+    Ok(())
+}
+
+#[test]
+fn a_page_and_a_folder_of_one_name_are_both_exported() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    // The page `x` is the file `x.md`; so is the folder of the page `x.md/in`.
+    for (name, text) in [("x", "a page\n"), ("x.md/in", "in it\n"), ("a.md/b.md/c", "deep\n"), ("a.md/b", "b\n")] {
+        story::page(&device, &commons, name, text)?;
+    }
+    for (name, text) in
+        [("Tea", "with a capital\n"), ("tea", "without\n"), ("caf\u{e9}", "one\n"), ("cafe\u{301}", "two\n")]
+    {
+        story::page(&device, &commons, name, text)?;
+    }
+    let target = device.beside("out");
+    let shown = target.to_str().context("a name")?;
+    let report: ExportReport = device.json(["export", &commons, shown])?;
+    ensure!((report.written, report.renamed.len()) == (8, 2), "{report:?}");
+    let mut texts: Vec<_> = files(&target)?.into_iter().map(|(_, text)| text).collect();
+    texts.sort();
+    let mut wanted: Vec<&[u8]> =
+        vec![b"a page\n", b"in it\n", b"deep\n", b"b\n", b"with a capital\n", b"without\n", b"one\n", b"two\n"];
+    wanted.sort_unstable();
+    ensure!(texts == wanted, "{:?}", files(&target)?);
+    // Where something else lies at a page's place, that is said and stays.
+    fs::create_dir_all(device.beside("taken/tea.md/mine"))?;
+    let taken = device.beside("taken");
+    let reason = device.refused([OsStr::new("export"), OsStr::new(&commons), taken.as_os_str()])?;
+    ensure!(reason.contains("is a folder already") && taken.join("tea.md/mine").is_dir(), "{reason}");
+    fs::write(device.beside("file"), "mine\n")?;
+    let file = device.beside("file");
+    let reason = device.refused([OsStr::new("export"), OsStr::new(&commons), file.as_os_str()])?;
+    ensure!(reason.contains("Nothing was written") && fs::read(&file)? == b"mine\n", "{reason}");
+    Ok(())
+}
+
+#[test]
+fn an_empty_folder_is_named() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    let folder = device.beside("empty");
+    fs::create_dir(&folder)?;
+    let done = device.run([OsStr::new("import"), OsStr::new(&commons), folder.as_os_str()])?;
+    ensure!(done.status.success() && done.stderr.contains("no Markdown files"), "{done:?}");
     Ok(())
 }

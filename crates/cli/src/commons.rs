@@ -100,7 +100,7 @@ pub(crate) async fn doctor(client: &Client, out: &Out) -> Result<(), Failure> {
 
 pub(crate) async fn import(client: &Client, out: &Out, commons: String, dir: &Path) -> Result<(), Failure> {
     let dir = absolute(dir)?;
-    let call = client.call(import::Args { commons, dir });
+    let call = client.call(import::Args { commons, dir: dir.clone() });
     let report = show::with_progress(client, Job::Import, "Taking in", call).await?;
     out.answer(&report, |r| {
         let left_out = if r.skipped.is_empty() { String::new() } else { format!(", {} left out", r.skipped.len()) };
@@ -108,6 +108,9 @@ pub(crate) async fn import(client: &Client, out: &Out, commons: String, dir: &Pa
         vec![format!("{made} made, {} changed, {} the same{left_out}.", r.changed, r.same)]
     })?;
     remark_on("Left out", &report.skipped, out);
+    if !out.is_json() && report.made + report.changed + report.same == 0 && report.skipped.is_empty() {
+        show::remark(&format!("There are no Markdown files (.md) in {dir}."));
+    }
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! Folders of Markdown: taken in as pages, and written back byte for byte.
+//! Folders of Markdown taken in as pages.
 //!
-//! A file `guides/Kettles.md` is the page titled `Kettles` in the folder `guides`. Files are read and written outside the
-//! engine's thread, in batches, so that keystrokes pass between them. Links are not followed, so there are no loops.
+//! A file `guides/Kettles.md` is the page titled `Kettles` in the folder `guides`. Files are read outside the engine's thread,
+//! in batches, so that keystrokes pass between them. Links are not followed, so there are no loops.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     fs, io,
     io::Read,
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     pages::begin_page,
     profile,
-    view::{Event, ExportReport, ImportReport, Job, Skipped},
+    view::{Event, ImportReport, Job, Skipped},
 };
 
 /// Files in one batch at most.
@@ -45,13 +45,28 @@ struct Found {
 pub(crate) struct Files {
     found: VecDeque<Found>,
     skipped: Vec<Skipped>,
+    /// How many more were left out than are listed.
+    unnamed: u64,
 }
 
 impl Files {
     fn skip(&mut self, path: &str, reason: impl Into<String>) {
-        if self.skipped.len() < MAX_SKIPPED {
-            self.skipped.push(Skipped { path: path.to_owned(), reason: reason.into() });
+        if self.skipped.len() == MAX_SKIPPED {
+            self.unnamed += 1;
+            return;
         }
+        // What a name holds is not to move the cursor of a terminal.
+        let path = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        self.skipped.push(Skipped { path, reason: reason.into() });
+    }
+
+    /// All that was left out.
+    fn left_out(mut self) -> Vec<Skipped> {
+        if self.unnamed > 0 {
+            let reason = format!("{} more were left out and are not named here", self.unnamed);
+            self.skipped.push(Skipped { path: "…".to_owned(), reason });
+        }
+        self.skipped
     }
 }
 
@@ -87,6 +102,9 @@ fn go_into(listing: fs::ReadDir, inside: &str, depth: usize, files: &mut Files) 
             continue;
         };
         if name.starts_with('.') {
+            if name.ends_with(".md") {
+                files.skip(&shown, "its name begins with a dot, as those of hidden files do");
+            }
             continue;
         }
         match entry.file_type() {
@@ -188,72 +206,7 @@ impl Import {
     }
 
     pub(crate) fn finish(self) -> (CommonsId, ImportReport) {
-        (self.commons, ImportReport { skipped: self.files.skipped, ..self.report })
-    }
-}
-
-/// An export under way.
-pub(crate) struct Export {
-    commons: CommonsId,
-    dir: PathBuf,
-    /// Documents that waited to be indexed when it began, and still may.
-    waiting: u64,
-    offset: u32,
-    total: u64,
-    taken: BTreeSet<String>,
-    report: ExportReport,
-}
-
-/// Pages to be written.
-pub(crate) struct ExportBatch(Vec<(PageId, String, String, String)>);
-
-impl Export {
-    /// Writes pages. A file that has the same bytes already is left alone.
-    pub(crate) fn write(mut self, batch: ExportBatch) -> Result<Self> {
-        for (id, folder, title, text) in batch.0 {
-            // Whatever a document says, a path made of lenient names stays inside the folder.
-            let (folder, title) = (Folder::lenient(&folder), Title::lenient(&title));
-            let wanted = format!("{}.md", folder.name_of(&title));
-            let name = (1..)
-                .map(|n| if n == 1 { wanted.clone() } else { format!("{} ({n}).md", folder.name_of(&title)) })
-                .find(|name| !self.taken.contains(name))
-                .unwrap_or_else(|| format!("{id}.md"));
-            if name != wanted {
-                let reason = format!("another page is called {wanted}, so this one is in {name}");
-                self.report.renamed.push(Skipped { path: wanted, reason });
-            }
-            let path = self.dir.join(&name);
-            let write = || -> io::Result<()> {
-                if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
-                    return Ok(());
-                }
-                if let Some(parent) = path.parent() {
-                    fs::create_dir_all(parent)?;
-                }
-                fs::write(&path, &text)
-            };
-            write().map_err(|e| {
-                Error::new(
-                    io_code(&e),
-                    format!(
-                        "{} could not be written ({e}). {} files were written before it; the commons is not touched.",
-                        path.display(),
-                        self.report.written
-                    ),
-                )
-            })?;
-            self.taken.insert(name);
-            self.report.written += 1;
-        }
-        Ok(self)
-    }
-}
-
-fn io_code(error: &io::Error) -> ErrorCode {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ReadOnly,
-        _ => ErrorCode::Internal,
+        (self.commons, ImportReport { skipped: self.files.left_out(), ..self.report })
     }
 }
 
@@ -342,53 +295,5 @@ impl Core {
     pub(crate) fn tell_progress(&self, job: Job, commons: CommonsId, done: u64, total: u64, finished: bool) {
         let with = String::new();
         self.tell(Event::Progress { job, commons: commons.to_string(), done, total, finished, with });
-    }
-
-    pub(crate) fn export_begin(&mut self, commons: &str, dir: PathBuf) -> Result<Export> {
-        let commons = self.find_commons(commons)?;
-        self.flush_all();
-        // What was just typed belongs into the export too.
-        self.warm.clear();
-        self.index_waits = true;
-        fs::create_dir_all(&dir).map_err(|e| {
-            Error::new(io_code(&e), format!("The folder {} cannot be made ({e}). Nothing was written.", dir.display()))
-        })?;
-        let report = ExportReport { written: 0, renamed: Vec::new() };
-        let waiting = self.store.counts(commons)?.unindexed;
-        Ok(Export { commons, dir, waiting, offset: 0, total: 0, taken: BTreeSet::new(), report })
-    }
-
-    pub(crate) fn export_batch(&mut self, mut export: Export) -> Result<(Export, Option<ExportBatch>)> {
-        if self.index_waits && export.waiting > 0 {
-            // What arrives while it runs need not be in it, or a busy commons would never be exported.
-            let before = self.store.counts(export.commons)?.unindexed;
-            self.index_some()?;
-            let done = before.saturating_sub(self.store.counts(export.commons)?.unindexed);
-            export.waiting = export.waiting.saturating_sub(done.max(1));
-            return Ok((export, Some(ExportBatch(Vec::new()))));
-        }
-        let stretch = commonplace_store::PageQuery {
-            offset: export.offset,
-            limit: u32::try_from(BATCH_FILES).unwrap_or(u32::MAX),
-            ..Default::default()
-        };
-        let (total, rows) = self.store.page_list(export.commons, &stretch)?;
-        if rows.is_empty() {
-            return Ok((export, None));
-        }
-        export.offset += u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        export.total = total;
-        let mut pages = Vec::with_capacity(rows.len());
-        for row in rows {
-            let text = self.store.page_text(export.commons, row.id)?.unwrap_or_default();
-            pages.push((row.id, row.folder, row.title, text));
-        }
-        self.tell_progress(Job::Export, export.commons, u64::from(export.offset), total, false);
-        Ok((export, Some(ExportBatch(pages))))
-    }
-
-    pub(crate) fn export_end(&mut self, export: Export) -> ExportReport {
-        self.tell_progress(Job::Export, export.commons, export.total, export.total, true);
-        export.report
     }
 }

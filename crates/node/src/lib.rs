@@ -15,6 +15,7 @@ mod documents;
 mod editor;
 mod engine;
 mod error;
+mod export;
 mod folder;
 mod holding;
 mod joining;

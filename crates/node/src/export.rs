@@ -1,0 +1,209 @@
+//! All pages written as a folder of Markdown, byte for byte.
+//!
+//! Files are written outside the engine's thread, in batches, so that keystrokes pass between them. A file appears whole or
+//! not at all, and nothing is written through a link: whatever the folder held before, what lies elsewhere is not touched.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use commonplace_model::{CommonsId, Folder, PageId, Title};
+
+use crate::{
+    core::Core,
+    error::{Error, ErrorCode, Result},
+    view::{ExportReport, Job, Skipped},
+};
+
+/// Pages read at once.
+const BATCH_PAGES: u32 = 64;
+/// A file being written, until it is whole and gets its name. Its own name is hidden, so no import takes it in.
+const UNFINISHED: &str = ".commonplace-export";
+
+/// An export under way.
+pub(crate) struct Export {
+    commons: CommonsId,
+    dir: PathBuf,
+    /// Documents that waited to be indexed when it began, and still may.
+    waiting: u64,
+    offset: u32,
+    total: u64,
+    files: BTreeSet<String>,
+    folders: BTreeSet<String>,
+    report: ExportReport,
+}
+
+/// Pages to be written.
+pub(crate) struct ExportBatch(Vec<(PageId, String, String, String)>);
+
+impl Export {
+    /// Writes pages. A file that has the same bytes already is left alone.
+    pub(crate) fn write(mut self, batch: ExportBatch) -> Result<Self> {
+        for (id, folder, title, text) in batch.0 {
+            // Whatever a document says, a path made of lenient names stays inside the folder.
+            let (folder, title) = (Folder::lenient(&folder), Title::lenient(&title));
+            let name = self.free_name(&folder, &title, id);
+            self.place(&name, &text)?;
+            self.files.insert(name);
+            self.report.written += 1;
+        }
+        Ok(self)
+    }
+
+    /// The name of a page's file, with another one where two pages would lie at one place.
+    fn free_name(&mut self, folder: &Folder, title: &Title, id: PageId) -> String {
+        let mut inside = String::new();
+        for part in folder.as_str().split('/').filter(|part| !part.is_empty()) {
+            // A page `Tea` and a folder `Tea.md` cannot be beside each other.
+            inside = numbered(&inside, part, "", |name| !self.files.contains(name));
+            self.folders.insert(inside.clone());
+        }
+        let free = |name: &str| !self.files.contains(name) && !self.folders.contains(name);
+        let mut name = numbered(&inside, title.as_str(), ".md", free);
+        if name.rsplit('/').next().is_some_and(|last| last.len() > Title::MAX_BYTES + 15) {
+            name = joined(&inside, &format!("{id}.md"));
+        }
+        let wanted = format!("{}.md", folder.name_of(title));
+        if name != wanted {
+            let reason = format!("something else is called {wanted} or like a folder of it, so this page is in {name}");
+            self.report.renamed.push(Skipped { path: wanted, reason });
+        }
+        name
+    }
+
+    fn place(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        let kept = format!(
+            "{} files were written before it, and the commons is as it was. Run the export again to write the rest.",
+            self.report.written
+        );
+        let mut place = self.dir.clone();
+        for part in name.split('/') {
+            place.push(part);
+            if fs::symlink_metadata(&place).is_ok_and(|there| there.is_symlink()) {
+                let words = format!(
+                    "{} is a link, and an export writes through none: what it leads to was not touched. Take the link away, or \
+                     export into another folder. {kept}",
+                    place.display()
+                );
+                return Err(Error::new(ErrorCode::Exists, words));
+            }
+        }
+        write_whole(&path, text.as_bytes()).map_err(|error| {
+            if path.is_dir() {
+                let words = format!(
+                    "{} is a folder already, so the page cannot be written there. Move it, or export into another one. {kept}",
+                    path.display()
+                );
+                return Error::new(ErrorCode::Exists, words);
+            }
+            Error::new(io_code(&error), format!("{} could not be written ({error}). {kept}", path.display()))
+        })
+    }
+}
+
+fn joined(inside: &str, name: &str) -> String {
+    if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") }
+}
+
+/// The first of `name`, `name (2)`, `name (3)`… that is free.
+fn numbered(inside: &str, name: &str, ending: &str, free: impl Fn(&str) -> bool) -> String {
+    let mut found = joined(inside, &format!("{name}{ending}"));
+    let mut number = 2_u64;
+    while !free(&found) {
+        found = joined(inside, &format!("{name} ({number}){ending}"));
+        number += 1;
+    }
+    found
+}
+
+/// Writes a file, which until then stays as it was.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
+    if is_file && fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(parent)?;
+    let unfinished = parent.join(UNFINISHED);
+    let write = || {
+        // One that was left behind by an export that was killed.
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        io::Write::write_all(&mut fs::File::create_new(&unfinished)?, bytes)?;
+        if let Ok(there) = fs::symlink_metadata(path) {
+            fs::set_permissions(&unfinished, there.permissions())?;
+        }
+        fs::rename(&unfinished, path)
+    };
+    write().inspect_err(|_| {
+        // The error is what counts; what is left of this is taken away by the next export.
+        let _ = fs::remove_file(&unfinished);
+    })
+}
+
+fn io_code(error: &io::Error) -> ErrorCode {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorCode::DiskFull,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorCode::ReadOnly,
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => ErrorCode::Exists,
+        _ => ErrorCode::Internal,
+    }
+}
+
+impl Core {
+    pub(crate) fn export_begin(&mut self, commons: &str, dir: PathBuf) -> Result<Export> {
+        let commons = self.find_commons(commons)?;
+        self.flush_all();
+        // What was just typed belongs into the export too.
+        self.warm.clear();
+        self.index_waits = true;
+        fs::create_dir_all(&dir).map_err(|error| {
+            let place = dir.display();
+            let words = match io_code(&error) {
+                ErrorCode::Exists => format!("There is something else than a folder at {place}, or on the way there."),
+                ErrorCode::ReadOnly => format!("You may not make the folder {place}."),
+                _ => format!("The folder {place} cannot be made ({error})."),
+            };
+            Error::new(io_code(&error), format!("{words} Nothing was written; name another folder."))
+        })?;
+        let report = ExportReport { written: 0, renamed: Vec::new() };
+        let waiting = self.store.counts(commons)?.unindexed;
+        let (files, folders) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Export { commons, dir, waiting, offset: 0, total: 0, files, folders, report })
+    }
+
+    pub(crate) fn export_batch(&mut self, mut export: Export) -> Result<(Export, Option<ExportBatch>)> {
+        if self.index_waits && export.waiting > 0 {
+            // What arrives while it runs need not be in it, or a busy commons would never be exported.
+            let before = self.store.counts(export.commons)?.unindexed;
+            self.index_some()?;
+            let done = before.saturating_sub(self.store.counts(export.commons)?.unindexed);
+            export.waiting = export.waiting.saturating_sub(done.max(1));
+            return Ok((export, Some(ExportBatch(Vec::new()))));
+        }
+        let stretch = commonplace_store::PageQuery { offset: export.offset, limit: BATCH_PAGES, ..Default::default() };
+        let (total, rows) = self.store.page_list(export.commons, &stretch)?;
+        if rows.is_empty() {
+            return Ok((export, None));
+        }
+        export.offset += u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        export.total = total;
+        let mut pages = Vec::with_capacity(rows.len());
+        for row in rows {
+            let text = self.store.page_text(export.commons, row.id)?.unwrap_or_default();
+            pages.push((row.id, row.folder, row.title, text));
+        }
+        self.tell_progress(Job::Export, export.commons, u64::from(export.offset), total, false);
+        Ok((export, Some(ExportBatch(pages))))
+    }
+
+    pub(crate) fn export_end(&mut self, export: Export) -> ExportReport {
+        self.tell_progress(Job::Export, export.commons, export.total, export.total, true);
+        export.report
+    }
+}
