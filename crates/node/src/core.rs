@@ -28,6 +28,9 @@ type Job = Box<dyn FnOnce(&mut Core) + Send>;
 
 /// Jobs of bulk work that may wait; whoever brings more waits itself.
 const BULK_WAITING: usize = 64;
+/// How long bulk work goes on while background work waits: a device that never stops sending must not keep what others wrote
+/// out of the lists.
+const BULK_AT_ONCE: Duration = Duration::from_millis(200);
 
 /// The way to the engine's thread.
 #[derive(Clone)]
@@ -151,14 +154,18 @@ impl Core {
 
     async fn run(&mut self, mut urgent: mpsc::UnboundedReceiver<Job>, mut bulk: mpsc::Receiver<Job>) {
         let never = Arc::new(Notify::new());
+        let mut turn = Instant::now();
         while self.closing.is_none() {
             let (tick, background) = (self.next_tick, self.has_background());
             tokio::select! {
                 biased;
                 Some(job) = urgent.recv() => job(self),
                 () = sleep_until(tick, &never) => self.tick(),
-                Some(job) = bulk.recv() => job(self),
-                () = std::future::ready(()), if background => self.background(),
+                Some(job) = bulk.recv(), if !background || turn.elapsed() < BULK_AT_ONCE => job(self),
+                () = std::future::ready(()), if background => {
+                    self.background();
+                    turn = Instant::now();
+                }
             }
         }
         self.flush_all();

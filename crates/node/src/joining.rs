@@ -29,8 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(500);
 /// Knocks that wait for an answer here; further ones are declined.
 const MAX_KNOCKS: usize = 16;
-/// Records in a roll that a joiner takes in.
+/// Records in a roll that are taken in at the door, and their bytes: who brings them may be nobody yet.
 const MAX_RECORDS: usize = 100_000;
+const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of records in one frame at the door.
 const RECORDS_BYTES: usize = 40_000;
 
@@ -166,6 +167,29 @@ fn in_parts(records: Vec<Vec<u8>>) -> Vec<(Vec<Vec<u8>>, bool)> {
     parts
 }
 
+/// Records gathered from frames at the door, within bounds.
+#[derive(Default)]
+struct Gathered {
+    records: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Gathered {
+    /// False when they are more than a roll has. A frame that brings none and announces more counts as one too, so that
+    /// they come to an end.
+    fn add(&mut self, records: Vec<Vec<u8>>) -> bool {
+        self.bytes += records.iter().map(Vec::len).sum::<usize>() + 1;
+        self.records.extend(records);
+        self.records.len() <= MAX_RECORDS && self.bytes <= MAX_RECORD_BYTES
+    }
+
+    /// Those whose signatures are right. Checked outside the engine's thread, for that takes a while where there are many.
+    async fn verified(self) -> Result<Vec<VerifiedRecord>> {
+        let verify = move || self.records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
+        tokio::task::spawn_blocking(verify).await.map_err(Error::internal)
+    }
+}
+
 async fn send_records(to: &mut FrameSender, records: Vec<Vec<u8>>) -> Result<()> {
     for (records, more) in in_parts(records) {
         send(to, &DoorFrame::Come { records, more }).await?;
@@ -288,8 +312,7 @@ impl Core {
     }
 
     /// Takes in the commons whose records an admission came with.
-    fn joined(&mut self, id: CommonsId, records: Vec<Vec<u8>>) -> Result<CommonsView> {
-        let verified: Vec<_> = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
+    fn joined(&mut self, id: CommonsId, verified: Vec<VerifiedRecord>) -> Result<CommonsView> {
         let roll = Roll::fold(id, &verified).map_err(|_| Refused::Unknown.error())?;
         if roll.member_of(&self.device()).is_none() {
             return Err(Refused::Unknown.error());
@@ -338,21 +361,15 @@ impl Core {
         records.ok_or(Refused::Trouble)
     }
 
-    /// Judges records that are to prove membership; they count whoever brings them.
-    pub(crate) fn judge_proof(
-        &mut self,
-        from: DeviceId,
-        offer: &[u8; 32],
-        nonce: &[u8; 16],
-        records: Vec<Vec<u8>>,
-    ) -> bool {
+    /// The commons about which a device wants to prove membership, if it is one of ours: only who knows its id can name it.
+    fn proof_is_about(&self, from: DeviceId, offer: &[u8; 32], nonce: &[u8; 16]) -> Option<CommonsId> {
         let me = self.device();
-        let offered = |id: &&CommonsId| commonplace_sync::offer::matches(offer, id, &from, &me, nonce);
-        let Some(id) = self.commons.keys().find(offered).copied() else {
-            return false;
-        };
-        let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
-        match self.add_records(id, verified) {
+        self.commons.keys().find(|id| commonplace_sync::offer::matches(offer, id, &from, &me, nonce)).copied()
+    }
+
+    /// Judges records that are to prove membership; they count whoever brings them.
+    fn judge_proof(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> bool {
+        match self.add_records(id, records) {
             Ok(new) => self.pass_on_records(id, &new, Some(from)),
             Err(error) => self.trouble(&error),
         }
@@ -369,7 +386,10 @@ impl Core {
     }
 
     fn knock_gone(&mut self, device: DeviceId) {
-        if self.network.knocking.here.remove(&device).is_some() {
+        // Not one that the same device has made since.
+        let here = &mut self.network.knocking.here;
+        if here.get(&device).is_some_and(|at_door| at_door.answer.is_closed()) {
+            here.remove(&device);
             self.tell(Event::Knocks { knocks: self.knocks() });
         }
     }
@@ -492,7 +512,7 @@ struct Join {
 }
 
 impl Join {
-    async fn run(mut self) -> Result<(CommonsId, Vec<Vec<u8>>)> {
+    async fn run(mut self) -> Result<(CommonsId, Vec<VerifiedRecord>)> {
         let until = tokio::time::Instant::now() + self.wait;
         let opened = tokio::time::timeout_at(until, self.net.wait_for(Option::is_some)).await;
         let net = opened.ok().and_then(Result::ok).and_then(|net| net.clone()).ok_or_else(needs_network)?;
@@ -504,27 +524,26 @@ impl Join {
                 {
                     tokio::time::sleep(AGAIN).await;
                 }
-                Ok(done) => return done.map(|records| (self.ticket.commons, records)),
+                Ok(done) => return Ok((self.ticket.commons, done?.verified().await?)),
                 Err(_) => return Err(unreachable(&"it did not answer in time")),
             }
         }
     }
 
-    async fn ask(&self, net: &Net) -> Result<Vec<Vec<u8>>> {
+    async fn ask(&self, net: &Net) -> Result<Gathered> {
         let connection = net.connect(self.ticket.device).await.map_err(|e| unreachable(&e))?;
         let stream = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?;
         let (mut to, mut from) = stream.split();
         send(&mut to, &DoorFrame::Ask(Box::new(self.request.clone()))).await?;
-        let mut all = Vec::new();
+        let mut all = Gathered::default();
         loop {
             match next(&mut from).await? {
                 DoorFrame::Come { records, more } => {
-                    all.extend(records);
+                    if !all.add(records) {
+                        return Err(Refused::Unknown.error());
+                    }
                     if !more {
                         return Ok(all);
-                    }
-                    if all.len() > MAX_RECORDS {
-                        return Err(Refused::Unknown.error());
                     }
                 }
                 DoorFrame::No(refused) => return Err(refused.error()),
@@ -578,19 +597,16 @@ async fn at_door(stream: Stream, mailbox: &Mailbox) -> Result<()> {
                 Err(refused) => send(&mut to, &DoorFrame::No(refused)).await?,
             }
         }
-        DoorFrame::Prove { offer, nonce, records, mut more } => {
-            let mut all = records;
-            while more {
-                match next(&mut from).await? {
-                    DoorFrame::Prove { records, more: again, .. } if all.len() <= MAX_RECORDS => {
-                        all.extend(records);
-                        more = again;
-                    }
-                    _ => return Err(unreachable(&"it stopped in the middle of its proof")),
+        DoorFrame::Prove { offer, nonce, records, more } => {
+            let answer = match on_core(mailbox, move |core| core.proof_is_about(device, &offer, &nonce)).await? {
+                Some(id) => {
+                    let records = rest_of_proof(&mut from, records, more).await?.verified().await?;
+                    on_core(mailbox, move |core| core.judge_proof(device, id, records)).await?
                 }
-            }
-            let known = on_core(mailbox, move |core| core.judge_proof(device, &offer, &nonce, all)).await?;
-            let answer = if known {
+                // Whatever else it would say is not listened to.
+                None => false,
+            };
+            let answer = if answer {
                 DoorFrame::Come { records: Vec::new(), more: false }
             } else {
                 DoorFrame::No(Refused::Unknown)
@@ -599,20 +615,41 @@ async fn at_door(stream: Stream, mailbox: &Mailbox) -> Result<()> {
         }
         DoorFrame::Knock(who) => {
             let (answer, answered) = oneshot::channel();
-            let _ = mailbox.urgent(move |core| core.knock_heard(device, who, answer));
+            on_core(mailbox, move |core| core.knock_heard(device, who, answer)).await?;
             tokio::select! {
                 answer = answered => {
                     send(&mut to, &answer.unwrap_or(DoorFrame::No(Refused::Declined))).await?;
                 }
                 // They hung up, or said something that does not belong here.
                 _ = from.next() => {
-                    let _ = mailbox.urgent(move |core| core.knock_gone(device));
+                    on_core(mailbox, move |core| core.knock_gone(device)).await?;
                 }
             }
         }
         _ => send(&mut to, &DoorFrame::No(Refused::Unknown)).await?,
     }
     to.finish().await.map_err(|e| unreachable(&e))
+}
+
+/// All records of a proof of which the first part has come.
+async fn rest_of_proof(from: &mut FrameReceiver, first: Vec<Vec<u8>>, mut more: bool) -> Result<Gathered> {
+    let stopped = || unreachable(&"it stopped in the middle of its proof, or it had no end");
+    let mut all = Gathered::default();
+    if !all.add(first) {
+        return Err(stopped());
+    }
+    while more {
+        match next(from).await? {
+            DoorFrame::Prove { records, more: again, .. } => {
+                if !all.add(records) {
+                    return Err(stopped());
+                }
+                more = again;
+            }
+            _ => return Err(stopped()),
+        }
+    }
+    Ok(all)
 }
 
 /// Runs `job` on the engine's thread and waits for what it gives.
@@ -631,6 +668,14 @@ pub(crate) async fn on_core<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_at_the_door_come_to_an_end() {
+        let mut all = Gathered::default();
+        assert!((0..63).all(|_| all.add(vec![vec![0; 1 << 20]])));
+        assert!(!all.add(vec![vec![0; 1 << 20]]), "more bytes than a roll has");
+        assert!(!Gathered::default().add(vec![Vec::new(); MAX_RECORDS + 1]), "more records than a roll has");
+    }
 
     #[test]
     fn records_part_into_frames_that_say_whether_more_follow() {

@@ -1,23 +1,29 @@
 //! Meetings: one sync session with one device about one commons, its stream, and what it brings and sends.
 //!
 //! The device with the lower id opens the stream; the other one does when nothing came for a while, for the lower one may
-//! not know yet that it is a member. Whoever is not known proves membership by the records of the roll first.
+//! not know yet that it is a member. Whoever is not known proves membership by the records of the roll first. Whoever does
+//! what no honest device does is left alone for a while.
+
+mod offence;
+mod stream;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
-use commonplace_net::{Connection, FrameReceiver, FrameSender, Stream, StreamKind};
+use commonplace_net::Stream;
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
-use commonplace_trust::{Arrival, Attestation, Gate, Passed, VerifiedRecord};
-use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, VerifiedRecord};
 
+use self::{
+    offence::{Offence, Offences},
+    stream::{Offer, Outbox, carry, open_stream},
+};
 use crate::{
-    core::{Core, Mailbox},
+    core::Core,
     error::{Error, Result},
     joining::{on_core, prove},
     profile,
@@ -29,28 +35,23 @@ use crate::{
 const COURTESY: Duration = Duration::from_millis(800);
 /// How long an offer may wait for its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Frames that came and wait for the engine, per meeting.
-const FRAMES: usize = 8;
+/// Between two words on how far a meeting is.
+const PROGRESS: Duration = Duration::from_millis(50);
 /// Bytes of changes that wait for others of the same meeting before they can be judged.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
-
-/// The first frame of a stream: which commons it is about, said so that only those who know it understand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Offer {
-    nonce: [u8; 16],
-    offer: [u8; 32],
-}
 
 /// A meeting.
 struct Meeting {
     device: DeviceId,
     commons: CommonsId,
     session: Session,
-    out: mpsc::UnboundedSender<Vec<u8>>,
+    out: Outbox,
     /// Changes that wait for others, per document.
     waiting: HashMap<DocId, Vec<Vec<u8>>>,
     waiting_bytes: usize,
     wake: Option<Instant>,
+    /// How far it was when that was last told, and when.
+    told: Option<((u64, u64), Instant)>,
     /// Documents with changes of ours that this device had not acknowledged when the meeting began, with their digests then:
     /// once all is equal, it holds them.
     unheld: Vec<(DocId, [u8; 32])>,
@@ -61,6 +62,7 @@ struct Meeting {
 pub(crate) struct Meetings {
     all: BTreeMap<u64, Meeting>,
     opening: HashMap<(DeviceId, CommonsId), Instant>,
+    offences: Offences,
     last: u64,
 }
 
@@ -83,8 +85,15 @@ impl Core {
             return;
         }
         let wait = if self.key.id() < device { Duration::ZERO } else { COURTESY };
-        meetings.opening.insert((device, commons), Instant::now() + wait);
-        self.wake_in(wait);
+        self.open_at(device, commons, Instant::now() + wait);
+    }
+
+    /// Opens a stream for a meeting then, or as soon as the device is no longer left alone.
+    fn open_at(&mut self, device: DeviceId, commons: CommonsId, at: Instant) {
+        let meetings = &mut self.network.meetings;
+        let at = meetings.offences.left_alone_until(&device).map_or(at, |until| until.max(at));
+        meetings.opening.insert((device, commons), at);
+        self.wake_at(at);
     }
 
     fn open_meeting(&mut self, device: DeviceId, commons: CommonsId) {
@@ -111,9 +120,7 @@ impl Core {
 
     fn meeting_failed(&mut self, device: DeviceId, commons: CommonsId) {
         if self.network.connected.contains_key(&device) && self.network.meetings.with(device, commons).is_none() {
-            let again = Instant::now() + PATIENCE;
-            self.network.meetings.opening.insert((device, commons), again);
-            self.wake_at(again);
+            self.open_at(device, commons, Instant::now() + PATIENCE);
         }
     }
 
@@ -133,22 +140,26 @@ impl Core {
         });
     }
 
-    /// The commons that an offer is about, if its device is a member's.
-    fn offered(&self, device: DeviceId, said: &Offer) -> Option<CommonsId> {
-        self.commons
+    /// The commons that an offer is about, if its device is a member's and is not left alone.
+    fn offered(&mut self, device: DeviceId, said: &Offer) -> Option<CommonsId> {
+        let now = Instant::now();
+        if self.network.meetings.offences.left_alone_until(&device).is_some_and(|until| until > now) {
+            return None;
+        }
+        let commons = self
+            .commons
             .iter()
             .filter(|(_, held)| held.roll.member_of(&device).is_some())
             .map(|(id, _)| *id)
-            .find(|id| offer::matches(&said.offer, id, &device, &self.device(), &said.nonce))
+            .find(|id| offer::matches(&said.offer, id, &device, &self.device(), &said.nonce))?;
+        if !self.network.meetings.offences.may_open(device, commons, now) {
+            self.offended(device, Offence::TooOften);
+            return None;
+        }
+        Some(commons)
     }
 
-    fn begin_meeting(
-        &mut self,
-        device: DeviceId,
-        commons: CommonsId,
-        role: Role,
-        out: mpsc::UnboundedSender<Vec<u8>>,
-    ) -> Option<u64> {
+    fn begin_meeting(&mut self, device: DeviceId, commons: CommonsId, role: Role, out: Outbox) -> Option<u64> {
         self.network.meetings.opening.remove(&(device, commons));
         if let Some(old) = self.network.meetings.with(device, commons) {
             // Both opened at once: both keep the stream that the device with the lower id opened.
@@ -163,8 +174,17 @@ impl Core {
         let unheld = self.store.unheld(commons, device).unwrap_or_default();
         self.network.meetings.last += 1;
         let id = self.network.meetings.last;
-        let meeting =
-            Meeting { device, commons, session, out, waiting: HashMap::new(), waiting_bytes: 0, wake: None, unheld };
+        let meeting = Meeting {
+            device,
+            commons,
+            session,
+            out,
+            waiting: HashMap::new(),
+            waiting_bytes: 0,
+            wake: None,
+            told: None,
+            unheld,
+        };
         self.network.meetings.all.insert(id, meeting);
         self.drive(id, Input::Start);
         let open: Vec<_> = self.editors.open.keys().filter(|(c, _)| *c == commons).map(|(_, page)| *page).collect();
@@ -179,6 +199,53 @@ impl Core {
         self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
         if self.network.connected.contains_key(&meeting.device) {
             self.meeting_failed(meeting.device, meeting.commons);
+        }
+    }
+
+    /// Ends a meeting whose other side did what no honest device does.
+    fn break_off(&mut self, id: u64, offence: Offence) {
+        let Some(meeting) = self.network.meetings.all.get(&id) else { return };
+        // What it was still to be sent is not waited for.
+        meeting.out.stop();
+        let device = meeting.device;
+        self.offended(device, offence);
+        self.end_meeting(id);
+    }
+
+    /// Leaves a device alone for a while, and says so the first time: whoever it belongs to may not know.
+    fn offended(&mut self, device: DeviceId, offence: Offence) {
+        tracing::warn!(device = %device.short(), %offence, "a device is left alone for a while");
+        if self.network.meetings.offences.note(device, Instant::now()) {
+            let (whose, ask) = self.whose(&device);
+            self.tell(Event::Trouble {
+                message: format!(
+                    "{whose} {offence}, so it is left alone for a while. Everything here is safe and as it was, and other \
+                     devices are met as before. If that happens again, it may be damaged or run another program{ask}."
+                ),
+            });
+        }
+    }
+
+    /// Says once per device that something it brought was not let in. It need not be its own fault: it may have it from others.
+    fn tell_refused(&mut self, device: DeviceId, why: Refusal) {
+        if self.network.meetings.offences.is_first_refusal(device) {
+            let (whose, _) = self.whose(&device);
+            self.tell(Event::Trouble {
+                message: format!(
+                    "{whose} brought changes that were not let in ({why}). They were left out, and everything here is safe and \
+                     as it was."
+                ),
+            });
+        }
+    }
+
+    /// A device in words at the beginning of a sentence, and whom one may ask about it.
+    fn whose(&self, device: &DeviceId) -> (String, String) {
+        match self.commons.values().find_map(|held| self.person_of(held, device)) {
+            Some(person) => {
+                (format!("“{}”, a device of {},", person.device_name, person.name), format!(": ask {}", person.name))
+            }
+            None => ("A device".to_owned(), String::new()),
         }
     }
 
@@ -247,7 +314,9 @@ impl Core {
         let (commons, device) = (meeting.commons, meeting.device);
         match effect {
             Effect::Send(frame) => {
-                let _ = meeting.out.send(frame);
+                if !meeting.out.send(frame) {
+                    self.break_off(id, Offence::TakesNothing);
+                }
             }
             Effect::Arrived(arrivals) => return self.arrivals(id, arrivals).map(Some),
             Effect::ArrivedRecords(records) => {
@@ -259,7 +328,13 @@ impl Core {
             Effect::Acknowledged { docs } => self.acknowledged(commons, device, &docs)?,
             Effect::Progress { received, expected, sent, to_send } => {
                 let (done, total) = (received + sent, expected + to_send);
-                self.tell_sync(commons, device, done, total, done >= total);
+                let (now, finished) = (Instant::now(), done >= total);
+                // Shown to a person, who sees no more than so many pictures in a second.
+                let stale = |(at, when)| at != (done, total) && (finished || now.duration_since(when) >= PROGRESS);
+                if meeting.told.is_none_or(stale) {
+                    meeting.told = Some(((done, total), now));
+                    self.tell_sync(commons, device, done, total, finished);
+                }
             }
             Effect::CaughtUp { apart } => {
                 let mut equal = std::mem::take(&mut meeting.unheld);
@@ -278,7 +353,10 @@ impl Core {
             }
             Effect::Close(reason) => {
                 tracing::debug!(%reason, "a meeting ends");
-                self.end_meeting(id);
+                match Offence::of(reason) {
+                    Some(offence) => self.break_off(id, offence),
+                    None => self.end_meeting(id),
+                }
             }
             Effect::WakeAt(at) => {
                 let wait = Duration::from_millis(at.saturating_sub(millis()));
@@ -301,8 +379,9 @@ impl Core {
         for arrival in arrivals {
             let doc = arrival.doc;
             let passed = self.judge_arrival(id, arrival)?;
-            if !passed.refused.is_empty() {
+            if let Some(why) = passed.refused.first() {
                 tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
+                self.tell_refused(device, *why);
             }
             stored.push((doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect::<Vec<_>>()));
             let passed = self.without_known_attestations(commons, doc, passed)?;
@@ -433,31 +512,47 @@ impl Core {
         device: DeviceId,
         docs: &[(DocId, Vec<(Actor, u64)>)],
     ) -> Result<()> {
-        if docs.is_empty() {
-            return Ok(());
-        }
-        let before = self.store.only_here(commons)?;
-        self.store.set_held(commons, device, docs, profile::now())?;
-        self.tell_who_holds(commons, docs.iter().map(|(doc, _)| *doc), before)
+        let named = docs.iter().map(|(doc, _)| *doc).collect();
+        self.who_holds_changes(commons, &named, |core| {
+            Ok(core.store.set_held(commons, device, docs, profile::now())?)
+        })
     }
 
     /// A device has these documents as they were when the meeting with it began.
     fn equal(&mut self, commons: CommonsId, device: DeviceId, docs: &[(DocId, [u8; 32])]) -> Result<()> {
+        let named = docs.iter().map(|(doc, _)| *doc).collect();
+        self.who_holds_changes(commons, &named, |core| {
+            Ok(core.store.set_held_whole(commons, device, docs, profile::now())?)
+        })
+    }
+
+    /// Notes who holds these documents, and tells windows and lists what that changed for them: what a device says again and
+    /// again is not told again and again.
+    fn who_holds_changes(
+        &mut self,
+        commons: CommonsId,
+        docs: &BTreeSet<DocId>,
+        note: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         if docs.is_empty() {
             return Ok(());
         }
-        let before = self.store.only_here(commons)?;
-        self.store.set_held_whole(commons, device, docs, profile::now())?;
-        self.tell_who_holds(commons, docs.iter().map(|(doc, _)| *doc), before)
-    }
-
-    fn tell_who_holds(&self, commons: CommonsId, docs: impl Iterator<Item = DocId>, before: u64) -> Result<()> {
-        for doc in docs {
-            if let DocId::Page(page) = doc {
-                self.tell_held(commons, page);
+        let open: Vec<_> = docs.iter().filter(|doc| self.editors.is_open(commons, **doc)).copied().collect();
+        let who_holds = |core: &Self, doc: &DocId| -> Result<Vec<_>> {
+            let holders = core.store.holders(commons, *doc)?;
+            Ok(holders.into_iter().map(|h| (h.device, h.latest, h.at / 1_000)).collect())
+        };
+        let held: Vec<_> = open.iter().map(|doc| who_holds(self, doc)).collect::<Result<_>>()?;
+        let only_here = self.store.only_here(commons)?;
+        note(self)?;
+        for (doc, before) in open.iter().zip(held) {
+            if let DocId::Page(page) = doc
+                && who_holds(self, doc)? != before
+            {
+                self.tell_held(commons, *page);
             }
         }
-        if self.store.only_here(commons)? != before {
+        if self.store.only_here(commons)? != only_here {
             self.tell_commons(commons);
         }
         Ok(())
@@ -498,60 +593,4 @@ impl Core {
         let with = held.and_then(|held| self.person_of(held, &device)).map(|p| p.device_name).unwrap_or_default();
         self.tell(Event::Progress { job: Job::Sync, commons: commons.to_string(), done, total, finished, with });
     }
-}
-
-async fn open_stream(connection: &Connection, said: &Offer) -> Result<(FrameSender, FrameReceiver)> {
-    let stream = connection.open(StreamKind::Sync).await.map_err(Error::internal)?;
-    let (mut to, mut from) = stream.split();
-    to.send(&postcard::to_allocvec(said).map_err(Error::internal)?).await.map_err(Error::internal)?;
-    let answer = tokio::time::timeout(PATIENCE, from.next()).await.map_err(Error::internal)?;
-    match answer.map_err(Error::internal)? {
-        Some(bytes) if bytes[..] == [1] => Ok((to, from)),
-        _ => Err(Error::internal("the other device does not know us as a member")),
-    }
-}
-
-/// Carries frames between a stream and the engine until either ends.
-async fn carry(
-    mailbox: Mailbox,
-    device: DeviceId,
-    commons: CommonsId,
-    role: Role,
-    mut to: FrameSender,
-    mut from: FrameReceiver,
-) {
-    let (out, mut leaving) = mpsc::unbounded_channel::<Vec<u8>>();
-    let begun = on_core(&mailbox, move |core| core.begin_meeting(device, commons, role, out)).await;
-    let Ok(Some(id)) = begun else { return };
-    let (mail, permits) = (mailbox.clone(), std::sync::Arc::new(tokio::sync::Semaphore::new(FRAMES)));
-    let sending = async {
-        while let Some(frame) = leaving.recv().await {
-            if to.send(&frame).await.is_err() {
-                return;
-            }
-            if leaving.is_empty() && mail.bulk(move |core| core.drive(id, Input::Writable)).await.is_err() {
-                return;
-            }
-        }
-        let _ = to.finish().await;
-    };
-    let receiving = async {
-        while let Ok(Some(frame)) = from.next().await {
-            let Ok(permit) = std::sync::Arc::clone(&permits).acquire_owned().await else { return };
-            let taken = mailbox
-                .bulk(move |core| {
-                    core.drive(id, Input::Frame(frame.into()));
-                    drop(permit);
-                })
-                .await;
-            if taken.is_err() {
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        () = sending => {}
-        () = receiving => {}
-    }
-    let _ = mailbox.urgent(move |core| core.end_meeting(id));
 }

@@ -407,8 +407,8 @@ impl Core {
                     },
                     event = topic.next() => match event {
                         Some(TopicEvent::Received { bytes, .. }) => {
-                            if bytes.len() <= crate::presence::MAX_BYTES
-                                && mailbox.bulk(move |core| core.hear(id, &bytes)).await.is_err()
+                            if let Some(word) = crate::presence::decode(id, &bytes)
+                                && mailbox.bulk(move |core| core.hear(id, word)).await.is_err()
                             {
                                 return;
                             }

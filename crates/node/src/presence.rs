@@ -26,12 +26,16 @@ const BELIEVED: Duration = Duration::from_secs(11);
 const PACE: Duration = Duration::from_millis(40);
 /// Somebody who typed less than this ago is writing.
 const WRITING: Duration = Duration::from_secs(3);
+/// A device that says something more often than twice as often as [`PACE`] allows is not listened to until it has calmed
+/// down, but for so many words in a row.
+const LISTENING: Duration = PACE.checked_div(2).expect("two is not zero");
+const IN_A_ROW: u32 = 64;
 /// Bytes that a word of presence may have.
-pub(crate) const MAX_BYTES: usize = 1_024;
+const MAX_BYTES: usize = 1_024;
 
-/// What a device says of itself.
+/// What a device says of itself; one that was heard has been checked to be its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Word {
+pub(crate) struct Word {
     device: DeviceId,
     /// Grows with every word, so that an old one cannot be played again.
     at: u64,
@@ -55,8 +59,36 @@ pub(crate) struct Presence {
 #[derive(Default)]
 pub(crate) struct Presences {
     heard: HashMap<DeviceId, Presence>,
+    patience: HashMap<DeviceId, Patience>,
     said: Option<Instant>,
     due: Option<Instant>,
+}
+
+/// How much longer a device is listened to that talks without a pause.
+struct Patience {
+    left: Duration,
+    at: Instant,
+}
+
+impl Patience {
+    const WHOLE: Duration = LISTENING.saturating_mul(IN_A_ROW);
+
+    fn new(now: Instant) -> Self {
+        Self { left: Self::WHOLE, at: now }
+    }
+
+    /// Whether one more word is listened to.
+    fn hears(&mut self, now: Instant) -> bool {
+        self.left = (self.left + now.duration_since(self.at)).min(Self::WHOLE);
+        self.at = now;
+        match self.left.checked_sub(LISTENING) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 impl Presences {
@@ -77,7 +109,9 @@ fn encode(commons: CommonsId, word: &Word, key: &DeviceKey) -> Vec<u8> {
     bytes
 }
 
-fn decode(commons: CommonsId, bytes: &[u8]) -> Option<Word> {
+/// The word in a message that gossip brought, if it is one and its device's own. It is checked outside the engine's thread,
+/// which has better things to do than to find out who did not say something.
+pub(crate) fn decode(commons: CommonsId, bytes: &[u8]) -> Option<Word> {
     if bytes.len() > MAX_BYTES {
         return None;
     }
@@ -170,13 +204,17 @@ impl Core {
     }
 
     /// Hears a word of presence that gossip brought.
-    pub(crate) fn hear(&mut self, commons: CommonsId, bytes: &[u8]) {
-        let Some(word) = decode(commons, bytes) else { return };
+    pub(crate) fn hear(&mut self, commons: CommonsId, word: Word) {
         if word.device == self.device() {
             return;
         }
         let Some(held) = self.commons.get_mut(&commons) else { return };
         if held.roll.member_of(&word.device).is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let patience = held.presences.patience.entry(word.device).or_insert_with(|| Patience::new(now));
+        if !patience.hears(now) {
             return;
         }
         let before = held.presences.heard.get(&word.device);
@@ -192,7 +230,7 @@ impl Core {
             anchor: word.anchor,
             head: word.head,
             at: word.at,
-            heard: Instant::now(),
+            heard: now,
         };
         held.presences.heard.insert(word.device, presence);
         self.wake_in(BELIEVED);
@@ -264,6 +302,21 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_talks_without_a_pause_is_not_listened_to() {
+        let mut now = Instant::now();
+        let mut patience = Patience::new(now);
+        let heard = (0..1_000).filter(|_| patience.hears(now)).count();
+        assert_eq!(heard, IN_A_ROW as usize);
+        now += PACE;
+        assert!(patience.hears(now) && patience.hears(now) && !patience.hears(now));
+        // Who keeps the pace is always heard.
+        assert!((0..1_000).all(|_| {
+            now += PACE;
+            patience.hears(now)
+        }));
+    }
 
     #[test]
     fn a_word_counts_for_its_device_and_commons_only() {

@@ -1,0 +1,131 @@
+//! What other devices did that no honest one does, and how long they are left alone for it.
+//!
+//! Only devices of members get as far as this, so their number bounds what is kept. Nothing is kept across starts: the device
+//! may have been mended, and if not, its next offence is told again.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use commonplace_model::{CommonsId, DeviceId};
+use commonplace_sync::Reason;
+
+/// How long a device is left alone after its first offence; doubled with each further one, up to [`LONGEST`].
+const FIRST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(600);
+/// Meetings about one commons that a device may open within [`WINDOW`]: each costs a look at all its documents.
+const MAX_OPENED: u32 = 32;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// What a device did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Offence {
+    /// It sent what is no frame.
+    #[error("sent something that cannot be read")]
+    Garbage,
+    /// It sent a frame, or in all, more than is allowed.
+    #[error("sent more than is allowed")]
+    TooMuch,
+    /// It sent frames that have no place where they came.
+    #[error("sent things out of order")]
+    OutOfOrder,
+    /// It asked for more than it took.
+    #[error("asked for much and took nothing of it")]
+    TakesNothing,
+    /// It began to sync again and again.
+    #[error("began to sync again and again")]
+    TooOften,
+}
+
+impl Offence {
+    /// The offence for which a session ended itself, if it was one.
+    pub(super) fn of(reason: Reason) -> Option<Self> {
+        match reason {
+            Reason::Malformed => Some(Self::Garbage),
+            Reason::TooLarge | Reason::TooMuch(_) => Some(Self::TooMuch),
+            Reason::Unexpected(_) => Some(Self::OutOfOrder),
+            Reason::PeerTooNew(_) | Reason::PeerTooOld(_) | Reason::Silent | Reason::OursTooLarge => None,
+        }
+    }
+}
+
+struct Noted {
+    times: u32,
+    until: Instant,
+}
+
+struct Opened {
+    since: Instant,
+    times: u32,
+}
+
+/// The offences of all devices since the start.
+#[derive(Default)]
+pub(super) struct Offences {
+    noted: HashMap<DeviceId, Noted>,
+    opened: HashMap<(DeviceId, CommonsId), Opened>,
+    refused: HashSet<DeviceId>,
+}
+
+impl Offences {
+    /// Until when a device is left alone; the time may have passed.
+    pub(super) fn left_alone_until(&self, device: &DeviceId) -> Option<Instant> {
+        self.noted.get(device).map(|noted| noted.until)
+    }
+
+    /// Notes an offence. True when it is the first one of this device.
+    pub(super) fn note(&mut self, device: DeviceId, now: Instant) -> bool {
+        let noted = self.noted.entry(device).or_insert(Noted { times: 0, until: now });
+        noted.until = now + FIRST.saturating_mul(1 << noted.times.min(6)).min(LONGEST);
+        noted.times = noted.times.saturating_add(1);
+        noted.times == 1
+    }
+
+    /// Counts a meeting that a device opens. False when there were too many of late.
+    pub(super) fn may_open(&mut self, device: DeviceId, commons: CommonsId, now: Instant) -> bool {
+        let opened = self.opened.entry((device, commons)).or_insert(Opened { since: now, times: 0 });
+        if now.duration_since(opened.since) > WINDOW {
+            *opened = Opened { since: now, times: 0 };
+        }
+        opened.times += 1;
+        opened.times <= MAX_OPENED
+    }
+
+    /// Whether nothing of what this device brought was refused before.
+    pub(super) fn is_first_refusal(&mut self, device: DeviceId) -> bool {
+        self.refused.insert(device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEVICE: DeviceId = DeviceId::new([1; 32]);
+
+    #[test]
+    fn whoever_offends_again_is_left_alone_for_longer_and_told_of_once() {
+        let (mut offences, now) = (Offences::default(), Instant::now());
+        assert_eq!(offences.left_alone_until(&DEVICE), None);
+        assert!(offences.note(DEVICE, now));
+        let rests: Vec<_> = (0..9)
+            .map(|_| {
+                let rest = offences.left_alone_until(&DEVICE).expect("noted") - now;
+                assert!(!offences.note(DEVICE, now));
+                rest.as_secs()
+            })
+            .collect();
+        assert_eq!(rests, [10, 20, 40, 80, 160, 320, 600, 600, 600]);
+    }
+
+    #[test]
+    fn meetings_opened_in_a_row_are_counted_and_old_ones_forgotten() {
+        let (mut offences, now, commons) = (Offences::default(), Instant::now(), CommonsId::new([3; 32]));
+        assert!((0..MAX_OPENED).all(|_| offences.may_open(DEVICE, commons, now)));
+        assert!(!offences.may_open(DEVICE, commons, now));
+        assert!(offences.may_open(DeviceId::new([2; 32]), commons, now));
+        assert!(offences.may_open(DEVICE, CommonsId::new([4; 32]), now));
+        assert!(offences.may_open(DEVICE, commons, now + WINDOW + Duration::from_millis(1)));
+    }
+}

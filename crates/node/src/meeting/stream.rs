@@ -1,0 +1,124 @@
+//! The stream of a meeting: what is said first on it, and the task that carries frames between it and the engine.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use commonplace_model::{CommonsId, DeviceId};
+use commonplace_net::{Connection, FrameReceiver, FrameSender, NetError, StreamKind};
+use commonplace_sync::{Input, Role};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, Semaphore, mpsc};
+
+use super::{Offence, PATIENCE};
+use crate::{
+    core::Mailbox,
+    error::{Error, Result},
+    joining::on_core,
+};
+
+/// Frames that came and wait for the engine, per meeting.
+const FRAMES: usize = 8;
+/// Bytes of frames that may wait for the other side to take them. What a session sends on its own account stays far below;
+/// acknowledgements and answers have no other bound for one that asks and does not listen.
+const MAX_LEAVING: usize = 16 * 1024 * 1024;
+
+/// The first frame of a stream: which commons it is about, said so that only those who know it understand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Offer {
+    pub(super) nonce: [u8; 16],
+    pub(super) offer: [u8; 32],
+}
+
+/// The way out of a meeting. When it is dropped, what waits is still sent.
+pub(super) struct Outbox {
+    frames: mpsc::UnboundedSender<Vec<u8>>,
+    leaving: Arc<AtomicUsize>,
+    stop: Arc<Notify>,
+}
+
+impl Outbox {
+    /// Has a frame sent. False, and it is not, when the other side does not take what waits for it already.
+    pub(super) fn send(&self, frame: Vec<u8>) -> bool {
+        let leaving = self.leaving.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
+        let fits = leaving <= MAX_LEAVING;
+        if fits {
+            // Without a stream there is nobody to send it to; the meeting is about to end.
+            let _ = self.frames.send(frame);
+        }
+        fits
+    }
+
+    /// Ends the stream now, whatever waits.
+    pub(super) fn stop(&self) {
+        self.stop.notify_one();
+    }
+}
+
+/// Opens a stream for a meeting. Fails when the other side does not want one.
+pub(super) async fn open_stream(connection: &Connection, said: &Offer) -> Result<(FrameSender, FrameReceiver)> {
+    let stream = connection.open(StreamKind::Sync).await.map_err(Error::internal)?;
+    let (mut to, mut from) = stream.split();
+    to.send(&postcard::to_allocvec(said).map_err(Error::internal)?).await.map_err(Error::internal)?;
+    let answer = tokio::time::timeout(PATIENCE, from.next()).await.map_err(Error::internal)?;
+    match answer.map_err(Error::internal)? {
+        Some(bytes) if bytes[..] == [1] => Ok((to, from)),
+        _ => Err(Error::internal("the other device does not know us as a member")),
+    }
+}
+
+/// Carries frames between a stream and the engine until either ends.
+pub(super) async fn carry(
+    mailbox: Mailbox,
+    device: DeviceId,
+    commons: CommonsId,
+    role: Role,
+    mut to: FrameSender,
+    mut from: FrameReceiver,
+) {
+    let (frames, mut waiting) = mpsc::unbounded_channel::<Vec<u8>>();
+    let (leaving, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let out = Outbox { frames, leaving: Arc::clone(&leaving), stop: Arc::clone(&stop) };
+    let begun = on_core(&mailbox, move |core| core.begin_meeting(device, commons, role, out)).await;
+    let Ok(Some(id)) = begun else { return };
+    let (mail, permits) = (mailbox.clone(), Arc::new(Semaphore::new(FRAMES)));
+    let sending = async {
+        while let Some(frame) = waiting.recv().await {
+            if to.send(&frame).await.is_err() {
+                return;
+            }
+            leaving.fetch_sub(frame.len(), Ordering::Relaxed);
+            if waiting.is_empty() && mail.bulk(move |core| core.drive(id, Input::Writable)).await.is_err() {
+                return;
+            }
+        }
+        let _ = to.finish().await;
+    };
+    let receiving = async {
+        loop {
+            let frame = match from.next().await {
+                Ok(Some(frame)) => frame,
+                Err(NetError::FrameTooLarge { .. }) => return Some(Offence::TooMuch),
+                Ok(None) | Err(_) => return None,
+            };
+            let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
+            mailbox
+                .bulk(move |core| {
+                    core.drive(id, Input::Frame(frame.into()));
+                    drop(permit);
+                })
+                .await
+                .ok()?;
+        }
+    };
+    let offence = tokio::select! {
+        () = sending => None,
+        offence = receiving => offence,
+        () = stop.notified() => None,
+    };
+    let _ = mailbox.urgent(move |core| match offence {
+        Some(offence) => core.break_off(id, offence),
+        None => core.end_meeting(id),
+    });
+}

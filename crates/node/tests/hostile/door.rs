@@ -1,0 +1,98 @@
+//! The door, at which anybody may knock.
+
+use commonplace_governance::{JoinRequest, Ticket};
+use commonplace_net::{FrameReceiver, FrameSender, MAX_JOIN_FRAME};
+use commonplace_trust::DeviceKey;
+
+use crate::{
+    mallory::{Door, Mallory, ended, hear, introduction},
+    stage::Stage,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_at_the_door_lets_nobody_in() {
+    let mut stage = Stage::new().await;
+    let ticket = stage.ticket(2).await;
+    let (member, stranger) = (Mallory::join(&ticket).await, Mallory::stranger(&ticket).await);
+    for device in [&member, &stranger] {
+        for bytes in [vec![], vec![0xff; MAX_JOIN_FRAME], vec![0; 200], Door::Ticket(ticket.clone()).bytes()] {
+            let (mut to, mut from) = device.at_door().await;
+            to.send(&bytes).await.unwrap();
+            ended(&mut from).await;
+        }
+        let mut odd = introduction("M");
+        odd.name = "M".repeat(5_000);
+        let (mut to, mut from) = device.at_door().await;
+        to.send(&Door::Knock(odd).bytes()).await.unwrap();
+        assert!(matches!(hear(&mut from).await, Some(Door::No(_))));
+    }
+    stage.types_on().await;
+    stage.was_told_nothing_else();
+    stage.ends_well(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_another_signed_is_refused_and_uses_nothing_up() {
+    let mut stage = Stage::new().await;
+    let text = stage.ticket(1).await;
+    let ticket: Ticket = text.parse().unwrap();
+    let stranger = Mallory::stranger(&text).await;
+    let (another, wrong) = (DeviceKey::from_seed(&[9; 32]), DeviceKey::from_seed(&[8; 32]));
+    let person = || introduction("Mallory");
+    let mut forged = JoinRequest::sign(ticket.commons, &ticket.key(), &another, person());
+    let stolen = forged.clone();
+    forged.device = stranger.key.id();
+    let guessed = JoinRequest::sign(ticket.commons, &wrong, &stranger.key, person());
+    for request in [stolen, forged, guessed] {
+        let (mut to, mut from) = stranger.at_door().await;
+        to.send(&Door::Ask(Box::new(request)).bytes()).await.unwrap();
+        assert!(matches!(hear(&mut from).await, Some(Door::No(_))));
+    }
+    stage.types_on().await;
+    // The ticket still lets in whoever asks well.
+    Mallory::join(&text).await;
+    stage.ends_well(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_without_end_of_membership_in_nothing_is_not_listened_to() {
+    let mut stage = Stage::new().await;
+    let stranger = Mallory::stranger(&stage.ticket(1).await).await;
+    let (mut to, mut from) = stranger.at_door().await;
+    // More is to follow and never does: who is not known to speak of a commons of ours is answered at once.
+    let records = vec![vec![7; 1_000]; 60];
+    to.send(&Door::Prove { offer: [1; 32], nonce: [2; 16], records, more: true }.bytes()).await.unwrap();
+    assert!(matches!(hear(&mut from).await, Some(Door::No(_))));
+    ended(&mut from).await;
+    stage.types_on().await;
+    stage.ends_well(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knocks_without_a_pause_stands_there_once() {
+    let mut stage = Stage::new().await;
+    let stranger = Mallory::stranger(&stage.ticket(1).await).await;
+    let mut at_door: Option<(FrameSender, FrameReceiver)> = None;
+    for _ in 0..50 {
+        let (mut to, mut from) = stranger.at_door().await;
+        to.send(&Door::Knock(introduction("Mallory")).bytes()).await.unwrap();
+        // Of two, one is answered when the other takes its place.
+        if let Some((to_before, mut before)) = at_door.take() {
+            let (answer, left) = tokio::select! {
+                answer = hear(&mut before) => (answer, (to, from)),
+                answer = hear(&mut from) => (answer, (to_before, before)),
+            };
+            assert!(matches!(answer, Some(Door::No(_))));
+            at_door = Some(left);
+        } else {
+            at_door = Some((to, from));
+        }
+    }
+    let knocks = stage.ines.engine.knocks().await.unwrap();
+    assert_eq!(knocks.iter().map(|k| k.name.as_str()).collect::<Vec<_>>(), ["Mallory"]);
+    stage.types_on().await;
+    drop(at_door);
+    let gone = async || stage.ines.engine.knocks().await.unwrap().is_empty();
+    stage.ines.until("nobody stands at the door", gone).await;
+    stage.ends_well(2).await;
+}

@@ -1,0 +1,84 @@
+//! Too much: frames without end, each of them small and well made.
+
+use commonplace_model::{Actor, DocId, PageId};
+use commonplace_net::{FrameReceiver, FrameSender};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    mallory::{Mallory, Talk, ended, frame, soon},
+    stage::Stage,
+};
+
+/// An entry of a list of frontiers: a document and its newest changes.
+type Entry = (DocId, Vec<(Actor, u64, [u8; 8])>);
+
+/// "Send me what I lack of these, and tell me what you have."
+fn asks(entries: Vec<Entry>) -> Vec<u8> {
+    let (kind, ask, last) = (5, 4_u8 - 1, true);
+    frame(kind, &(ask, entries, last))
+}
+
+/// Sends the same frame until the stream ends or the task is stopped, and tells how often it did.
+fn sends_on(mut to: FrameSender, bytes: Vec<u8>) -> (JoinHandle<()>, watch::Receiver<u64>) {
+    let (count, counted) = watch::channel(0);
+    let task = tokio::spawn(async move {
+        while to.send(&bytes).await.is_ok() {
+            count.send_modify(|sent| *sent += 1);
+        }
+    });
+    (task, counted)
+}
+
+fn hears_on(mut from: FrameReceiver) -> JoinHandle<()> {
+    tokio::spawn(async move { while let Ok(Some(_)) = from.next().await {} })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_end_keeps_nobody_from_writing_and_nothing_out_of_the_lists() {
+    let mut stage = Stage::new().await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let Talk { to, from, .. } = mallory.meets().await;
+    // Each question is about pages that there are not, and costs a look for each.
+    let unknown =
+        |n: u16| (DocId::Page(PageId::new([&n.to_le_bytes()[..], &[9; 14]].concat().try_into().unwrap())), vec![]);
+    let (sending, mut counted) = sends_on(to, asks((0..900).map(unknown).collect()));
+    let hearing = hears_on(from);
+    soon("a flood", counted.wait_for(|sent| *sent >= 30)).await.unwrap();
+
+    stage.types_on().await;
+    let before = *counted.borrow();
+    // What Tomás writes meanwhile is found by Ines, who waits for it to be put into the index.
+    let (tomas, ines) = (&stage.tomas.engine, &stage.ines);
+    let written = tomas.page_append(stage.commons.clone(), stage.page.clone(), "\nquicksilver".into()).await;
+    written.unwrap();
+    ines.until("the word is found", async || {
+        let found = ines.engine.search(stage.commons.clone(), "quicksilver".into(), None).await.unwrap();
+        !found.hits.is_empty()
+    })
+    .await;
+    soon("still a flood", counted.wait_for(|sent| *sent > before)).await.unwrap();
+    sending.abort();
+    hearing.abort();
+    stage.was_told_nothing_else();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_without_end_and_takes_nothing_is_left_alone() {
+    let mut stage = Stage::new().await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let talk = mallory.meets().await;
+    // "Your change of that number is another one": each time the engine answers with its own signature.
+    let page = talk.brought.iter().find(|a| matches!(a.doc, DocId::Page(_)) && !a.attestations.is_empty());
+    let page = page.expect("the page came");
+    let said = page.attestations.last().expect("vouched for");
+    let claims = vec![(said.actor(mallory.commons, page.doc), said.seq, [0xee; 8])];
+    let (sending, counted) = sends_on(talk.to, asks(vec![(page.doc, claims); 1_000]));
+    soon("an end to it", sending).await.unwrap();
+    assert!(*counted.borrow() < 10_000, "answers to nobody were kept for ever");
+    stage.is_told(&["a device of Mallory", "took nothing", "safe"]).await;
+    let mut from = talk.from;
+    ended(&mut from).await;
+    assert!(mallory.offers().await.is_none(), "met again at once");
+    stage.types_on().await;
+    stage.ends_well(3).await;
+}

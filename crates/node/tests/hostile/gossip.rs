@@ -1,0 +1,56 @@
+//! Words of presence, more of them than anybody has carets.
+
+use commonplace_model::{CommonsId, DeviceId, PageId};
+use commonplace_net::TopicEvent;
+use commonplace_node::view::Event;
+use commonplace_trust::{DeviceKey, Domain};
+
+use crate::{
+    device,
+    mallory::{Mallory, soon},
+    stage::Stage,
+};
+
+/// A word of presence, as engines say it.
+fn word(key: &DeviceKey, of: DeviceId, commons: CommonsId, at: u64, page: Option<PageId>) -> Vec<u8> {
+    let (anchor, head, writing) = (None::<String>, None::<String>, at % 2 == 0);
+    let mut bytes = postcard::to_allocvec(&(of, at, page, anchor, head, writing)).unwrap();
+    let signature = key.sign(Domain::Presence, &[&commons.as_bytes()[..], &bytes].concat());
+    bytes.extend_from_slice(signature.as_bytes());
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_presence_hides_nobody() {
+    let mut stage = Stage::new().await;
+    let mut heard = stage.ines.engine.events();
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    mallory.connection().await;
+    let topic = blake3::derive_key("commonplace/topic/1 epoch 0", mallory.commons.as_bytes());
+    let mut topic = mallory.net.subscribe(topic, vec![mallory.host]).await.unwrap();
+    let neighbour = async { while !matches!(topic.next().await, Some(TopicEvent::NeighborUp(_))) {} };
+    soon("a neighbour", neighbour).await;
+
+    let tomas: DeviceId = stage.tomas.engine.status().await.unwrap().profile.unwrap().device.parse().unwrap();
+    let pages = [Some(PageId::new([1; 16])), None];
+    for n in 0..2_000_u64 {
+        let page = pages[usize::from(n % 3 == 0)];
+        let own = word(&mallory.key, mallory.key.id(), mallory.commons, n, page);
+        // In another's name, far in the future, so that nothing he says would count any more.
+        let forged = word(&mallory.key, tomas, mallory.commons, u64::MAX - n, page);
+        for bytes in [own, forged, vec![0xee; 900], vec![1; 16_000]] {
+            topic.broadcast(bytes.into()).await.unwrap();
+        }
+    }
+    stage.types_on().await;
+    // Tomás goes into the page, and Ines sees his caret.
+    let window = stage.tomas.engine.editor_open(stage.commons.clone(), stage.page.clone()).await.unwrap();
+    stage.tomas.engine.editor_caret(window.session, Some(2), Some(2)).await.unwrap();
+    device::until(&mut heard, |event| match event {
+        Event::Carets { carets, .. } => carets.iter().any(|c| c.name == "Tomás" && c.head == Some(2)),
+        _ => false,
+    })
+    .await;
+    stage.was_told_nothing_else();
+    stage.ends_well(3).await;
+}
