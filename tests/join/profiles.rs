@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -122,6 +123,79 @@ fn a_database_cut_short_loses_nothing_more() -> Result<()> {
 }
 
 #[test]
+fn a_database_that_is_gone_is_not_made_anew() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let database = device.home().join(DATABASE);
+    Connection::open(&database)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    let good = fs::read(&database)?;
+    let refused = || -> Result<()> {
+        for command in ["status", "list", "doctor"] {
+            let reason = device.refused([command])?;
+            ensure!(reason.contains("gone or empty") && reason.contains("backup"), "{reason}");
+        }
+        Ok(())
+    };
+    fs::write(&database, "")?;
+    refused()?;
+    ensure!(fs::read(&database)?.is_empty(), "a new profile was made over what is left of the old one");
+    fs::remove_file(&database)?;
+    refused()?;
+    ensure!(!database.exists(), "a new profile was made over what is left of the old one");
+    fs::write(&database, good)?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_key_that_is_gone_or_anothers_is_not_made_anew() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let key = device.home().join("device.key");
+    let good = fs::read(&key)?;
+    let refused = |why: &str| -> Result<()> {
+        for command in ["status", "list", "peer"] {
+            let reason = device.refused([command])?;
+            ensure!(reason.contains("key") && reason.contains(why) && reason.contains("backup"), "{reason}");
+        }
+        Ok(())
+    };
+    fs::remove_file(&key)?;
+    refused("is gone")?;
+    ensure!(!key.exists(), "a new key was made, and the pages are nobody's");
+    // All of its bytes are there, and one of them is another.
+    let mut other = good.clone();
+    other[7] ^= 1;
+    fs::write(&key, &other)?;
+    refused("not the one of this profile")?;
+    fs::write(&key, good)?;
+    still_there(&device, &commons)
+}
+
+#[test]
+fn a_log_that_is_damaged_takes_nothing_with_it_that_was_in_the_database() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    let log = device.home().join("profile.db-wal");
+    let damages: [fn(&mut Vec<u8>); 3] = [|log| log.truncate(5_000), |log| log[40..].fill(0x5a), |log| log.fill(0xff)];
+    for damage in damages {
+        let peer = device.peer()?;
+        device.ok(["page", "rename", &commons, "Rules", "Other"])?;
+        device.ok(["page", "rename", &commons, "Other", "Rules"])?;
+        peer.kill()?;
+        let mut bytes = fs::read(&log)?;
+        damage(&mut bytes);
+        fs::write(&log, bytes)?;
+        let pages = story::exported(&device, &commons)?;
+        ensure!(pages.len() == 1 && pages[0].1 == TEXT.as_bytes(), "{pages:?}");
+        // What is written from now on is kept.
+        story::page(&device, &commons, "Later", "later\n")?;
+        device.ok(["page", "delete", &commons, "Later"])?;
+        device.ok(["doctor"])?;
+        if pages[0].0 != PathBuf::from("Rules.md") {
+            device.ok(["page", "rename", &commons, "Other", "Rules"])?;
+        }
+    }
+    still_there(&device, &commons)
+}
+
+#[test]
 fn a_damaged_key_is_refused() -> Result<()> {
     let (device, commons) = with_a_page()?;
     let key = device.home().join("device.key");
@@ -134,12 +208,27 @@ fn a_damaged_key_is_refused() -> Result<()> {
 }
 
 #[test]
+fn nobody_else_can_read_a_profile_even_where_they_see_its_folder() -> Result<()> {
+    let device = Device::new(Place::Loopback)?;
+    fs::create_dir(device.home())?;
+    fs::set_permissions(device.home(), fs::Permissions::from_mode(0o755))?;
+    device.ok(["init", "--name", "Maren"])?;
+    let peer = device.peer()?;
+    for name in [DATABASE, "profile.db-wal", "device.key"] {
+        let mode = fs::metadata(device.home().join(name))?.permissions().mode();
+        ensure!(mode & 0o077 == 0, "{name} has the rights {mode:o}");
+    }
+    peer.stop()
+}
+
+#[test]
 fn a_home_that_is_a_file_is_refused() -> Result<()> {
     let device = Device::new(Place::Loopback)?;
     let file = device.beside("file");
     fs::write(&file, "not a folder")?;
     let device = device.at(file.clone());
-    device.refused(["init", "--name", "Maren"])?;
+    let reason = device.refused(["init", "--name", "Maren"])?;
+    ensure!(reason.contains("is not a folder") && reason.contains("Nothing was changed"), "{reason}");
     ensure!(fs::read(&file)? == b"not a folder", "the file was written");
     Ok(())
 }

@@ -212,7 +212,13 @@ impl Remote {
     async fn reach(home: &Path) -> Result<Option<Self>, ApiError> {
         let stream = match UnixStream::connect(socket::place(home)).await {
             Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            // Where no profile can be, whoever tries to open it says why.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Ok(None);
             }
             Err(error) => {

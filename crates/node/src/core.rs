@@ -125,8 +125,7 @@ impl Core {
         mailbox: Mailbox,
         runtime: tokio::runtime::Handle,
     ) -> Result<Self> {
-        let store = Store::open(&options.home)?;
-        let key = profile::device_key(&options.home)?;
+        let (store, key) = profile::open(&options.home)?;
         let mut core = Self {
             home: options.home.clone(),
             key,

@@ -101,7 +101,8 @@ impl From<commonplace_store::StoreError> for Error {
             Store::Newer { .. } => ErrorCode::ProfileNewer,
             Store::ReadOnly => ErrorCode::ReadOnly,
             Store::Full => ErrorCode::DiskFull,
-            Store::Damaged(_) => ErrorCode::ProfileDamaged,
+            Store::Damaged(_) | Store::Gone(_) => ErrorCode::ProfileDamaged,
+            Store::NoFolder(_) => ErrorCode::BadArgument,
             Store::NoCommons => ErrorCode::NotFound,
             Store::Io(_) | Store::Fault(_) => ErrorCode::Internal,
         };

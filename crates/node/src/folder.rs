@@ -101,10 +101,9 @@ fn go_into(listing: fs::ReadDir, inside: &str, depth: usize, files: &mut Files) 
             files.skip(&shown, "its name is not UTF-8");
             continue;
         };
-        if name.starts_with('.') {
-            if name.ends_with(".md") {
-                files.skip(&shown, "its name begins with a dot, as those of hidden files do");
-            }
+        // What programs keep for themselves is not looked at: `.git`, `._Tea.md` beside `Tea.md`. A page may be called `.`.
+        let page = name.ends_with(".md") && !name.starts_with("._") && !entry.path().is_dir();
+        if name.starts_with('.') && !page {
             continue;
         }
         match entry.file_type() {

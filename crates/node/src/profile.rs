@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use commonplace_model::DeviceId;
+use commonplace_store::{Store, StoreError};
 use commonplace_trust::DeviceKey;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ use crate::{
 pub const HOME_VARIABLE: &str = "COMMONPLACE_HOME";
 /// File with the seed of the device's key, readable by its owner alone.
 const KEY_FILE: &str = "device.key";
+/// Setting with the device whose key was made for this profile.
+const DEVICE: &str = "device";
 
 /// The profile's folder: the one given, else that of `COMMONPLACE_HOME`, else the platform's place for such data.
 ///
@@ -50,28 +54,53 @@ pub(crate) struct Owner {
     pub(crate) device_name: String,
 }
 
-/// The key of this profile's device; made at the first start.
-pub(crate) fn device_key(home: &Path) -> Result<DeviceKey> {
+/// Opens the profile in a folder: its database and the key of its device, both made at the first start. From then on neither
+/// is made again, for then all that the profile holds would seem to be gone, or would be nobody's.
+pub(crate) fn open(home: &Path) -> Result<(Store, DeviceKey)> {
     let path = home.join(KEY_FILE);
-    match fs::File::open(&path) {
+    // The key is made after the database.
+    let begun = path.symlink_metadata().is_ok();
+    let mut store = Store::open_begun(home, begun)?;
+    let before = match store.setting(DEVICE)? {
+        Some(bytes) => Some(DeviceId::from_slice(&bytes).map_err(StoreError::from)?),
+        None => None,
+    };
+    let key = match read_key(&path)? {
+        Some(key) => key,
+        None if before.is_none() && store.commons()?.is_empty() => make_key(&path)?,
+        None => return Err(key_trouble(&path, "is gone")),
+    };
+    match before {
+        Some(before) if before != key.id() => return Err(key_trouble(&path, "is not the one of this profile")),
+        Some(_) => {}
+        None => store.set_setting(DEVICE, key.id().as_bytes())?,
+    }
+    Ok((store, key))
+}
+
+/// The key in a file, if there is one.
+fn read_key(path: &Path) -> Result<Option<DeviceKey>> {
+    match fs::File::open(path) {
         Ok(file) => {
             let mut seed = Vec::new();
-            file.take(64).read_to_end(&mut seed).map_err(|e| unreadable(&path, &e))?;
-            let seed: [u8; 32] = seed.try_into().map_err(|_| {
-                Error::new(
-                    ErrorCode::ProfileDamaged,
-                    format!(
-                        "The key of this device, {}, is damaged. Your pages are not touched. Put the file back from a backup; \
-                         without it this device can no longer write as the one it was.",
-                        path.display()
-                    ),
-                )
-            })?;
-            Ok(DeviceKey::from_seed(&seed))
+            file.take(64).read_to_end(&mut seed).map_err(|e| unreadable(path, &e))?;
+            let seed: [u8; 32] = seed.try_into().map_err(|_| key_trouble(path, "is damaged"))?;
+            Ok(Some(DeviceKey::from_seed(&seed)))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_key(&path),
-        Err(error) => Err(unreadable(&path, &error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
     }
+}
+
+fn key_trouble(path: &Path, what: &str) -> Error {
+    Error::new(
+        ErrorCode::ProfileDamaged,
+        format!(
+            "The key of this device, {}, {what}. Your pages are not touched, and nothing was changed. Put the file back from a \
+             backup; without it this device can no longer write as the one it was: start with a new profile then, and join again.",
+            path.display()
+        ),
+    )
 }
 
 fn make_key(path: &Path) -> Result<DeviceKey> {
@@ -97,7 +126,11 @@ fn make_key(path: &Path) -> Result<DeviceKey> {
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::new(
         ErrorCode::ProfileDamaged,
-        format!("The key of this device cannot be read ({error}): {}. Nothing was changed.", path.display()),
+        format!(
+            "The key of this device, {}, cannot be read ({error}). Nothing was changed. Check its rights, or put it back from a \
+             backup.",
+            path.display()
+        ),
     )
 }
 

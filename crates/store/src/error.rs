@@ -1,6 +1,6 @@
 //! What can go wrong with a profile on disk, in words for the person at the device.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -27,6 +27,17 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// What lies where the profile's folder should be is none.
+    #[error("{} is not a folder, so no profile can be in it. Nothing was changed. Name another place.", .0.display())]
+    NoFolder(PathBuf),
+    /// The database is not there, though the rest of the profile is.
+    #[error(
+        "The profile's database, {}, is gone or empty, though the key of this device is there. Nothing was changed, and other \
+         devices of your commons still hold their pages. Put the database back from a backup. If there is none, start with a new \
+         profile and join again.",
+        .0.display()
+    )]
+    Gone(PathBuf),
     /// The folder or disk does not let itself be written.
     #[error(
         "The profile's folder cannot be written. What was stored before is safe. Check the rights of the folder and whether \

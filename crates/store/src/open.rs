@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -33,7 +33,31 @@ pub(crate) fn make_dir(dir: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    Ok(builder.create(dir)?)
+    builder.create(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => StoreError::NoFolder(dir.to_owned()),
+        _ => error.into(),
+    })
+}
+
+/// Makes the database's file, for its owner alone, if there is none: SQLite would let others read it where they may look into
+/// the folder. Those beside it get its rights. With `begun`, one without anything in it is a fault.
+pub(crate) fn make_file(dir: &Path, begun: bool) -> Result<()> {
+    let path = database_path(dir);
+    let is_empty = fs::metadata(&path).map_or_else(
+        |error| if error.kind() == io::ErrorKind::NotFound { Ok(true) } else { Err(error) },
+        |there| Ok(there.len() == 0),
+    )?;
+    if is_empty && begun {
+        return Err(StoreError::Gone(path));
+    }
+    if is_empty {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path)?;
+    }
+    Ok(())
 }
 
 /// Takes the profile's lock, which the system gives back when the process ends, however it ends.

@@ -42,8 +42,18 @@ impl Store {
     /// # Errors
     /// When another program has it open, a newer version wrote it, or it cannot be written or read.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_begun(dir, false)
+    }
+
+    /// As [`Store::open`]. With `begun` it is known that the profile was used before: a database that is not there, or has
+    /// nothing in it, is then lost and not new.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and when the database of a profile that was used is gone.
+    pub fn open_begun(dir: &Path, begun: bool) -> Result<Self, StoreError> {
         open::make_dir(dir)?;
         let lock = open::lock(dir)?;
+        open::make_file(dir, begun)?;
         let reader = Reader { db: open::writer(dir)? };
         Ok(Self { reader, dir: dir.to_owned(), _lock: lock })
     }

@@ -13,7 +13,7 @@ use crate::{
 
 /// A word of presence, as engines say it.
 fn word(key: &DeviceKey, of: DeviceId, commons: CommonsId, at: u64, page: Option<PageId>) -> Vec<u8> {
-    let (anchor, head, writing) = (None::<String>, None::<String>, at % 2 == 0);
+    let (anchor, head, writing) = (None::<String>, None::<String>, at.is_multiple_of(2));
     let mut bytes = postcard::to_allocvec(&(of, at, page, anchor, head, writing)).unwrap();
     let signature = key.sign(Domain::Presence, &[&commons.as_bytes()[..], &bytes].concat());
     bytes.extend_from_slice(signature.as_bytes());
@@ -34,7 +34,7 @@ async fn a_flood_of_presence_hides_nobody() {
     let tomas: DeviceId = stage.tomas.engine.status().await.unwrap().profile.unwrap().device.parse().unwrap();
     let pages = [Some(PageId::new([1; 16])), None];
     for n in 0..2_000_u64 {
-        let page = pages[usize::from(n % 3 == 0)];
+        let page = pages[usize::from(n.is_multiple_of(3))];
         let own = word(&mallory.key, mallory.key.id(), mallory.commons, n, page);
         // In another's name, far in the future, so that nothing he says would count any more.
         let forged = word(&mallory.key, tomas, mallory.commons, u64::MAX - n, page);
