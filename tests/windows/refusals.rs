@@ -40,6 +40,35 @@ fn ones_own_ticket_leads_back_home() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_ticket_that_lets_nobody_in_any_more_is_refused_in_words() -> anyhow::Result<()> {
+    tell("refusals::a_ticket_that_lets_nobody_in_any_more_is_refused_in_words", |stage| {
+        let maren = stage.maren.open()?;
+        maren.introduce(MAREN)?;
+        maren.found(COMMONS)?;
+        let (used, unused) = (maren.invite()?, maren.invite()?);
+        stage.noor.commonplace(&["init", "--name", "Noor"])?;
+        stage.noor.commonplace(&["join", &used, "--wait", "30"])?;
+
+        let tomas = stage.tomas.open()?;
+        tomas.introduce(TOMAS)?;
+        tomas.join(&used)?;
+        let words = tomas.read(&marked("problem"))?;
+        ensure!(is_plain(&words) && words.contains("as many as it may"), "it was refused with {words:?}");
+
+        // Nobody answers; and when somebody does again, the same ticket still lets in.
+        stage.maren.place().unplug()?;
+        tomas.join(&unused)?;
+        tomas.until("words about who cannot be reached", || {
+            let words = tomas.texts(&marked("problem"))?.concat();
+            Ok((is_plain(&words) && words.contains("not reached")).then_some(()))
+        })?;
+        stage.maren.place().plug_in()?;
+        tomas.join(&unused)?;
+        tomas.arrive(COMMONS)
+    })
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_refused_in_words() -> anyhow::Result<()> {
     tell("refusals::a_folder_that_is_not_there_is_refused_in_words", |stage| {
         let maren = stage.maren.open()?;

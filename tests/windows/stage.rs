@@ -1,4 +1,4 @@
-//! Where the stories are told: two devices on one network, Maren's and Tomás's.
+//! Where the stories are told: devices on one network, Maren's and Tomás's with a window each, and Noor's without.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,12 +17,14 @@ pub(crate) const MAREN: &str = "Maren";
 /// The one who joins it.
 pub(crate) const TOMAS: &str = "Tomás";
 
-/// Two devices.
+/// The devices.
 pub(crate) struct Stage {
     /// Maren's device.
     pub(crate) maren: Installation,
     /// Tomás's device.
     pub(crate) tomas: Installation,
+    /// Noor's device, on which no window is opened.
+    pub(crate) noor: Installation,
     /// A folder that goes when the story is over.
     pub(crate) folder: TempDir,
     _lan: Lan,
@@ -35,7 +37,8 @@ pub(crate) fn tell(test: &str, story: impl FnOnce(&Stage) -> anyhow::Result<()>)
         let album = Rc::new(Album::of_test(&test.replace("::", "-"))?);
         let maren = Installation::new("maren", lan.place()?, Rc::clone(&album))?;
         let tomas = Installation::new("tomas", lan.place()?, Rc::clone(&album))?;
-        let told = story(&Stage { maren, tomas, folder: TempDir::new()?, _lan: lan });
+        let noor = Installation::new("noor", lan.place()?, Rc::clone(&album))?;
+        let told = story(&Stage { maren, tomas, noor, folder: TempDir::new()?, _lan: lan });
         if told.is_err() {
             album.spoil();
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
 use super::lan::Place;
@@ -50,6 +50,18 @@ impl Installation {
     /// When its window does not come up.
     pub fn open_sized(&self, size: (u32, u32)) -> anyhow::Result<Window> {
         Window::open(self, size).with_context(|| format!("the window of {} did not open", self.name))
+    }
+
+    /// Carries out a command of the command line on this device, through the app where that is open. Gives what it printed.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn commonplace(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let program = crate::cli::program()?;
+        let program = program.to_str().context("the program's name is no text")?;
+        let done = self.command(program).arg("--home").arg(self.home()).args(arguments).output()?;
+        ensure!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(String::from_utf8(done.stdout)?)
     }
 
     /// What it is called.
