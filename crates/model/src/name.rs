@@ -17,9 +17,16 @@ pub enum NameError {
     /// It holds a character that a name cannot have.
     #[error("a name cannot hold {0:?}")]
     Character(char),
-    /// It is `.` or `..`, which mean something else in a folder.
-    #[error("a name cannot be {0:?}")]
+    /// It is `.` or `..`, which mean something else where a folder is meant.
+    #[error("a folder cannot be called {0:?}")]
     Reserved(String),
+}
+
+fn check_folder(part: &str) -> Result<(), NameError> {
+    if part == "." || part == ".." {
+        return Err(NameError::Reserved(part.to_owned()));
+    }
+    check_part(part)
 }
 
 fn check_part(part: &str) -> Result<(), NameError> {
@@ -28,9 +35,6 @@ fn check_part(part: &str) -> Result<(), NameError> {
     }
     if part.len() > Title::MAX_BYTES {
         return Err(NameError::TooLong { max: Title::MAX_BYTES });
-    }
-    if part == "." || part == ".." {
-        return Err(NameError::Reserved(part.to_owned()));
     }
     match part.chars().find(|c| c.is_control() || *c == '/') {
         Some(c) => Err(NameError::Character(c)),
@@ -92,7 +96,7 @@ impl Folder {
     /// Makes a folder of whatever a document says; parts that cannot be names are left out.
     pub fn lenient(text: &str) -> Self {
         let mut kept = String::new();
-        for part in text.split('/').filter(|part| check_part(part).is_ok()) {
+        for part in text.split('/').filter(|part| check_folder(part).is_ok()) {
             if kept.len() + 1 + part.len() > Self::MAX_BYTES {
                 break;
             }
@@ -131,7 +135,7 @@ impl FromStr for Folder {
         if text.len() > Self::MAX_BYTES {
             return Err(NameError::TooLong { max: Self::MAX_BYTES });
         }
-        text.split('/').try_for_each(check_part)?;
+        text.split('/').try_for_each(check_folder)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -154,6 +158,9 @@ mod tests {
         assert_eq!(folder.name_of(&title), "guides/kettles/Descaling");
         assert!(Folder::split_name("../../etc/passwd").is_err());
         assert!(Folder::split_name("a//b/c").is_err());
+        // Its file is `commands/..md`, which is a name like any other.
+        assert_eq!(Folder::split_name("commands/.").expect("a good name").1.as_str(), ".");
+        assert_eq!(Folder::split_name("./Tea"), Err(NameError::Reserved(".".to_owned())));
         assert_eq!(Folder::split_name(""), Err(NameError::Empty));
     }
 
