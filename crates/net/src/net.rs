@@ -41,8 +41,9 @@ const SILENCE: Duration = Duration::from_secs(6);
 const SIGN: Duration = Duration::from_millis(1500);
 /// Bytes that may arrive on a connection before somebody takes them.
 const WINDOW: u32 = 8 * 1024 * 1024;
-/// How long taking leave may take, per step.
-const LEAVE: Duration = Duration::from_secs(2);
+/// How long taking leave may take, per step. Those who are there are told within a round trip; a dial under way to one who is
+/// not would have the endpoint wait for seconds.
+const LEAVE: Duration = Duration::from_millis(400);
 /// Requests to discovery that may wait.
 const REQUESTS: usize = 16;
 
