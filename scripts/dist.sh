@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 step "Release build"
-cargo build --release --locked --bin commonplace --bin commonplace-desktop
+# With the whole workspace, so that features unify as they do everywhere else and nothing is compiled twice.
+cargo build --release --locked --workspace --bin commonplace --bin commonplace-desktop
 
 step "Completions"
 completions=target/completions
