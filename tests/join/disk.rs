@@ -85,6 +85,10 @@ cp -a "$home.kept/." "$home"
 step full --json import "$commons" "$large"
 step list --json page list "$commons"
 step show --json page show "$commons" Rules
+dd if=/dev/zero of="$home/fill" bs=1k 2>/dev/null
+step brim page append "$commons" Rules more
+rm "$home/fill" && rm -r "$home.kept"
+step after page show "$commons" Rules
 umount "$home" 2>/dev/null || true
 "#;
     if with_mounts(&device, script, &[("commons", &commons), ("large", text(&folder)?)])?.is_none() {
@@ -98,6 +102,39 @@ umount "$home" 2>/dev/null || true
         ensure!(after.code == 0, "{name} on a full disk: {}", after.stderr);
     }
     ensure!(step(&device, "show")?.stdout.contains("Who empties it, fills it."), "the page is not as it was");
+    // Not a byte is left, not even for opening the profile.
+    let brim = step(&device, "brim")?;
+    ensure!(brim.code == 1 && brim.stderr.contains("full") && brim.stderr.contains("safe"), "{}", brim.stderr);
+    ensure!(step(&device, "after")?.stdout == "Who empties it, fills it.\n", "the page is not as it was");
+    Ok(())
+}
+
+#[test]
+fn a_profile_begun_on_a_full_disk_is_made_when_there_is_room() -> Result<()> {
+    let device = Device::new(Place::Loopback)?;
+    fs::create_dir(device.home())?;
+    // Each time a little further, to wherever that is.
+    let script = r#"
+for size in 4 8 16 24 32 40 48 64 80 96 112 128 144 160 176 192 208 256 320; do
+    mount -t tmpfs -o size="$size"k tmpfs "$home"
+    step "full-$size" init --name Maren
+    mount -o remount,size=20m "$home"
+    step "room-$size" init --name Maren
+    umount "$home"
+done
+"#;
+    if with_mounts(&device, script, &[])?.is_none() {
+        return why();
+    }
+    let mut refused = 0;
+    for size in [4, 8, 16, 24, 32, 40, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 256, 320] {
+        let full = step(&device, &format!("full-{size}"))?;
+        ensure!(full.code == 0 || full.stderr.contains("The disk is full."), "{size} KB: {}", full.stderr);
+        refused += i32::from(full.code != 0);
+        let room = step(&device, &format!("room-{size}"))?;
+        ensure!(room.code == 0, "with room, after a disk of {size} KB: {}", room.stderr);
+    }
+    ensure!(refused > 3, "the disks were not full");
     Ok(())
 }
 

@@ -188,7 +188,7 @@ fn a_log_that_is_damaged_takes_nothing_with_it_that_was_in_the_database() -> Res
         story::page(&device, &commons, "Later", "later\n")?;
         device.ok(["page", "delete", &commons, "Later"])?;
         device.ok(["doctor"])?;
-        if pages[0].0 != PathBuf::from("Rules.md") {
+        if !pages[0].0.ends_with("Rules.md") {
             device.ok(["page", "rename", &commons, "Other", "Rules"])?;
         }
     }

@@ -103,23 +103,21 @@ fn key_trouble(path: &Path, what: &str) -> Error {
     )
 }
 
+/// Makes a key, which is in its file whole or not at all.
 fn make_key(path: &Path) -> Result<DeviceKey> {
     let key = DeviceKey::from_seed(&random()?);
+    let unfinished = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let write = || -> std::io::Result<()> {
-        let mut file = options.open(path)?;
+        let mut file = options.open(&unfinished)?;
         file.write_all(&key.seed())?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
     };
-    write().map_err(|e| {
-        Error::new(
-            ErrorCode::ReadOnly,
-            format!("The profile's folder cannot be written ({e}): {}. Nothing was changed.", path.display()),
-        )
-    })?;
+    write().map_err(StoreError::from)?;
     Ok(key)
 }
 

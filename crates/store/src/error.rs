@@ -46,8 +46,8 @@ pub enum StoreError {
     ReadOnly,
     /// No room is left.
     #[error(
-        "The disk is full, so the last edit could not be stored. Everything stored before is safe. Free some space; then it is \
-         stored."
+        "The disk is full. Everything stored before is safe. Free some space: what was just written in a window is stored then, \
+         and anything else can be done again."
     )]
     Full,
     /// The database file is damaged.
@@ -75,6 +75,11 @@ fn holder(pid: Option<u32>) -> String {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        // The file beside the database in which connections agree with each other finds no room: SQLite calls that a fault of
+        // the disk.
+        if error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::ReadOnly,
