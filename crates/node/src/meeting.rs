@@ -6,6 +6,7 @@
 
 mod offence;
 mod stream;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,6 +22,7 @@ use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, VerifiedRec
 use self::{
     offence::{Offence, Offences},
     stream::{Offer, Outbox, carry, open_stream},
+    waiting::Waiting,
 };
 use crate::{
     core::Core,
@@ -37,8 +39,6 @@ const COURTESY: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two words on how far a meeting is.
 const PROGRESS: Duration = Duration::from_millis(50);
-/// Bytes of changes that wait for others of the same meeting before they can be judged.
-const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// A meeting.
 struct Meeting {
@@ -46,9 +46,7 @@ struct Meeting {
     commons: CommonsId,
     session: Session,
     out: Outbox,
-    /// Changes that wait for others, per document.
-    waiting: HashMap<DocId, Vec<Vec<u8>>>,
-    waiting_bytes: usize,
+    waiting: Waiting,
     wake: Option<Instant>,
     /// How far it was when that was last told, and when.
     told: Option<((u64, u64), Instant)>,
@@ -174,17 +172,8 @@ impl Core {
         let unheld = self.store.unheld(commons, device).unwrap_or_default();
         self.network.meetings.last += 1;
         let id = self.network.meetings.last;
-        let meeting = Meeting {
-            device,
-            commons,
-            session,
-            out,
-            waiting: HashMap::new(),
-            waiting_bytes: 0,
-            wake: None,
-            told: None,
-            unheld,
-        };
+        let meeting =
+            Meeting { device, commons, session, out, waiting: Waiting::default(), wake: None, told: None, unheld };
         self.network.meetings.all.insert(id, meeting);
         self.drive(id, Input::Start);
         let open: Vec<_> = self.editors.open.keys().filter(|(c, _)| *c == commons).map(|(_, page)| *page).collect();
@@ -448,23 +437,13 @@ impl Core {
             return Ok(Passed::default());
         };
         let (doc, commons) = (arrival.doc, meeting.commons);
-        if let Some(mut waiting) = meeting.waiting.remove(&doc) {
-            meeting.waiting_bytes -= waiting.iter().map(Vec::len).sum::<usize>();
-            waiting.append(&mut arrival.changes);
-            arrival.changes = waiting;
-        }
+        arrival.changes = meeting.waiting.joined_by(doc, arrival.changes);
         let held =
             self.commons.get(&commons).ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
         let history = self.store.history(commons, doc)?;
         let mut passed = Gate { commons, history: &history, standing: &held.roll }.pass(arrival);
         history.sound()?;
-        let waiting = std::mem::take(&mut passed.waiting);
-        let bytes: usize = waiting.iter().map(Vec::len).sum();
-        // Beyond the bound they are dropped, and come again when the two devices compare their frontiers.
-        if bytes > 0 && meeting.waiting_bytes + bytes <= MAX_WAITING_BYTES {
-            meeting.waiting_bytes += bytes;
-            meeting.waiting.insert(doc, waiting);
-        }
+        meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
         Ok(passed)
     }
 
