@@ -36,7 +36,12 @@ describe("a table", () => {
   it("is drawn where nobody writes, cell by cell, the empty ones too", () => {
     const view = shown(`before\n\n${TABLE}\n\nafter`);
     expect(cells(view)).toEqual([["What", "Likely"], ["Pops up", "soot"], ["", "x <img src=x onerror=alert(1)>"]]);
-    expect([...table(view)!.rows[1]!.cells].map((c) => c.style.textAlign)).toEqual(["", "end"]);
+    expect([...table(view)!.rows[1]!.cells].map((c) => c.style.textAlign)).toEqual(["", "right"]);
+  });
+
+  it("runs as its first letter does", () => {
+    expect(table(shown("| القطعة | العدد |\n| --- | --- |\n| one | 4 |"))?.dir).toBe("rtl");
+    expect(table(shown("| 1 | a |\n| --- | --- |\n| זר | 4 |"))?.dir).toBe("ltr");
   });
 
   it("takes nothing from a page but words", () => {

@@ -7,6 +7,9 @@ import { pageLinks } from "./pagelinks";
 
 const parser = markdown.configure([GFM, pageLinks]);
 
+/** The scripts that run from right to left; a table's columns run as its first letter does. */
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+
 type Side = "start" | "center" | "end";
 
 interface Cell {
@@ -86,6 +89,8 @@ export class TableView extends WidgetType {
     if (table === null) return whole;
     const drawn: Drawn[] = [];
     const element = whole.appendChild(document.createElement("table"));
+    // The whole takes the direction too: a wide table is first seen from its beginning.
+    element.dir = whole.dir = RIGHT_TO_LEFT.test(/\p{L}/u.exec(this.text)?.[0] ?? "") ? "rtl" : "ltr";
     const columns = table.head.length;
     const row = (cells: readonly Cell[], into: HTMLTableSectionElement, kind: "th" | "td"): void => {
       const line = into.appendChild(document.createElement("tr"));
@@ -116,9 +121,10 @@ export class TableView extends WidgetType {
   }
 
   #cell(cell: Cell | undefined, side: Side | undefined, into: HTMLTableCellElement, drawn: Drawn[]): void {
-    into.dir = "auto";
     if (into.tagName === "TH") into.scope = "col";
-    if (side !== undefined && side !== "start") into.style.textAlign = side;
+    // A column has one edge, whatever way the words of its cells run.
+    if (side === "center") into.style.textAlign = "center";
+    else if (side === "end") into.style.textAlign = into.closest("table")?.dir === "rtl" ? "left" : "right";
     if (cell === undefined) return;
     into.dataset["at"] = String(cell.at);
     if (cell.node !== null) drawInline(cell.node, this.text, into, drawn);
