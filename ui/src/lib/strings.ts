@@ -264,6 +264,7 @@ When you need this page no more, delete it. It can be brought back.
   you: {
     title: "You",
     name: "Name", ink: "Ink", device: "This device", deviceName: "What it is called", id: "Device id", home: "Kept in",
+    size: "Size of text", larger: "Larger text", smaller: "Smaller text", usual: "Text of the usual size", percent: (size: number) => `${size} %`,
     theme: "Light or dark", system: "As the system", light: "Light", dark: "Dark",
     saved: "Saved",
     keys: "Keys",
@@ -284,6 +285,7 @@ When you need this page no more, delete it. It can be brought back.
     ["#", "A tag, in the text"],
     ["Alt Enter, Ctrl click", "Follow the link at the caret, or under the pointer"],
     ["Ctrl Enter", "Tick the task at the caret"],
+    ["Ctrl +, Ctrl −, Ctrl 0", "Larger text, smaller, and as usual"],
     ["Ctrl .", "Show or hide the inspector"],
     ["Esc", "Close what is open over the page"],
   ] as readonly (readonly [string, string])[],

@@ -1,6 +1,6 @@
 /**
  * The interface over the made-up engine. What to look at comes from the address:
- * `?story=first|cafe|alone|broken`, `&view=pages|tags|people|search|nearby|you|add|page`, `&over=invite|import|…`,
+ * `?story=first|cafe|scripts|alone|broken`, `&view=pages|tags|people|search|nearby|you|add|page`, `&over=invite|import|…`,
  * `&theme=light|dark`, `&pages=10000`, `&knock`, `&sync`, `&trouble`, `&type` (others type on),
  * `&long=100000` (a page of so many characters), `&dir=rtl`.
  */
@@ -13,7 +13,7 @@ import { desk } from "../lib/stores/desk.svelte";
 import { start } from "../lib/stores/engine.svelte";
 import { place, type Over, type View } from "../lib/stores/place.svelte";
 import type { FakeEngine } from "./fakeengine";
-import { firstMinute, repairCafe, type Story } from "./story";
+import { firstMinute, manyScripts, repairCafe, type Story } from "./story";
 
 const asked = new URLSearchParams(location.search);
 const theme = asked.get("theme");
@@ -39,8 +39,8 @@ async function show(): Promise<void> {
   const story = asked.get("story") ?? "cafe";
   let engine: FakeEngine;
   let cafe: Story | null = null;
-  if (story === "cafe") {
-    cafe = repairCafe(Number(asked.get("pages") ?? 148));
+  if (story === "cafe" || story === "scripts") {
+    cafe = story === "cafe" ? repairCafe(Number(asked.get("pages") ?? 148)) : manyScripts();
     engine = cafe.engine;
     tell(cafe);
   } else engine = firstMinute();

@@ -70,6 +70,39 @@ export function firstMinute(): FakeEngine {
   return engine;
 }
 
+const SCRIPTS = `مرحبًا بكم في كتاب **مشترك** بلا خادم، اكتبوا ما تشاؤون، وانظروا [[دليل الإصلاح]].
+
+- [ ] مهمة لم تنجز بعد
+- [x] مهمة أنجزت
+
+> [!note]
+> ملاحظة في إطار.
+
+| القطعة | العدد |
+| --- | --: |
+| ملف التسخين | 4 |
+| زر التشغيل | 12 |
+
+知識共有是一本沒有伺服器的書。在這裡寫下您想要保存的一切，見 [[清潔接點]]。
+
+| A column with a very long name of its own | Another | A third | A fourth that is longer | A fifth | Sixth |
+| --- | --- | --- | --- | --- | --- |
+| Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft | x | https://example.org/a/very/long/address/that/does/not/end | \`code\` | ~~gone~~ | **last** |
+`;
+
+/** The café again, with long names and scripts that are not Latin. */
+export function manyScripts(): Story {
+  const story = repairCafe(40);
+  const { engine, cafe } = story;
+  cafe.view.name = "The very long named Association of Repair Cafés of the Lower Mill Lane and its Neighbouring Streets";
+  const page = engine.addPage(cafe, "دليل الإصلاح/إصلاح الأجهزة المنزلية الصغيرة وصيانتها في المقهى", SCRIPTS);
+  engine.addPage(cafe, "清潔接點、更換磁鐵與測試烤麵包機的完整步驟說明", "步驟一。\n");
+  engine.addPage(cafe, "Guides/Deeply/Nested/Folders/Of/The/Handbook/Something with a title that goes on for rather longer than any row has room for, and then some more", "Long.\n");
+  for (const tag of ["كهرباء", "焊接", "a-tag-with-a-name-that-is-longer-than-most-of-the-others-in-use-here"]) page.tags.set(tag, new Set(["me"]));
+  cafe.people.push(person("Maximiliane Hildegard von und zu Oberunterfranken-Schwarzenbergheim", "madder", { here: true, page: page.row }), person("فاطمة الزهراء", "fern", { lastSeen: Date.now() }), person("王小明", "umber", { here: true }));
+  return { ...story, toasters: page };
+}
+
 /** A café with 23 members, four of them here, and as many pages as asked for. */
 export function repairCafe(pages = 148): Story {
   const engine = new FakeEngine();

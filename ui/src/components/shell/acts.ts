@@ -30,8 +30,21 @@ export function acts(): Act[] {
     { name: `${t.you.theme}: ${t.you.light}`, go: () => appearance.choose("light") },
     { name: `${t.you.theme}: ${t.you.dark}`, go: () => appearance.choose("dark") },
     { name: `${t.you.theme}: ${t.you.system}`, go: () => appearance.choose("system") },
+    { name: t.you.larger, keys: "Ctrl +", go: () => appearance.resize(1) },
+    { name: t.you.smaller, keys: "Ctrl −", go: () => appearance.resize(-1) },
+    { name: t.you.usual, keys: "Ctrl 0", go: () => appearance.resize(0) },
   ];
   return [...(shelf.current === null ? [] : inCommons), ...everywhere];
+}
+
+const RESIZING: Record<string, 1 | -1 | 0> = { "+": 1, "=": 1, "-": -1, "0": 0 };
+
+/** Makes text larger or smaller, everywhere and before anything else is there; whether the key stood for that. */
+export function resizeOnKey(event: KeyboardEvent): boolean {
+  const step = event.ctrlKey || event.metaKey ? RESIZING[event.key] : undefined;
+  if (step === undefined || event.altKey) return false;
+  appearance.resize(step);
+  return true;
 }
 
 /** Carries out what a key stands for; whether it stood for anything. */
