@@ -7,52 +7,15 @@
 use std::collections::{HashMap, HashSet};
 
 use automerge::Change;
-use commonplace_model::{
-    Actor, ApplyError, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, LocalChange, Nonce,
-};
+use commonplace_model::{Actor, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, LocalChange, Nonce};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     attestation::{Attestation, VerifiedAttestation},
     chunk::{self, ChunkError, Header},
+    history::{History, Known, Standing, Verdict},
     key::DeviceKey,
 };
-
-/// A change already taken in, as far as the gate needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// Its actor.
-    pub actor: Actor,
-    /// Its number among its actor's.
-    pub seq: u64,
-    /// The counter of its last operation.
-    pub max_op: u64,
-}
-
-/// What is known of the document that changes arrive for. The genesis change need not be in it.
-pub trait History {
-    /// A change that was taken in.
-    fn change(&self, hash: &ChangeHash) -> Option<Known>;
-    /// Number and hash of the newest change of an actor that was taken in.
-    fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)>;
-}
-
-/// Whether a device may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Its member may write in this document.
-    Allowed,
-    /// It may not, whatever arrives later.
-    Forbidden,
-    /// No member of the roll as far as it is known here; its admission may still arrive.
-    Unknown,
-}
-
-/// What the roll says of who may write.
-pub trait Standing {
-    /// Whether this device may write in this document.
-    fn may_write(&self, device: &DeviceId, doc: &DocId) -> Verdict;
-}
 
 /// Changes of one document as they come from another device, each after those it builds on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,10 +12,12 @@
 pub mod attestation;
 pub mod chunk;
 pub mod gate;
+pub mod history;
 pub mod key;
 pub mod record;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
-pub use gate::{Arrival, Gate, History, Known, Passed, Refusal, Standing, Verdict, VerifiedChange};
+pub use gate::{Arrival, Gate, Passed, Refusal, VerifiedChange};
+pub use history::{History, Known, Standing, Verdict};
 pub use key::{DeviceKey, Domain, Signature};
 pub use record::{Draft, RecordError, VerifiedRecord};
