@@ -10,7 +10,7 @@ use automerge::{
 use crate::id::{Actor, ChangeHash, DocId};
 
 /// Key of the text object of a page.
-pub(crate) const BODY: &str = "body";
+pub const BODY: &str = "body";
 
 /// What a document is for; each kind has its own genesis change and vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,8 +31,8 @@ impl From<DocId> for DocKind {
 }
 
 impl DocKind {
-    /// The actor of the genesis change of this kind.
-    fn genesis_actor(self) -> Actor {
+    /// The actor of the genesis change of this kind, under which nothing else is ever written.
+    pub const fn genesis_actor(self) -> Actor {
         match self {
             Self::Page => Actor::new(*b"commonplace/page"),
             Self::Ledger => Actor::new(*b"commonplace/ledg"),
@@ -47,7 +47,8 @@ impl DocKind {
         }
     }
 
-    /// The highest op counter that the genesis change uses.
+    /// The highest op counter that the genesis change uses. In a page's it makes the body, so that the body's id is this
+    /// counter with [`DocKind::genesis_actor`].
     pub const fn genesis_max_op(self) -> u64 {
         2
     }
@@ -234,8 +235,16 @@ mod tests {
             assert_eq!(doc.heads(), vec![kind.genesis()], "{kind:?}: {:?}", doc.heads()[0].as_bytes());
             let change = &doc.doc.get_changes(&[])[0];
             assert_eq!(change.max_op(), kind.genesis_max_op());
+            assert_eq!(change.actor_id().to_bytes(), kind.genesis_actor().as_bytes());
             assert_eq!(change.timestamp(), 0);
         }
+    }
+
+    #[test]
+    fn the_body_of_a_page_is_what_its_genesis_makes_last() {
+        let kind = DocKind::Page;
+        let ObjId::Id(counter, actor, _) = Document::new(kind).body_id() else { panic!("the body is an object") };
+        assert_eq!((counter, actor.to_bytes()), (kind.genesis_max_op(), &kind.genesis_actor().as_bytes()[..]));
     }
 
     #[test]

@@ -8,10 +8,6 @@ use crate::{
     text::Splice,
 };
 
-const TITLE: &str = "title";
-const FOLDER: &str = "folder";
-const DELETED: &str = "deleted";
-
 /// What a page's local or remote change did, for those who show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageChange {
@@ -43,6 +39,16 @@ impl Default for Page {
 }
 
 impl Page {
+    /// Key of the title: a string of at most [`Title::MAX_BYTES`].
+    pub const TITLE: &str = "title";
+    /// Key of the folder: a string of at most [`Folder::MAX_BYTES`].
+    pub const FOLDER: &str = "folder";
+    /// Key of whether it is deleted: a boolean.
+    pub const DELETED: &str = "deleted";
+    /// Bytes that the key of a property may have, those of later versions included.
+    pub const MAX_KEY_BYTES: usize = 64;
+    /// Bytes that a property may have, those of later versions included.
+    pub const MAX_PROPERTY_BYTES: usize = 4_096;
     /// Bytes of UTF-8 that a page's body may have.
     pub const MAX_BODY_BYTES: usize = 5_000_000;
 
@@ -63,17 +69,17 @@ impl Page {
 
     /// Its title.
     pub fn title(&self) -> Title {
-        Title::lenient(&self.0.string(TITLE).unwrap_or_default())
+        Title::lenient(&self.0.string(Self::TITLE).unwrap_or_default())
     }
 
     /// The folder it is in.
     pub fn folder(&self) -> Folder {
-        Folder::lenient(&self.0.string(FOLDER).unwrap_or_default())
+        Folder::lenient(&self.0.string(Self::FOLDER).unwrap_or_default())
     }
 
     /// Whether it is deleted. A deleted page keeps its text and can be restored.
     pub fn deleted(&self) -> bool {
-        self.0.doc.get(ROOT, DELETED).ok().flatten().is_some_and(|(value, _)| value.as_bool() == Some(true))
+        self.0.doc.get(ROOT, Self::DELETED).ok().flatten().is_some_and(|(value, _)| value.as_bool() == Some(true))
     }
 
     /// Its Markdown. Costs 2 ms for 100,000 characters.
@@ -93,9 +99,9 @@ impl Page {
     pub fn begin(&mut self, title: &Title, folder: &Folder, body: &str) -> Result<Option<LocalChange>, EditError> {
         let id = self.0.body_id();
         self.0.change(|tx| {
-            tx.put(ROOT, TITLE, title.as_str())?;
+            tx.put(ROOT, Self::TITLE, title.as_str())?;
             if !folder.as_str().is_empty() {
-                tx.put(ROOT, FOLDER, folder.as_str())?;
+                tx.put(ROOT, Self::FOLDER, folder.as_str())?;
             }
             if !body.is_empty() {
                 tx.splice_text(&id, 0, 0, body)?;
@@ -132,10 +138,10 @@ impl Page {
         let (same_title, same_folder) = (self.title() == *title, self.folder() == *folder);
         self.0.change(|tx| {
             if !same_title {
-                tx.put(ROOT, TITLE, title.as_str())?;
+                tx.put(ROOT, Self::TITLE, title.as_str())?;
             }
             if !same_folder {
-                tx.put(ROOT, FOLDER, folder.as_str())?;
+                tx.put(ROOT, Self::FOLDER, folder.as_str())?;
             }
             Ok(())
         })
@@ -149,7 +155,7 @@ impl Page {
         if self.deleted() == deleted {
             return Ok(None);
         }
-        self.0.change(|tx| Ok(tx.put(ROOT, DELETED, deleted)?))
+        self.0.change(|tx| Ok(tx.put(ROOT, Self::DELETED, deleted)?))
     }
 
     /// What patches of this page's document mean.

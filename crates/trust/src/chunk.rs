@@ -1,21 +1,38 @@
-//! A strict, bounded reader of the frame of an Automerge change chunk, run before Automerge sees a byte.
+//! A strict, bounded reader of Automerge's change chunks, run before Automerge sees a byte.
 //!
-//! The binary format is public (<https://automerge.org/automerge-binary-format-spec/>). A change of 69 bytes can claim
-//! five million operations in its run-length columns, so what the columns claim is counted here first, without
-//! allocating anything for it.
+//! The binary format is public (<https://automerge.org/automerge-binary-format-spec/>). What is read here is narrower:
+//! one uncompressed change, in the one encoding that Automerge's own writer would give it, with the columns that a change
+//! of our documents can have, without time, message or anything behind the columns. Numbers have their shortest form,
+//! dependencies and actors stand in order and once, columns are read to their ends ([`column`]). What passes can
+//! therefore be written in no other way, which is what Automerge relies on when it builds a change's hash again from a
+//! saved document.
+//!
+//! The cost is that of the bytes and of at most [`MAX_OPS`] operations: their number is established before they are
+//! read, and nothing is expanded. A change of 69 bytes can claim five million.
+//!
+//! Deliberately absent: what the operations mean (`vocabulary`), and whether what they refer to exists (`ancestry`).
 
 use commonplace_model::{Actor, ChangeHash};
+use sha2::{Digest, Sha256};
+
+mod column;
+mod number;
+mod row;
+
+use column::Booleans;
+pub(crate) use column::Runs;
+pub(crate) use number::{Bytes, write_unsigned};
+pub(crate) use row::{Key, LocalId, Row, Rows, Scalar};
 
 /// Bytes that one change may have.
 pub const MAX_CHANGE_BYTES: usize = 512 * 1024;
-/// Operations that one change may have. A body of 5 MB is written as many changes.
+/// Operations that one change may have, and predecessors that they may have in all. A body of 5 MB is written as many
+/// changes.
 pub const MAX_OPS: u64 = 100_000;
 /// Changes that one change may directly build on.
 pub const MAX_DEPS: u64 = 256;
 /// Actors that one change may name besides its own.
 pub const MAX_OTHER_ACTORS: u64 = 1_024;
-/// Columns that a change of any known version has, and then some.
-const MAX_COLUMNS: u64 = 32;
 /// The last operation counter that a change may reach; Automerge counts in 32 bits.
 pub const MAX_OP_COUNTER: u64 = 1 << 31;
 
@@ -25,16 +42,22 @@ pub enum ChunkError {
     /// Beyond [`MAX_CHANGE_BYTES`].
     #[error("the change is larger than {MAX_CHANGE_BYTES} bytes")]
     TooLarge,
-    /// It is no uncompressed chunk of one change, or ends before it should, or later.
+    /// It is no uncompressed chunk of one change, or ends before it should, or later, or its checksum is wrong.
     #[error("not one uncompressed change")]
     Malformed,
     /// A number is not in its shortest form, or too large.
     #[error("a number in the change is not in its canonical form")]
     Number,
-    /// It claims more operations than [`MAX_OPS`], or counts them beyond [`MAX_OP_COUNTER`].
-    #[error("the change claims more than {MAX_OPS} operations")]
+    /// Something could have been written in a shorter or in the proper order.
+    #[error("the change is not in its canonical form")]
+    Canonical,
+    /// It has a time, a message, further bytes, or columns that no change of our documents has.
+    #[error("the change has parts that no change here has")]
+    Foreign,
+    /// It claims more operations than [`MAX_OPS`], none, or counts them beyond [`MAX_OP_COUNTER`].
+    #[error("the change claims more than {MAX_OPS} operations, or none")]
     TooManyOps,
-    /// It names too many dependencies, actors or columns.
+    /// It names too many dependencies or actors.
     #[error("the change names too many others")]
     TooManyNames,
 }
@@ -42,7 +65,7 @@ pub enum ChunkError {
 /// What a change says of itself, its operations left unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Changes that it directly builds on.
+    /// Changes that it directly builds on, in order.
     pub deps: Vec<ChangeHash>,
     /// Who made it.
     pub actor: Actor,
@@ -50,206 +73,169 @@ pub struct Header {
     pub seq: u64,
     /// Counter of its first operation.
     pub start_op: u64,
-    /// The most operations that any of its columns claims.
+    /// How many operations it has.
     pub ops: u64,
 }
 
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], ChunkError> {
-        let (head, tail) = self.0.split_at_checked(len).ok_or(ChunkError::Malformed)?;
-        self.0 = tail;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ChunkError> {
-        self.take(N)?.try_into().map_err(|_| ChunkError::Malformed)
-    }
-
-    /// Unsigned LEB128 in its shortest form.
-    fn unsigned(&mut self) -> Result<u64, ChunkError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array::<1>()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 || byte == 0 && shift > 0 {
-                return Err(ChunkError::Number);
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(ChunkError::Number)
-    }
-
-    /// Signed LEB128; enough for run lengths and times.
-    fn signed(&mut self) -> Result<i64, ChunkError> {
-        let mut value = 0_i64;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array::<1>()?;
-            value |= i64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                let unused = 64 - (shift + 7);
-                return Ok(if unused > 0 { (value << unused) >> unused } else { value });
-            }
-        }
-        Err(ChunkError::Number)
-    }
-
-    fn length(&mut self) -> Result<usize, ChunkError> {
-        usize::try_from(self.unsigned()?).map_err(|_| ChunkError::Malformed)
-    }
-
-    fn actor(&mut self) -> Result<Actor, ChunkError> {
-        let len = self.length()?;
-        Actor::from_slice(self.take(len)?).map_err(|_| ChunkError::Malformed)
+impl Header {
+    /// The counter of its last operation.
+    pub fn max_op(&self) -> u64 {
+        // Both are at least 1: a frame is read only if they are.
+        self.start_op + self.ops - 1
     }
 }
 
 /// Reads the frame of a change.
 ///
 /// # Errors
-/// When the bytes are not one uncompressed change chunk within the bounds of this module.
+/// When the bytes are not one uncompressed change chunk within the bounds of this module. The operations, but for their
+/// number, and the checksum are not looked at.
 pub fn read(bytes: &[u8]) -> Result<Header, ChunkError> {
-    if bytes.len() > MAX_CHANGE_BYTES {
-        return Err(ChunkError::TooLarge);
-    }
-    let mut reader = Reader(bytes);
-    if reader.array::<4>()? != [0x85, 0x6f, 0x4a, 0x83] {
-        return Err(ChunkError::Malformed);
-    }
-    let _checksum = reader.array::<4>()?;
-    if reader.array::<1>()? != [1] {
-        return Err(ChunkError::Malformed);
-    }
-    if reader.length()? != reader.0.len() {
-        return Err(ChunkError::Malformed);
-    }
-    let dep_count = reader.unsigned()?;
-    if dep_count > MAX_DEPS {
-        return Err(ChunkError::TooManyNames);
-    }
-    let mut deps = Vec::new();
-    for _ in 0..dep_count {
-        deps.push(ChangeHash::new(reader.array()?));
-    }
-    let actor = reader.actor()?;
-    let seq = reader.unsigned()?;
-    let start_op = reader.unsigned()?;
-    let _time = reader.signed()?;
-    let message = reader.length()?;
-    reader.take(message)?;
-    let others = reader.unsigned()?;
-    if others > MAX_OTHER_ACTORS {
-        return Err(ChunkError::TooManyNames);
-    }
-    for _ in 0..others {
-        reader.actor()?;
-    }
-    let ops = claimed_ops(&mut reader)?;
-    if start_op == 0 || seq == 0 {
-        return Err(ChunkError::Number);
-    }
-    if start_op.checked_add(ops).is_none_or(|end| end > MAX_OP_COUNTER) {
-        return Err(ChunkError::TooManyOps);
-    }
-    Ok(Header { deps, actor, seq, start_op, ops })
+    Frame::read(bytes).map(|frame| frame.header)
 }
 
-/// The most operations that any column claims.
-fn claimed_ops(reader: &mut Reader<'_>) -> Result<u64, ChunkError> {
-    let count = reader.unsigned()?;
-    if count > MAX_COLUMNS {
-        return Err(ChunkError::TooManyNames);
-    }
-    let mut columns = Vec::new();
-    for _ in 0..count {
-        let spec = reader.unsigned()?;
-        let len = reader.length()?;
-        columns.push((spec, len));
-    }
-    let mut most = 0;
-    for (spec, len) in columns {
-        if spec & 8 != 0 {
-            // A column deflated by itself: no version writes one in a change.
+/// The hash of a change whose frame was read, if its checksum is right.
+pub(crate) fn hash(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
+    let (head, hashed) = bytes.split_at_checked(8).ok_or(ChunkError::Malformed)?;
+    // Of its kind, length and contents; the checksum is how it begins.
+    let hash = ChangeHash::new(Sha256::digest(hashed).into());
+    if head.ends_with(&hash.as_bytes()[..4]) { Ok(hash) } else { Err(ChunkError::Malformed) }
+}
+
+/// The columns that a change of our documents can have, by their specification in the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    ObjectActor = 1,
+    ObjectCounter = 2,
+    KeyActor = 17,
+    KeyCounter = 19,
+    KeyString = 21,
+    Insert = 52,
+    Action = 66,
+    ValueMeta = 86,
+    Value = 87,
+    PredCount = 112,
+    PredActor = 113,
+    PredCounter = 115,
+}
+
+const COLUMNS: [Column; 12] = [
+    Column::ObjectActor,
+    Column::ObjectCounter,
+    Column::KeyActor,
+    Column::KeyCounter,
+    Column::KeyString,
+    Column::Insert,
+    Column::Action,
+    Column::ValueMeta,
+    Column::Value,
+    Column::PredCount,
+    Column::PredActor,
+    Column::PredCounter,
+];
+
+/// A change whose frame was read: its header, the actors it names, and its columns as bytes.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) header: Header,
+    /// All actors that it names: its own first, then the others in order.
+    pub(crate) actors: Vec<Actor>,
+    /// Empty where the change does not have the column.
+    columns: [&'a [u8]; COLUMNS.len()],
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, ChunkError> {
+        if bytes.len() > MAX_CHANGE_BYTES {
+            return Err(ChunkError::TooLarge);
+        }
+        let mut rest = Bytes::new(bytes);
+        if rest.array::<4>()? != [0x85, 0x6f, 0x4a, 0x83] {
             return Err(ChunkError::Malformed);
         }
-        let data = Reader(reader.take(len)?);
-        // The low three bits are the column's type; 7 is raw bytes of values, whose count another column gives.
-        most = most.max(match spec & 7 {
-            4 => booleans(data)?,
-            7 => 0,
-            0 => group(data)?,
-            kind => runs(data, kind)?,
-        });
-    }
-    Ok(most)
-}
-
-fn bounded(total: &mut u64, more: u64) -> Result<(), ChunkError> {
-    *total = total.checked_add(more).filter(|sum| *sum <= MAX_OPS).ok_or(ChunkError::TooManyOps)?;
-    Ok(())
-}
-
-fn booleans(mut data: Reader<'_>) -> Result<u64, ChunkError> {
-    let mut total = 0;
-    while !data.0.is_empty() {
-        let run = data.unsigned()?;
-        bounded(&mut total, run)?;
-    }
-    Ok(total)
-}
-
-/// A value of a run-length column, and how far it stretches what other columns may claim.
-fn value(data: &mut Reader<'_>, kind: u64) -> Result<u64, ChunkError> {
-    match kind {
-        3 => data.signed().map(|_| 0),
-        5 => {
-            let len = data.length()?;
-            data.take(len).map(|_| 0)
+        let _checksum = rest.array::<4>()?;
+        if rest.array::<1>()? != [1] || rest.length()? != rest.len() {
+            return Err(ChunkError::Malformed);
         }
-        _ => data.unsigned(),
+        let deps = ordered(&mut rest, MAX_DEPS, |rest| rest.array().map(ChangeHash::new))?;
+        let actor = rest.actor()?;
+        let seq = rest.unsigned()?;
+        let start_op = rest.unsigned()?;
+        if seq == 0 || start_op == 0 {
+            return Err(ChunkError::Number);
+        }
+        let (time, message) = (rest.signed()?, rest.string()?);
+        if time != 0 || !message.is_empty() {
+            return Err(ChunkError::Foreign);
+        }
+        let mut actors = ordered(&mut rest, MAX_OTHER_ACTORS, Bytes::actor)?;
+        if actors.contains(&actor) {
+            return Err(ChunkError::Canonical);
+        }
+        actors.insert(0, actor);
+        let columns = columns(&mut rest)?;
+        let mut frame = Self { header: Header { deps, actor, seq, start_op, ops: 0 }, actors, columns };
+        let ops = Booleans::new(frame.column(Column::Insert)).count(MAX_OPS)?;
+        if ops == 0 || start_op.checked_add(ops).is_none_or(|end| end > MAX_OP_COUNTER) {
+            return Err(ChunkError::TooManyOps);
+        }
+        frame.header.ops = ops;
+        Ok(frame)
+    }
+
+    pub(crate) fn column(&self, column: Column) -> &'a [u8] {
+        COLUMNS.iter().position(|c| *c == column).map_or(&[], |at| self.columns[at])
+    }
+
+    /// A run-length encoded column, if the change has it.
+    pub(crate) fn runs<V: column::Value<'a>>(&self, column: Column) -> Option<Runs<'a, V>> {
+        let data = self.column(column);
+        (!data.is_empty()).then(|| Runs::new(data))
+    }
+
+    pub(crate) fn inserts(&self) -> Booleans<'a> {
+        Booleans::new(self.column(Column::Insert))
     }
 }
 
-fn runs(mut data: Reader<'_>, kind: u64) -> Result<u64, ChunkError> {
-    let mut total = 0;
-    while !data.0.is_empty() {
-        let run = data.signed()?;
-        if run == 0 {
-            let nulls = data.unsigned()?;
-            bounded(&mut total, nulls)?;
-        } else {
-            bounded(&mut total, run.unsigned_abs())?;
-            for _ in 0..if run > 0 { 1 } else { run.unsigned_abs() } {
-                value(&mut data, kind)?;
-            }
-        }
+/// A list with its length before it, each entry greater than the one before it.
+fn ordered<'a, T: Ord>(
+    rest: &mut Bytes<'a>,
+    most: u64,
+    mut read: impl FnMut(&mut Bytes<'a>) -> Result<T, ChunkError>,
+) -> Result<Vec<T>, ChunkError> {
+    let count = rest.unsigned()?;
+    if count > most {
+        return Err(ChunkError::TooManyNames);
     }
-    Ok(total)
+    let mut list = Vec::new();
+    for _ in 0..count {
+        let next = read(rest)?;
+        if list.last().is_some_and(|last| *last >= next) {
+            return Err(ChunkError::Canonical);
+        }
+        list.push(next);
+    }
+    Ok(list)
 }
 
-/// A group column holds, per operation, how many entries its companions have for it: those sums are bounded too.
-fn group(mut data: Reader<'_>) -> Result<u64, ChunkError> {
-    let (mut total, mut entries) = (0, 0);
-    while !data.0.is_empty() {
-        let run = data.signed()?;
-        if run == 0 {
-            let nulls = data.unsigned()?;
-            bounded(&mut total, nulls)?;
-        } else if run > 0 {
-            bounded(&mut total, run.unsigned_abs())?;
-            let each = data.unsigned()?;
-            bounded(&mut entries, each.saturating_mul(run.unsigned_abs()))?;
-        } else {
-            bounded(&mut total, run.unsigned_abs())?;
-            for _ in 0..run.unsigned_abs() {
-                let each = data.unsigned()?;
-                bounded(&mut entries, each)?;
-            }
+fn columns<'a>(rest: &mut Bytes<'a>) -> Result<[&'a [u8]; COLUMNS.len()], ChunkError> {
+    let count = rest.unsigned()?;
+    let mut lengths = [0; COLUMNS.len()];
+    let mut next = 0;
+    for _ in 0..count {
+        let (spec, len) = (rest.unsigned()?, rest.length()?);
+        let at = COLUMNS.iter().position(|c| *c as u64 == spec).ok_or(ChunkError::Foreign)?;
+        // In order, each once, none that is empty.
+        if at < next || len == 0 {
+            return Err(ChunkError::Canonical);
         }
+        lengths[at] = len;
+        next = at + 1;
     }
-    Ok(total.max(entries))
+    let mut columns = [&[][..]; COLUMNS.len()];
+    for (column, len) in columns.iter_mut().zip(lengths) {
+        *column = rest.take(len)?;
+    }
+    if rest.is_empty() { Ok(columns) } else { Err(ChunkError::Foreign) }
 }

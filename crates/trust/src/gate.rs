@@ -1,58 +1,37 @@
 //! The gate: what every foreign change passes before Automerge sees it.
 //!
-//! In this version: size and claimed operations within bounds, before anything is parsed; one uncompressed change; `seq` one
-//! above the actor's previous change, which stands directly among the dependencies; `start_op` one above the highest of the
-//! dependencies; an actor derived from a device whose member may write the document; an attestation that covers it.
+//! In this order, the cheap before the dear, each step on what the one before let through:
+//!
+//! 1. **Frame.** One uncompressed change within the bounds, in the one encoding of its frame ([`chunk`]).
+//! 2. **Cover.** An attestation by a device that may write here vouches for it, or for a later one of its actor. This
+//!    comes before the rules that look at other changes: what nobody vouches for must not stand in the way of what
+//!    somebody does.
+//! 3. **Sequence.** `seq` is one above that of its actor's previous change, which stands directly among the dependencies,
+//!    and is the only one of that number; `start_op` is one above the highest counter of the dependencies.
+//! 4. **Vocabulary.** Its operations have their one encoding, and are all such as the kind of document has
+//!    (`vocabulary`).
+//! 5. **References.** What the operations refer to exists among the ancestors and is of the right kind (`ancestry`).
+//!
+//! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception that no rule can
+//! mend: of two changes with one actor and number the first to arrive stays, and the proof is for others to spread. A
+//! change that passes never makes Automerge panic, and a document saved with it loads; tests with mutated changes hold
+//! that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of the document.
 
 use std::collections::{HashMap, HashSet};
 
 use automerge::Change;
-use commonplace_model::{
-    Actor, ApplyError, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, LocalChange, Nonce,
-};
+use commonplace_model::{Actor, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, LocalChange, Nonce};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    ancestry::Ancestry,
     attestation::{Attestation, VerifiedAttestation},
-    chunk::{self, ChunkError, Header},
+    chunk::{self, ChunkError, Frame, Header},
+    clock::Clock,
+    history::{History, Known, Standing, Verdict},
     key::DeviceKey,
+    vocabulary,
 };
-
-/// A change already taken in, as far as the gate needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// Its actor.
-    pub actor: Actor,
-    /// Its number among its actor's.
-    pub seq: u64,
-    /// The counter of its last operation.
-    pub max_op: u64,
-}
-
-/// What is known of the document that changes arrive for. The genesis change need not be in it.
-pub trait History {
-    /// A change that was taken in.
-    fn change(&self, hash: &ChangeHash) -> Option<Known>;
-    /// Number and hash of the newest change of an actor that was taken in.
-    fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)>;
-}
-
-/// Whether a device may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Its member may write in this document.
-    Allowed,
-    /// It may not, whatever arrives later.
-    Forbidden,
-    /// No member of the roll as far as it is known here; its admission may still arrive.
-    Unknown,
-}
-
-/// What the roll says of who may write.
-pub trait Standing {
-    /// Whether this device may write in this document.
-    fn may_write(&self, device: &DeviceId, doc: &DocId) -> Verdict;
-}
 
 /// Changes of one document as they come from another device, each after those it builds on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +56,8 @@ impl VerifiedChange {
     /// Takes a change just made on this device and vouches for it.
     ///
     /// # Errors
-    /// When the change is beyond the bounds that every other device would hold it to, or was not made under the actor that
-    /// belongs to this device, document and nonce.
+    /// When the change is beyond the bounds or the vocabulary that every other device would hold it to, or was not made
+    /// under the actor that belongs to this device, document and nonce.
     pub fn local(
         local: LocalChange,
         key: &DeviceKey,
@@ -89,11 +68,14 @@ impl VerifiedChange {
         let change = local.change;
         let hash = ChangeHash::new(change.hash().0);
         let attestation = VerifiedAttestation::sign(key, commons, doc, nonce, change.seq(), hash);
-        let header = chunk::read(change.raw_bytes()).map_err(Refusal::Chunk)?;
-        if header.actor != attestation.actor() {
+        let frame = Frame::read(change.raw_bytes())?;
+        // What it refers to is in the document that it was made in.
+        vocabulary::read(&frame, doc.into())?;
+        let actor = frame.header.actor;
+        if actor != attestation.actor() {
             return Err(Refusal::Actor);
         }
-        Ok((Self { change, actor: header.actor, hash }, attestation))
+        Ok((Self { change, actor, hash }, attestation))
     }
 
     /// A change that passed the gate before and was kept in this device's own store.
@@ -101,7 +83,7 @@ impl VerifiedChange {
     /// # Errors
     /// When the bytes are not what was stored.
     pub fn from_store(bytes: Vec<u8>) -> Result<Self, Refusal> {
-        let header = chunk::read(&bytes).map_err(Refusal::Chunk)?;
+        let header = chunk::read(&bytes)?;
         let change = Change::from_bytes(bytes).map_err(|_| Refusal::Unreadable)?;
         Ok(Self { actor: header.actor, hash: ChangeHash::new(change.hash().0), change })
     }
@@ -131,6 +113,19 @@ impl VerifiedChange {
         self.change.raw_bytes()
     }
 
+    /// The changes that it directly builds on, the genesis perhaps among them.
+    pub fn deps(&self) -> impl Iterator<Item = ChangeHash> + '_ {
+        self.change.deps().iter().map(|hash| ChangeHash::new(hash.0))
+    }
+
+    /// Its clock, from those of the changes that it directly builds on; nothing when one of them is not known. This is
+    /// what a store keeps with it, unless it [inherits](Clock::inherits).
+    pub fn clock(&self, mut of: impl FnMut(&ChangeHash) -> Option<Clock>) -> Option<Clock> {
+        let genesis = [DocKind::Page, DocKind::Ledger].map(DocKind::genesis);
+        let deps: Option<Vec<Clock>> = self.deps().filter(|dep| !genesis.contains(dep)).map(|dep| of(&dep)).collect();
+        Some(Clock::after(self.actor, self.seq(), &deps?))
+    }
+
     /// What the gate knows of it from now on.
     pub fn known(&self) -> Known {
         Known { actor: self.actor, seq: self.seq(), max_op: self.max_op() }
@@ -152,6 +147,12 @@ pub enum Refusal {
     /// Its frame is not acceptable.
     #[error(transparent)]
     Chunk(#[from] ChunkError),
+    /// An operation is none that a change of this kind of document may have.
+    #[error("the change does what no change of this document may do")]
+    Vocabulary,
+    /// An operation refers to one that is not among its ancestors, or is of another kind.
+    #[error("the change refers to what is not there")]
+    Reference,
     /// Automerge cannot read it.
     #[error("the change cannot be read")]
     Unreadable,
@@ -209,10 +210,18 @@ pub struct Gate<'a, H: ?Sized, S: ?Sized> {
     pub standing: &'a S,
 }
 
-struct Candidate {
-    change: Change,
-    header: Header,
+/// A change whose frame is well formed.
+struct Candidate<'a> {
+    bytes: &'a [u8],
     hash: ChangeHash,
+    frame: Frame<'a>,
+}
+
+impl<'a> Candidate<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, ChunkError> {
+        let frame = Frame::read(bytes)?;
+        Ok(Self { bytes, hash: chunk::hash(bytes)?, frame })
+    }
 }
 
 impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
@@ -221,22 +230,22 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let mut passed = Passed::default();
         let doc = arrival.doc;
         let attestations = self.attestations(doc, arrival.attestations, &mut passed);
-        let candidates = self.candidates(doc, arrival.changes, &mut passed);
-        let covered = self.covered(&candidates, &attestations, &mut passed);
-
-        let mut accepted: HashSet<ChangeHash> = HashSet::new();
+        let candidates = framed(doc.into(), &arrival.changes, &mut passed);
+        let covered = covered(&candidates, &attestations, &mut passed);
+        let mut ancestry = Ancestry::new(self.history, doc.into());
         for candidate in candidates {
-            let ready =
-                candidate.header.deps.iter().all(|dep| self.known(doc, dep).is_some() || accepted.contains(dep));
-            if covered.contains(&candidate.hash) && ready {
-                accepted.insert(candidate.hash);
-                let Candidate { change, header, hash } = candidate;
-                passed.changes.push(VerifiedChange { change, actor: header.actor, hash });
-            } else {
-                passed.waiting.push(candidate.change.raw_bytes().to_vec());
+            if ancestry.has(&candidate.hash) {
+                continue;
+            }
+            let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, &candidate) } else { Ok(None) };
+            match verdict {
+                Ok(Some(change)) => passed.changes.push(change),
+                Ok(None) => passed.waiting.push(candidate.bytes.to_vec()),
+                Err(why) => passed.refuse(why),
             }
         }
         // An attestation is kept only with the change that it vouches for.
+        let accepted: HashSet<ChangeHash> = passed.changes.iter().map(VerifiedChange::hash).collect();
         passed.attestations = attestations
             .into_iter()
             .filter(|a| {
@@ -245,15 +254,6 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             })
             .collect();
         passed
-    }
-
-    fn known(&self, doc: DocId, hash: &ChangeHash) -> Option<Known> {
-        let kind = DocKind::from(doc);
-        if *hash == kind.genesis() {
-            // No change may follow the genesis as its own previous one: seq 0 of nobody.
-            return Some(Known { actor: Actor::new([0; Actor::LEN]), seq: 0, max_op: kind.genesis_max_op() });
-        }
-        self.history.change(hash)
     }
 
     /// Attestations that verify and whose device may write here.
@@ -271,87 +271,77 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         }
         good
     }
+}
 
-    /// Changes that are well formed and follow what they build on, as far as that is known.
-    fn candidates(&self, doc: DocId, changes: Vec<Vec<u8>>, passed: &mut Passed) -> Vec<Candidate> {
-        let mut candidates: Vec<Candidate> = Vec::with_capacity(changes.len());
-        let mut here: HashMap<ChangeHash, Known> = HashMap::new();
-        for bytes in changes {
-            let header = match chunk::read(&bytes) {
-                Ok(header) => header,
-                Err(error) => {
-                    passed.refuse(Refusal::Chunk(error));
-                    continue;
-                }
-            };
-            let deps: Option<Vec<Known>> =
-                header.deps.iter().map(|dep| here.get(dep).copied().or_else(|| self.known(doc, dep))).collect();
-            let Some(deps) = deps else {
-                passed.waiting.push(bytes);
-                continue;
-            };
-            if let Err(why) = follows(&header, &deps) {
-                passed.refuse(why);
-                continue;
-            }
-            let Ok(change) = Change::from_bytes(bytes) else {
-                passed.refuse(Refusal::Unreadable);
-                continue;
-            };
-            let hash = ChangeHash::new(change.hash().0);
-            // Automerge does not look at the checksum of a single change, which is the beginning of its hash.
-            if change.raw_bytes().get(4..8) != Some(&hash.as_bytes()[..4]) {
-                passed.refuse(Refusal::Unreadable);
-                continue;
-            }
-            if here.contains_key(&hash) || self.known(doc, &hash).is_some() {
-                continue;
-            }
-            if self.history.tip(&header.actor).is_some_and(|(seq, _)| seq >= header.seq) {
-                passed.refuse(Refusal::Equivocation);
-                continue;
-            }
-            here.insert(hash, Known { actor: header.actor, seq: header.seq, max_op: change.max_op() });
-            candidates.push(Candidate { change, header, hash });
+/// Changes whose frames are well formed.
+fn framed<'a>(kind: DocKind, changes: &'a [Vec<u8>], passed: &mut Passed) -> Vec<Candidate<'a>> {
+    let mut candidates = Vec::with_capacity(changes.len());
+    for bytes in changes {
+        match Candidate::read(bytes) {
+            // Everybody has the genesis; it is made as no other change may be.
+            Ok(candidate) if candidate.hash == kind.genesis() => {}
+            Ok(candidate) => candidates.push(candidate),
+            Err(error) => passed.refuse(Refusal::Chunk(error)),
         }
-        candidates
     }
+    candidates
+}
 
-    /// Which candidates an attestation vouches for: its own change, and all of that actor before it.
-    fn covered(
-        &self,
-        candidates: &[Candidate],
-        attestations: &[VerifiedAttestation],
-        passed: &mut Passed,
-    ) -> HashSet<ChangeHash> {
-        let by_hash: HashMap<ChangeHash, &Candidate> = candidates.iter().map(|c| (c.hash, c)).collect();
-        let mut covered = HashSet::new();
-        for attestation in attestations {
-            let said = attestation.get();
-            let Some(mut candidate) = by_hash.get(&said.hash).copied() else {
-                continue;
-            };
-            if candidate.header.actor != attestation.actor() || candidate.header.seq != said.seq {
-                passed.refuse(Refusal::Actor);
-                continue;
-            }
-            // Down the actor's own chain, until what is known or covered already.
-            while covered.insert(candidate.hash) {
-                let own = candidate.header.deps.iter().filter_map(|dep| by_hash.get(dep).copied());
-                match own.into_iter().find(|dep| dep.header.actor == candidate.header.actor) {
-                    Some(previous) => candidate = previous,
-                    None => break,
-                }
+/// Which candidates an attestation vouches for: its own change, and all of that actor before it.
+fn covered(
+    candidates: &[Candidate<'_>],
+    attestations: &[VerifiedAttestation],
+    passed: &mut Passed,
+) -> HashSet<ChangeHash> {
+    let by_hash: HashMap<ChangeHash, &Header> = candidates.iter().map(|c| (c.hash, &c.frame.header)).collect();
+    let mut covered = HashSet::new();
+    for attestation in attestations {
+        let said = attestation.get();
+        let Some(mut header) = by_hash.get(&said.hash).copied() else {
+            continue;
+        };
+        if header.actor != attestation.actor() || header.seq != said.seq {
+            passed.refuse(Refusal::Actor);
+            continue;
+        }
+        let mut hash = said.hash;
+        // Down the actor's own chain, until what is known or covered already.
+        while covered.insert(hash) {
+            let mut own = header.deps.iter().filter_map(|dep| by_hash.get(dep).map(|found| (*dep, *found)));
+            match own.find(|(_, found)| found.actor == header.actor && found.seq + 1 == header.seq) {
+                Some(previous) => (hash, header) = previous,
+                None => break,
             }
         }
-        covered
     }
+    covered
+}
+
+/// Judges a change that somebody vouches for; nothing when something that it builds on is missing.
+fn judge<H: History + ?Sized>(
+    ancestry: &mut Ancestry<'_, H>,
+    Candidate { bytes, hash, frame }: &Candidate<'_>,
+) -> Result<Option<VerifiedChange>, Refusal> {
+    let Some(deps) = ancestry.deps(&frame.header.deps) else {
+        return Ok(None);
+    };
+    follows(&frame.header, &deps.known)?;
+    if ancestry.tip(&frame.header.actor) >= frame.header.seq {
+        return Err(Refusal::Equivocation);
+    }
+    // The operations are read last and of one change at a time: a few bytes can truly have a hundred thousand.
+    let script = vocabulary::read(frame, ancestry.kind())?;
+    ancestry.check(frame, &script, &deps)?;
+    // Everything that can be refused was refused before Automerge is given a byte.
+    let change = Change::from_bytes(bytes.to_vec()).map_err(|_| Refusal::Unreadable)?;
+    ancestry.take(*hash, frame, script.outline, &deps);
+    Ok(Some(VerifiedChange { change, actor: frame.header.actor, hash: *hash }))
 }
 
 /// Rule 2: a change follows its actor's previous one and counts on from what it builds on.
 fn follows(header: &Header, deps: &[Known]) -> Result<(), Refusal> {
-    let own = deps.iter().find(|known| known.actor == header.actor);
-    if header.seq != own.map_or(0, |known| known.seq) + 1 {
+    let own = deps.iter().filter(|known| known.actor == header.actor).map(|known| known.seq).max();
+    if header.seq != own.unwrap_or(0) + 1 {
         return Err(Refusal::Sequence);
     }
     let highest = deps.iter().map(|known| known.max_op).max().unwrap_or(0);

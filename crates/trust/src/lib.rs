@@ -6,16 +6,22 @@
 //!   depends on the bytes, their ancestors and the roll alone.
 //! - Everything signed begins with a domain of its own ([`key::Domain`]); verification is strict.
 //!
-//! Deliberately absent: what records mean (that is `commonplace-governance`), clocks, randomness, files, networks. The
-//! op-level rules of the gate are not here yet.
+//! Deliberately absent: what records mean (that is `commonplace-governance`), clocks, randomness, files, networks.
 
+mod ancestry;
 pub mod attestation;
 pub mod chunk;
+pub mod clock;
 pub mod gate;
+pub mod history;
 pub mod key;
+mod outline;
 pub mod record;
+mod vocabulary;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
-pub use gate::{Arrival, Gate, History, Known, Passed, Refusal, Standing, Verdict, VerifiedChange};
+pub use clock::{Clock, Packed};
+pub use gate::{Arrival, Gate, Passed, Refusal, VerifiedChange};
+pub use history::{History, Known, Standing, Verdict};
 pub use key::{DeviceKey, Domain, Signature};
 pub use record::{Draft, RecordError, VerifiedRecord};

@@ -1,0 +1,157 @@
+//! Whether what a change refers to exists among its ancestors, and is of the right kind: rule 3 of the gate.
+//!
+//! An operation's id is a counter and an actor. No two operations of a document share one: a change counts on from the
+//! highest counter of its dependencies, its actor's previous change is among these, and there is one change of an actor
+//! and number. So the counters of an actor's changes are ranges that follow each other, an id names at most one operation,
+//! and the change that has it is found by one look into an index. Its [`Outline`] tells what the operation is, and the
+//! change's [`Clock`] whether that one is an ancestor.
+//!
+//! The references of a change come sorted, so that each earlier change is asked for once, however many of its operations
+//! are referred to. What was read is kept for the changes that follow, up to [`Ancestry::MAX_RUNS`]. Nothing depends on
+//! the size of the document.
+
+use std::collections::{BTreeMap, HashMap};
+
+use commonplace_model::{Actor, ChangeHash, DocKind};
+
+use crate::{
+    chunk::{Frame, Header},
+    clock::Clock,
+    gate::Refusal,
+    history::{History, Known},
+    outline::Outline,
+    vocabulary::{Reference, Script},
+};
+
+/// What is known of a document while an arrival is judged: its history, and of the arrival what was found valid.
+pub(crate) struct Ancestry<'h, H: ?Sized> {
+    history: &'h H,
+    kind: DocKind,
+    here: HashMap<ChangeHash, (Known, Clock)>,
+    tips: HashMap<Actor, u64>,
+    /// Outlines of the arrival's valid changes, with their numbers, by actor and last counter.
+    fresh: BTreeMap<(Actor, u64), (u64, Outline)>,
+    /// The same of changes of the history that were asked for.
+    read: BTreeMap<(Actor, u64), (u64, Outline)>,
+    runs: usize,
+}
+
+/// What the direct dependencies of a change say.
+pub(crate) struct Deps {
+    pub(crate) known: Vec<Known>,
+    clocks: Vec<Clock>,
+}
+
+impl<'h, H: History + ?Sized> Ancestry<'h, H> {
+    /// Runs of outlines of the history that are kept: some MB at most.
+    const MAX_RUNS: usize = 65_536;
+
+    pub(crate) fn new(history: &'h H, kind: DocKind) -> Self {
+        Self {
+            history,
+            kind,
+            here: HashMap::new(),
+            tips: HashMap::new(),
+            fresh: BTreeMap::new(),
+            read: BTreeMap::new(),
+            runs: 0,
+        }
+    }
+
+    /// The kind of the document.
+    pub(crate) fn kind(&self) -> DocKind {
+        self.kind
+    }
+
+    /// Whether a change was taken in before.
+    pub(crate) fn has(&self, hash: &ChangeHash) -> bool {
+        *hash == self.kind.genesis() || self.here.contains_key(hash) || self.history.change(hash).is_some()
+    }
+
+    /// The number of the newest change of an actor; 0 when there is none.
+    pub(crate) fn tip(&self, actor: &Actor) -> u64 {
+        self.tips.get(actor).copied().or_else(|| self.history.tip(actor).map(|(seq, _)| seq)).unwrap_or(0)
+    }
+
+    /// What is known of the changes that a change directly builds on, if it is known of all.
+    pub(crate) fn deps(&self, hashes: &[ChangeHash]) -> Option<Deps> {
+        let mut deps = Deps { known: Vec::with_capacity(hashes.len()), clocks: Vec::with_capacity(hashes.len()) };
+        for hash in hashes {
+            if *hash == self.kind.genesis() {
+                // Seq 0 of an actor that nobody has: no change may follow it as its own previous one.
+                let actor = self.kind.genesis_actor();
+                deps.known.push(Known { actor, seq: 0, max_op: self.kind.genesis_max_op() });
+            } else if let Some((known, clock)) = self.here.get(hash) {
+                deps.known.push(*known);
+                deps.clocks.push(clock.clone());
+            } else {
+                deps.known.push(self.history.change(hash)?);
+                deps.clocks.push(self.history.clock(hash)?);
+            }
+        }
+        Some(deps)
+    }
+
+    /// Whether all that a change refers to is there, given that it follows its dependencies.
+    pub(crate) fn check(&mut self, frame: &Frame<'_>, script: &Script<'_>, deps: &Deps) -> Result<(), Refusal> {
+        for references in script.references.chunk_by(|a, b| a.id.actor == b.id.actor) {
+            let of = references.first().and_then(|r| frame.actors.get(r.id.actor)).ok_or(Refusal::Reference)?;
+            let newest = deps.clocks.iter().map(|clock| clock.newest(of)).max().unwrap_or(0);
+            self.settle(of, newest, references)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a change that was found valid.
+    pub(crate) fn take(&mut self, hash: ChangeHash, frame: &Frame<'_>, outline: Outline, deps: &Deps) {
+        let (Header { actor, seq, .. }, max_op) = (&frame.header, frame.header.max_op());
+        let clock = Clock::after(*actor, *seq, &deps.clocks);
+        self.here.insert(hash, (Known { actor: *actor, seq: *seq, max_op }, clock));
+        self.tips.insert(*actor, *seq);
+        self.fresh.insert((*actor, max_op), (*seq, outline));
+    }
+
+    /// Whether all these operations of one actor are there, in its changes up to the newest that is an ancestor.
+    fn settle(&mut self, actor: &Actor, newest: u64, mut references: &[Reference<'_>]) -> Result<(), Refusal> {
+        while let Some(first) = references.first() {
+            let (seq, outline) = self.reaching(actor, first.id.counter).ok_or(Refusal::Reference)?;
+            if *seq > newest {
+                return Err(Refusal::Reference);
+            }
+            let max_op = outline.max_op();
+            let (inside, beyond) = references.split_at(references.partition_point(|r| r.id.counter <= max_op));
+            for reference in inside {
+                if !outline.at(reference.id.counter).is_some_and(|kind| reference.need.is_met_by(kind)) {
+                    return Err(Refusal::Reference);
+                }
+            }
+            references = beyond;
+        }
+        Ok(())
+    }
+
+    /// The first change of an actor that reaches up to a counter.
+    fn reaching(&mut self, actor: &Actor, counter: u64) -> Option<&(u64, Outline)> {
+        let range = (*actor, counter)..=(*actor, u64::MAX);
+        let spans = |(_, outline): &(u64, Outline)| outline.at(counter).is_some();
+        // Within one's own range a change is the only one, so where it is found first does not matter.
+        if self.fresh.range(range.clone()).next().is_none_or(|(_, found)| !spans(found))
+            && self.read.range(range.clone()).next().is_none_or(|(_, found)| !spans(found))
+        {
+            let bytes = self.history.reaching(actor, counter)?;
+            let frame = Frame::read(&bytes).ok()?;
+            let outline = Outline::of(&frame).ok()?;
+            if frame.header.actor != *actor || outline.at(counter).is_none() {
+                return None;
+            }
+            self.runs += outline.runs();
+            if self.runs > Self::MAX_RUNS {
+                self.read.clear();
+                self.runs = outline.runs();
+            }
+            self.read.insert((*actor, outline.max_op()), (frame.header.seq, outline));
+        }
+        let found = [&self.fresh, &self.read].into_iter().filter_map(|kept| kept.range(range.clone()).next());
+        found.map(|(_, found)| found).find(|found| spans(found))
+    }
+}

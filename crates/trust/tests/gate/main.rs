@@ -1,0 +1,12 @@
+//! What the gate lets through, what waits, what it refuses, and what that costs. A file per property.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod caps;
+mod cost;
+mod device;
+mod forge;
+mod harm;
+mod honest;
+mod hostile;
+mod mutation;
+mod passing;
