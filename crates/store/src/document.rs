@@ -1,12 +1,13 @@
 //! Reading documents: their history as the gate asks for it, their changes, compact forms, frontiers and digests.
 
-use std::cell::RefCell;
+use std::{borrow::Cow, cell::RefCell};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
-use commonplace_trust::{Attestation, History, Known, VerifiedChange};
+use commonplace_trust::{Attestation, Clock, History, Known, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
+    clock::{Clocks, actor_no, reaching},
     error::{Result, StoreError},
     packed::unpack_change,
     reader::{No, Reader, all_within, blob, doc_id, int, own, uint, within},
@@ -25,6 +26,7 @@ pub struct ChangeNo(u64);
 #[derive(Debug)]
 pub struct DocHistory<'a> {
     db: &'a Connection,
+    clocks: &'a Clocks,
     /// Nothing when nothing is known of the document.
     doc: Option<No>,
     failed: RefCell<Option<StoreError>>,
@@ -78,6 +80,18 @@ impl History for DocHistory<'_> {
             Ok(Some((uint(row.get(0)?), ChangeHash::from_slice(blob(row, 1)?)?)))
         })
     }
+
+    fn clock(&self, hash: &ChangeHash) -> Option<Clock> {
+        self.ask(|doc| self.clocks.of(self.db, doc, hash))
+    }
+
+    fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>> {
+        let bytes = self.ask(|doc| match actor_no(self.db, doc, actor)? {
+            Some(actor) => reaching(self.db, actor, counter),
+            None => Ok(None),
+        });
+        bytes.map(Cow::Owned)
+    }
 }
 
 impl Reader {
@@ -86,7 +100,12 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn history(&self, commons: CommonsId, doc: DocId) -> Result<DocHistory<'_>, StoreError> {
-        Ok(DocHistory { db: &self.db, doc: self.doc_no(commons, doc)?, failed: RefCell::new(None) })
+        Ok(DocHistory {
+            db: &self.db,
+            clocks: &self.clocks,
+            doc: self.doc_no(commons, doc)?,
+            failed: RefCell::new(None),
+        })
     }
 
     /// The changes of a document after this one, or all, in order of arrival: each after those it builds on.

@@ -10,6 +10,7 @@
 //! Deliberately absent: clocks (times come as milliseconds from the caller), threads and async; its calls block. What a change
 //! means is not known here either: who writes changes hands over what they project.
 
+mod clock;
 mod document;
 mod error;
 mod held;

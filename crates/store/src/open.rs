@@ -8,14 +8,19 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{Result, StoreError};
+use crate::{
+    clock,
+    error::{Result, StoreError},
+};
 
 /// The database's file in the profile's folder.
 const DATABASE: &str = "profile.db";
 /// The file whose lock says that the profile is in use.
 const LOCK: &str = "profile.lock";
 /// One step per version, the first one from nothing.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+/// The step after which clocks are worked out for the changes that are there.
+const CLOCKS: u32 = 2;
 /// Statements kept prepared.
 const STATEMENTS: usize = 128;
 
@@ -121,6 +126,9 @@ fn migrate(db: &mut Connection) -> Result<()> {
     for (step, sql) in (1_u32..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
         let tx = db.transaction()?;
         tx.execute_batch(sql)?;
+        if step == CLOCKS {
+            clock::work_out_all(&tx)?;
+        }
         tx.pragma_update(None, "user_version", step)?;
         tx.commit()?;
         tracing::info!(version = step, "the profile's database has a new version");

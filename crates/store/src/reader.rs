@@ -7,6 +7,7 @@ use commonplace_trust::VerifiedRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    clock::Clocks,
     error::{Result, StoreError},
     open,
 };
@@ -20,6 +21,11 @@ const WITHIN: u32 = 32;
 /// The number of a change or actor of a document.
 pub(crate) fn within(doc: No, own: u64) -> No {
     (doc << WITHIN) | (int(own) & ((1 << WITHIN) - 1))
+}
+
+/// The document of a change or actor.
+pub(crate) fn doc_of(no: No) -> No {
+    no >> WITHIN
 }
 
 /// The numbers that changes or actors of a document have.
@@ -46,6 +52,7 @@ pub(crate) fn uint(value: i64) -> u64 {
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) db: Connection,
+    pub(crate) clocks: Clocks,
 }
 
 /// How much there is in a commons.
@@ -61,7 +68,7 @@ pub struct Counts {
 
 impl Reader {
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        Ok(Self { db: open::reader(dir)? })
+        Ok(Self { db: open::reader(dir)?, clocks: Clocks::default() })
     }
 
     /// The number of a commons.

@@ -11,6 +11,7 @@ use commonplace_trust::VerifiedRecord;
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::{
+    clock::Clocks,
     error::{Result, StoreError},
     open,
     reader::{No, Reader, all_within, commons_no},
@@ -54,7 +55,7 @@ impl Store {
         open::make_dir(dir)?;
         let lock = open::lock(dir)?;
         open::make_file(dir, begun)?;
-        let reader = Reader { db: open::writer(dir)? };
+        let reader = Reader { db: open::writer(dir)?, clocks: Clocks::default() };
         Ok(Self { reader, dir: dir.to_owned(), _lock: lock })
     }
 
@@ -242,6 +243,7 @@ fn remove_doc(tx: &Transaction<'_>, doc: No) -> Result<()> {
     let (first, last) = all_within(doc);
     let numbers = params![first, last];
     tx.prepare_cached("DELETE FROM change WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
+    tx.prepare_cached("DELETE FROM clock WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
     tx.prepare_cached("DELETE FROM cut WHERE actor BETWEEN ?1 AND ?2")?.execute(numbers)?;
     tx.prepare_cached("DELETE FROM actor WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
     for sql in [

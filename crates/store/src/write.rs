@@ -7,6 +7,7 @@ use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    clock::Clocks,
     document::{frontier_of, key_of},
     error::{Result, StoreError},
     packed::pack_change,
@@ -64,11 +65,12 @@ impl Store {
     /// When the commons is not here, a change does not follow its actor's newest one (the gate lets no such through), or the
     /// disk does not take it. Nothing of the batch is stored then, and all that was stored before is safe.
     pub fn write(&mut self, batch: Batch) -> Result<Written, StoreError> {
+        let clocks = self.clocks.clone();
         let tx = self.begin()?;
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;
         let mut written = Written::default();
         for doc in batch.docs {
-            let mut pen = Pen::take(&tx, commons, doc.doc, doc.local)?;
+            let mut pen = Pen::take(&tx, &clocks, commons, doc.doc, doc.local)?;
             for change in &doc.changes {
                 written.changes += usize::from(pen.put_change(change)?);
             }
@@ -120,6 +122,7 @@ struct Attested {
 /// Writes in one document.
 struct Pen<'a> {
     db: &'a Connection,
+    clocks: &'a Clocks,
     local: bool,
     doc: DocRow,
     actors: BTreeMap<Actor, ActorRow>,
@@ -129,12 +132,12 @@ struct Pen<'a> {
 }
 
 impl<'a> Pen<'a> {
-    fn take(db: &'a Connection, commons: No, doc: DocId, local: bool) -> Result<Self> {
+    fn take(db: &'a Connection, clocks: &'a Clocks, commons: No, doc: DocId, local: bool) -> Result<Self> {
         let no = doc_no(db, commons, doc)?;
         let mut find = db.prepare_cached("SELECT changes, bytes FROM doc WHERE no = ?1")?;
         let doc =
             find.query_row([no], |row| Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?) }))?;
-        Ok(Self { db, local, doc, actors: BTreeMap::new(), newest: None, attested: false })
+        Ok(Self { db, clocks, local, doc, actors: BTreeMap::new(), newest: None, attested: false })
     }
 
     /// Loads an actor's row, if there is one.
@@ -230,6 +233,7 @@ impl<'a> Pen<'a> {
                 hash.as_bytes(),
                 pack_change(bytes),
             ])?;
+        self.clocks.put(self.db, doc, within(doc, number), actor, change)?;
         self.doc.changes = number;
         self.newest = Some(number);
         Ok(true)

@@ -1,6 +1,9 @@
 //! A device of the simulation: what is durable on it, and the documents that it has in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use commonplace_model::{
     Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, Ledger, LocalChange, MemberId, Nonce, Page,
@@ -8,8 +11,8 @@ use commonplace_model::{
 };
 use commonplace_sync::{Replica, Segment};
 use commonplace_trust::{
-    Arrival, Attestation, DeviceKey, Draft, Gate, History, Known, Passed, Standing, Verdict, VerifiedAttestation,
-    VerifiedChange, VerifiedRecord, actor_of, gate,
+    Arrival, Attestation, Clock, DeviceKey, Draft, Gate, History, Known, Passed, Standing, Verdict,
+    VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of, gate,
 };
 
 /// Everybody may write everywhere: what the roll says of it is tested with the roll.
@@ -25,14 +28,24 @@ impl Standing for Everybody {
 #[derive(Clone, Default)]
 pub(crate) struct Shelf {
     changes: Vec<VerifiedChange>,
-    known: HashMap<ChangeHash, Known>,
+    known: HashMap<ChangeHash, (Known, Clock)>,
+    bytes: BTreeMap<(Actor, u64), Vec<u8>>,
     tips: HashMap<Actor, (u64, ChangeHash)>,
     attestations: BTreeMap<Actor, Attestation>,
 }
 
 impl History for Shelf {
     fn change(&self, hash: &ChangeHash) -> Option<Known> {
-        self.known.get(hash).copied()
+        self.known.get(hash).map(|(known, _)| *known)
+    }
+
+    fn clock(&self, hash: &ChangeHash) -> Option<Clock> {
+        self.known.get(hash).map(|(_, clock)| clock.clone())
+    }
+
+    fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>> {
+        let found = self.bytes.range((*actor, counter)..=(*actor, u64::MAX)).next();
+        found.map(|(_, bytes)| Cow::Borrowed(&bytes[..]))
     }
 
     fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)> {
@@ -43,7 +56,9 @@ impl History for Shelf {
 impl Shelf {
     pub(crate) fn store(&mut self, changes: &[VerifiedChange], attestations: &[VerifiedAttestation]) {
         for change in changes {
-            self.known.insert(change.hash(), change.known());
+            let clock = change.clock(|hash| self.clock(hash)).unwrap();
+            self.known.insert(change.hash(), (change.known(), clock));
+            self.bytes.insert((change.actor(), change.max_op()), change.bytes().to_vec());
             self.tips.insert(change.actor(), (change.seq(), change.hash()));
             self.changes.push(change.clone());
         }

@@ -1,0 +1,168 @@
+//! Clocks of changes as they lie in the database (see [`commonplace_trust::Clock`]), and those of the newest changes in memory.
+//!
+//! Invariant: a clock follows from its change and the ancestors of that. So one that is kept in memory stays right whatever
+//! becomes of the transaction in which it was worked out, and all can be worked out again.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use commonplace_model::{Actor, ChangeHash};
+use commonplace_trust::{Clock, Packed, VerifiedChange};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    document::key_of,
+    error::{Result, StoreError},
+    packed::unpack_change,
+    reader::{No, all_within, blob, doc_of, int, own, uint, within},
+};
+
+/// Clocks kept in memory: those of what is being typed live, and of what an arrival builds on.
+const KEPT: usize = 2_048;
+
+/// Clocks in memory, by document and change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clocks(Arc<Mutex<HashMap<(No, ChangeHash), Clock>>>);
+
+impl Clocks {
+    /// The clock of a change that is stored.
+    pub(crate) fn of(&self, db: &Connection, doc: No, hash: &ChangeHash) -> Result<Option<Clock>> {
+        if let Some(clock) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(doc, *hash)) {
+            return Ok(Some(clock.clone()));
+        }
+        let clock = stored(db, doc, hash)?;
+        if let Some(clock) = &clock {
+            self.keep(doc, *hash, clock.clone());
+        }
+        Ok(clock)
+    }
+
+    /// Works out the clock of a change from those of the changes that it builds on, which are stored, and stores it.
+    pub(crate) fn put(&self, db: &Connection, doc: No, no: No, actor: No, change: &VerifiedChange) -> Result<()> {
+        let mut failed = None;
+        let clock = change.clock(|dep| {
+            self.of(db, doc, dep).unwrap_or_else(|error| {
+                failed.get_or_insert(error);
+                None
+            })
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let clock = clock.ok_or_else(|| StoreError::Fault("a change before one that it builds on".to_owned()))?;
+        if !clock.inherits() {
+            write(db, doc, no, actor, &clock)?;
+        }
+        self.keep(doc, change.hash(), clock);
+        Ok(())
+    }
+
+    fn keep(&self, doc: No, hash: ChangeHash, clock: Clock) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            // Those that are needed again are read again.
+            kept.clear();
+        }
+        kept.insert((doc, hash), clock);
+    }
+}
+
+fn stored(db: &Connection, doc: No, hash: &ChangeHash) -> Result<Option<Clock>> {
+    let (first, last) = all_within(doc);
+    let mut find = db.prepare_cached(
+        "SELECT a.no, a.id, c.seq FROM change c JOIN actor a ON a.no = c.actor \
+         WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4",
+    )?;
+    let found = find
+        .query_row(params![key_of(hash), first, last, hash.as_bytes()], |row| {
+            Ok((row.get::<_, No>(0)?, row.get::<_, [u8; Actor::LEN]>(1)?, row.get::<_, i64>(2)?))
+        })
+        .optional()?;
+    let Some((actor, id, seq)) = found else {
+        return Ok(None);
+    };
+    let mut find = db.prepare_cached(
+        "SELECT c.seq, c.bytes, b.bytes FROM clock c LEFT JOIN clock b ON b.no = c.base \
+         WHERE c.actor = ?1 AND c.seq <= ?2 ORDER BY c.seq DESC LIMIT 1",
+    )?;
+    let mut rows = find.query([actor, seq])?;
+    let Some(row) = rows.next()? else {
+        return Ok(Some(Clock::stored(Actor::new(id), uint(seq), 0, Vec::new())));
+    };
+    let base: Option<Vec<u8>> = row.get(2)?;
+    let base = read(base.as_deref().unwrap_or_default(), &[])?;
+    let others = read(blob(row, 1)?, &base)?;
+    let others = others.into_iter().map(|(number, newest)| Ok((actor_at(db, doc, number)?, newest)));
+    Ok(Some(Clock::stored(Actor::new(id), uint(seq), uint(row.get(0)?), others.collect::<Result<_>>()?)))
+}
+
+fn write(db: &Connection, doc: No, no: No, actor: No, clock: &Clock) -> Result<()> {
+    let others = clock.others().into_iter().map(|(actor, newest)| Ok((number_of(db, doc, &actor)?, newest)));
+    let mut others: Vec<(u32, u64)> = others.collect::<Result<_>>()?;
+    others.sort_unstable();
+    let (first, last) = all_within(doc);
+    let mut find = db.prepare_cached(
+        "SELECT no, bytes FROM clock WHERE no BETWEEN ?1 AND ?2 AND base IS NULL ORDER BY no DESC LIMIT 1",
+    )?;
+    let whole =
+        find.query_row([first, last], |row| Ok((row.get::<_, No>(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
+    let base = whole.as_ref().map(|(_, bytes)| read(bytes, &[])).transpose()?;
+    let packed = Packed::new(&others, base.as_deref());
+    let base = whole.filter(|_| !packed.whole).map(|(no, _)| no);
+    db.prepare_cached("INSERT INTO clock (no, actor, seq, base, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![no, actor, int(clock.since()), base, packed.bytes])?;
+    Ok(())
+}
+
+fn read(bytes: &[u8], base: &[(u32, u64)]) -> Result<Vec<(u32, u64)>> {
+    Packed::read(bytes, base).ok_or_else(|| StoreError::Damaged("the clock of a change".to_owned()))
+}
+
+fn actor_at(db: &Connection, doc: No, number: u32) -> Result<Actor> {
+    let mut find = db.prepare_cached("SELECT id FROM actor WHERE no = ?1")?;
+    Ok(Actor::new(find.query_row([within(doc, u64::from(number))], |row| row.get(0))?))
+}
+
+fn number_of(db: &Connection, doc: No, actor: &Actor) -> Result<u32> {
+    let no = actor_no(db, doc, actor)?.ok_or_else(|| StoreError::Fault("a clock with an unknown actor".to_owned()))?;
+    u32::try_from(own(no)).map_err(|_| StoreError::Fault("too many actors in a document".to_owned()))
+}
+
+/// The number of an actor of a document.
+pub(crate) fn actor_no(db: &Connection, doc: No, actor: &Actor) -> Result<Option<No>> {
+    let (first, last) = all_within(doc);
+    let mut find = db.prepare_cached("SELECT no FROM actor WHERE id = ?1 AND no BETWEEN ?2 AND ?3")?;
+    Ok(find.query_row(params![actor.as_bytes(), first, last], |row| row.get(0)).optional()?)
+}
+
+/// The first change of an actor that has operations up to this counter or beyond.
+pub(crate) fn reaching(db: &Connection, actor: No, counter: u64) -> Result<Option<Vec<u8>>> {
+    let newest: i64 = db.prepare_cached("SELECT seq FROM actor WHERE no = ?1")?.query_row([actor], |row| row.get(0))?;
+    let mut look = db.prepare_cached("SELECT max_op FROM change WHERE actor = ?1 AND seq = ?2")?;
+    // Counters rise with the numbers of an actor's changes, which have no gaps: halving needs no index of its own.
+    let (mut from, mut to) = (1, newest + 1);
+    while from < to {
+        let middle = i64::midpoint(from, to);
+        let max_op: i64 = look.query_row([actor, middle], |row| row.get(0))?;
+        if uint(max_op) < counter { from = middle + 1 } else { to = middle }
+    }
+    let mut find = db.prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq = ?2")?;
+    let packed: Option<Vec<u8>> = find.query_row([actor, from], |row| row.get(0)).optional()?;
+    packed.map(|bytes| unpack_change(&bytes)).transpose()
+}
+
+/// Works out the clocks of all changes of a database that has none yet.
+pub(crate) fn work_out_all(db: &Connection) -> Result<()> {
+    let clocks = Clocks::default();
+    let mut find = db.prepare("SELECT no, actor, bytes FROM change ORDER BY no")?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        let (no, actor): (No, No) = (row.get(0)?, row.get(1)?);
+        let change = VerifiedChange::from_store(unpack_change(blob(row, 2)?)?);
+        let change = change.map_err(|error| StoreError::Damaged(format!("a stored change: {error}")))?;
+        clocks.put(db, doc_of(no), no, actor, &change)?;
+    }
+    Ok(())
+}
