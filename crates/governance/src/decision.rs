@@ -40,7 +40,8 @@ pub enum Reason {
     Lacks(Needed),
     /// These object.
     Objection(BTreeSet<MemberId>),
-    /// It has what it needs and counts once it is sealed: somebody who knows all of that has to write a seal.
+    /// It has what it needs and counts once it is sealed: somebody who knows all of that has to write a seal. Where acts count
+    /// at once, so many stand unsealed that no more can before some of them are sealed.
     Unsealed,
     /// Another proposal that follows the same decision stands.
     Rival {

@@ -57,6 +57,10 @@ pub(crate) struct Fold {
 }
 
 impl Fold {
+    /// Decisions that stand for now at most, before some of them are sealed. Each costs a fold of its own, and anybody can add
+    /// one in an open commons; those beyond wait.
+    const MAX_FOR_NOW: usize = 64;
+
     /// Folds everything.
     pub(crate) fn new(dag: &Dag, first: &Arc<Footing>) -> Self {
         let mut chain = vec![(0, Arc::clone(first))];
@@ -256,10 +260,11 @@ fn next(dag: &Dag, last: At, footing: &Footing, chain: &[(At, Arc<Footing>)]) ->
         let motions = dag.motions.get(&(last, round))?;
         let steps: Vec<At> = motions.iter().copied().filter(|at| can_be_followed(dag, *at)).collect();
         let sealed: Vec<At> = steps.iter().copied().filter(|at| dag.sealed.contains_key(at)).collect();
+        let for_now = chain.iter().skip(1).filter(|(at, _)| !dag.sealed.contains_key(at)).count();
         let best = match sealed.as_slice() {
             // More than one only if somebody spent a ballot twice. Then the id decides, which no further records can change.
             [_, ..] => sealed.iter().copied().min_by_key(|at| dag.get(*at).id),
-            [] if steps.is_empty() || !rule_of(footing.model).at_once() => None,
+            [] if steps.is_empty() || !rule_of(footing.model).at_once() || for_now >= Fold::MAX_FOR_NOW => None,
             [] => at_once(dag, steps, (last, round), footing, &Fold::on(dag, chain.to_vec())),
         };
         if let Some(next) = best.and_then(|at| Some((at, dag.motion(at)?.footing.clone()?))) {

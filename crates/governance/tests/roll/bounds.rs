@@ -1,7 +1,7 @@
 //! Bounds: everything that a peer can make long has a length at which it is still taken, and one past it at which it is not.
 
 use commonplace_governance::{
-    Act, Added, Body, DeviceCertificate, Genesis, Introduction, Invitation, JoinRequest, Model, Proposal, Roll,
+    Act, Added, Body, DeviceCertificate, Genesis, Introduction, Invitation, JoinRequest, Model, Proposal, Reason, Roll,
 };
 use commonplace_model::RecordId;
 use commonplace_trust::{Draft, VerifiedRecord};
@@ -83,6 +83,26 @@ fn names_of_devices_and_numbers_of_models() {
     let uses = |uses| is_taken(&Body::Invitation(Invitation { key: key(9).id(), uses, expires_at: 0 }));
     assert!(uses(1) && !uses(0));
     assert!(Roll::found(genesis(3), &key(1)).is_ok() && Roll::found(genesis(4), &key(1)).is_err());
+}
+
+#[test]
+fn decisions_that_stand_unsealed_are_so_many_and_no_more() {
+    let [mut a, mut b, mut c] = commons(Model::Open);
+    let roster: Vec<RecordId> = (0..64).map(|_| a.propose(Act::Roster)).collect();
+    assert!(roster.iter().all(|id| a.stands(*id)));
+    let mut one_more = a.roll.decision(&roster[63]).expect("a proposal").proposal;
+    one_more.after = roster[63];
+    let one_more = a.say(&Body::Proposal(Box::new(one_more)));
+    assert_eq!(a.why_not(one_more), vec![Reason::Unsealed]);
+    // Once more than half acknowledged those, it stands.
+    for peer in [&mut b, &mut c] {
+        peer.hear(&a);
+        for due in peer.roll.due(&peer.key.id()) {
+            peer.seal(due);
+        }
+        a.hear(peer);
+    }
+    assert!(a.stands(one_more));
 }
 
 #[test]
