@@ -3,7 +3,10 @@
 //! What one typed reaches another through the gate, with its attestation, at the moment at which the recording says that the
 //! other had it. What somebody types without others having seen a part of it is one change, as when the engine gathers typing.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use anyhow::{Context, Result, ensure};
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce, Page, PageId, Splice};
@@ -33,20 +36,30 @@ impl Standing for Members {
 
 #[derive(Default)]
 struct Kept {
-    changes: HashMap<ChangeHash, Known>,
+    changes: HashMap<ChangeHash, (Known, commonplace_trust::Clock)>,
+    bytes: BTreeMap<(Actor, u64), Vec<u8>>,
     tips: HashMap<Actor, (u64, ChangeHash)>,
 }
 
 impl Kept {
     fn keep(&mut self, change: &VerifiedChange) {
-        self.changes.insert(change.hash(), change.known());
+        let clock = change.clock(|hash| self.clock(hash)).expect("each comes after those it builds on");
+        self.changes.insert(change.hash(), (change.known(), clock));
+        self.bytes.insert((change.actor(), change.max_op()), change.bytes().to_vec());
         self.tips.insert(change.actor(), (change.seq(), change.hash()));
     }
 }
 
 impl History for Kept {
     fn change(&self, hash: &ChangeHash) -> Option<Known> {
-        self.changes.get(hash).copied()
+        self.changes.get(hash).map(|(known, _)| *known)
+    }
+    fn clock(&self, hash: &ChangeHash) -> Option<commonplace_trust::Clock> {
+        self.changes.get(hash).map(|(_, clock)| clock.clone())
+    }
+    fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>> {
+        let found = self.bytes.range((*actor, counter)..=(*actor, u64::MAX)).next();
+        found.map(|(_, bytes)| Cow::Borrowed(&bytes[..]))
     }
     fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)> {
         self.tips.get(actor).copied()

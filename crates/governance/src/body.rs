@@ -1,8 +1,23 @@
-//! What records of the roll say.
+//! What records of the roll say, in which encoding, and within which bounds.
+//!
+//! Invariants:
+//! - Numbers of kinds never change; new kinds are added at the end.
+//! - Lists have one order and a largest length, texts a largest length: a body beyond them is not fair and its record not
+//!   valid, on every device alike.
+//!
+//! Deliberately absent: what a record does. That is the fold's.
+
+pub mod cut;
+pub mod device;
+pub mod proposal;
 
 use commonplace_model::{CommonsId, DeviceId, MemberId};
 use commonplace_trust::{DeviceKey, Domain, Signature};
 use serde::{Deserialize, Serialize};
+
+pub use cut::{Cut, Removal};
+pub use device::{DeviceCertificate, DeviceRevocation};
+pub use proposal::{Act, Choice, Model, Policy, Proposal, Seal, Vote};
 
 /// How a person introduces themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +36,14 @@ impl Introduction {
 
     /// Whether its names are within bounds.
     pub fn is_fair(&self) -> bool {
-        let fair = |text: &str| text.len() <= Self::MAX_BYTES && !text.chars().any(char::is_control);
-        !self.name.trim().is_empty() && fair(&self.name) && fair(&self.device_name) && self.ink < 12
+        !self.name.trim().is_empty()
+            && Self::is_fair_name(&self.name)
+            && Self::is_fair_name(&self.device_name)
+            && self.ink < 12
+    }
+
+    pub(crate) fn is_fair_name(text: &str) -> bool {
+        text.len() <= Self::MAX_BYTES && !text.chars().any(char::is_control)
     }
 }
 
@@ -35,7 +56,7 @@ pub struct Genesis {
     pub purpose: String,
     /// SPDX expression of its licence.
     pub licence: String,
-    /// Number of its way of deciding; 0 is "open".
+    /// Number of its way of deciding, see [`Model::founded`]; 0 is "open".
     pub deciding: u8,
     /// Who founds it; the author's device is their first.
     pub founder: Introduction,
@@ -51,9 +72,12 @@ impl Genesis {
     /// Bytes that a licence expression may have.
     pub const MAX_LICENCE: usize = 120;
 
+    pub(crate) fn is_fair_name(name: &str) -> bool {
+        !name.trim().is_empty() && name.len() <= Self::MAX_NAME
+    }
+
     fn is_fair(&self) -> bool {
-        !self.name.trim().is_empty()
-            && self.name.len() <= Self::MAX_NAME
+        Self::is_fair_name(&self.name)
             && self.purpose.len() <= Self::MAX_PURPOSE
             && self.licence.len() <= Self::MAX_LICENCE
             && self.founder.is_fair()
@@ -65,7 +89,8 @@ impl Genesis {
 pub struct Invitation {
     /// Public half of the ticket's secret.
     pub key: DeviceId,
-    /// How many it lets in. Counted by those who admit: an admission is an act of a member, who could make more tickets.
+    /// How many it lets in. An admission that builds on as many others is not valid; members who admit at once, each without
+    /// knowing of the other, let in more, and all of them are in: each could have made another ticket.
     pub uses: u32,
     /// When it ends, milliseconds since 1970 by the inviter's clock. Judged by those who admit.
     pub expires_at: u64,
@@ -122,6 +147,20 @@ pub struct Admission {
     pub request: JoinRequest,
 }
 
+/// No further people come by this invitation: an admission that builds on this is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationClosed {
+    /// The key of the invitation.
+    pub key: DeviceId,
+}
+
+/// An elector vouches for the person at a device, who asks to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vouch {
+    /// The device that asks.
+    pub device: DeviceId,
+}
+
 /// What a record says. New kinds are added at the end; their numbers never change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
@@ -131,6 +170,22 @@ pub enum Body {
     Invitation(Invitation),
     /// Somebody is let in.
     Admission(Admission),
+    /// An invitation ends.
+    InvitationClosed(InvitationClosed),
+    /// A member has one more device.
+    DeviceCertificate(DeviceCertificate),
+    /// A device is its member's no longer.
+    DeviceRevocation(DeviceRevocation),
+    /// An elector vouches for somebody.
+    Vouch(Vouch),
+    /// A member is removed, or leaves.
+    Removal(Removal),
+    /// Something is to be decided.
+    Proposal(Box<Proposal>),
+    /// An elector answers.
+    Vote(Vote),
+    /// An elector acknowledges.
+    Seal(Seal),
 }
 
 impl Body {
@@ -150,6 +205,11 @@ impl Body {
             Self::Genesis(genesis) => genesis.is_fair(),
             Self::Invitation(invitation) => invitation.uses > 0,
             Self::Admission(admission) => admission.request.verify(),
+            Self::DeviceCertificate(certificate) => certificate.is_fair(),
+            Self::DeviceRevocation(revocation) => revocation.cut.is_fair(),
+            Self::Removal(removal) => removal.cut.is_fair(),
+            Self::Proposal(proposal) => proposal.is_fair(),
+            Self::InvitationClosed(_) | Self::Vouch(_) | Self::Vote(_) | Self::Seal(_) => true,
         }
     }
 }

@@ -1,11 +1,45 @@
-//! The fold: from records to members, charter and invitations.
+//! The roll: who is a member, what the charter says, what was decided.
+//!
+//! A roll is a set of signed records, each naming those it builds on. It is looked at in two layers.
+//!
+//! - **Valid** ([`crate::valid`]): well formed, within bounds, rightly signed, written under a standing that the record names,
+//!   and allowed by its ancestors. This depends on the record and its ancestors alone and never changes. What is not valid is
+//!   not kept.
+//! - **Counts** ([`crate::state`]): a pure function of the whole set of valid records. A valid record may count for nothing,
+//!   and may begin or cease to count when others arrive.
+//!
+//! What is promised:
+//! - *Convergence, always*: the same set of records gives the same state, in whatever order and however often they came.
+//! - *Finality, only for what is sealed* on a chain of sealed decisions ([`crate::decision::Standing::ForGood`]): no records of
+//!   anybody undo it, except a rival sealed with ballots that electors provably spent twice; then one of the two stands
+//!   everywhere, and the decision names those electors.
+//!
+//! A removed member is heard no more, with one exception: while their removal rests on a decision that is not sealed, they are
+//! an elector of its round like any other.
+//!
+//! Cost: most records cost about their own size. Endings (removals, revocations), acts of an open commons, votes of stewards,
+//! and the one voice that seals a decision have everything folded again: some ten milliseconds for ten thousand records, and
+//! a few more for each decision that is not sealed.
+//!
+//! Deliberately absent: clocks (an invitation's end is judged by whoever admits), and statements of ledgers.
+
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId};
+use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, PageId, RecordId};
 use commonplace_trust::{DeviceKey, Draft, RecordError, Standing, Verdict, VerifiedRecord};
 
-use crate::body::{Admission, Body, Genesis, Introduction, Invitation, JoinRequest, member_of};
+use crate::{
+    ballot,
+    body::{Body, Genesis, Introduction, Invitation, member_of},
+    dag::{At, Dag, Entry, Kind},
+    decision::{self, Decision},
+    footing::Footing,
+    state::{Fold, Outcome},
+    valid::{self, Judge, Judged},
+};
 
 /// What a commons is, as its decisions left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +50,10 @@ pub struct Charter {
     pub purpose: String,
     /// SPDX expression of its licence.
     pub licence: String,
-    /// Number of its way of deciding; 0 is "open".
+    /// Number of its way of deciding; 0 is "open". [`Roll::footing`] has the rest of it.
     pub deciding: u8,
+    /// What else its members agreed on.
+    pub text: String,
 }
 
 /// A member.
@@ -27,7 +63,7 @@ pub struct Member {
     pub id: MemberId,
     /// How they introduced themselves when they came.
     pub person: Introduction,
-    /// Their devices.
+    /// Their devices in good standing.
     pub devices: BTreeSet<DeviceId>,
     /// The record that made them a member; of several, the one with the lowest id.
     pub by: RecordId,
@@ -40,12 +76,60 @@ pub struct Invited {
     pub invitation: Invitation,
     /// The device that made it.
     pub by: DeviceId,
+    /// Whether somebody closed it.
+    pub closed: bool,
+}
+
+/// Whether people can come by an invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invites {
+    /// So many more.
+    Open(usize),
+    /// It let in as many as it may.
+    UsedUp,
+    /// Its time is over.
+    Expired,
+    /// Somebody closed it.
+    Closed,
+}
+
+/// What a device is to a commons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceStanding {
+    /// This member's, in good standing.
+    Good(MemberId),
+    /// It was this member's; the member was removed, or the device revoked. What it wrote counts as far as others built on it
+    /// or a cut names it.
+    Ended(MemberId),
+    /// Nobody's, as far as is known here.
+    None,
+}
+
+/// Changes with each removal and revocation: what only members should hear is said under a name derived from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch([u8; 32]);
+
+impl Epoch {
+    pub(crate) fn of(commons: CommonsId, endings: &BTreeSet<RecordId>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"commonplace/epoch/1\0");
+        hasher.update(commons.as_bytes());
+        for ending in endings {
+            hasher.update(ending.as_bytes());
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 /// What became of a record that was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
-    /// It is in the fold, and perhaps others that waited for it.
+    /// It is in the fold, and perhaps others that waited for it. Whether it counts is another question.
     Folded,
     /// It is known already.
     Known,
@@ -66,32 +150,42 @@ pub enum RollError {
     /// This device is no member's.
     #[error("this device is not a member's")]
     NotAMember,
+    /// The charter does not give this member the right to that.
+    #[error("the charter does not let this member do that by themselves")]
+    NoRight,
+    /// The charter has people come in another way.
+    #[error("the charter lets people in in another way")]
+    Policy,
+    /// It could not be valid on top of what is known.
+    #[error("that cannot be said as things stand")]
+    Unfit,
     /// A record could not be signed.
     #[error(transparent)]
     Record(#[from] RecordError),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Standpoint {
-    /// Valid, and gives standing to a device, if it does.
-    Valid(Option<DeviceId>),
-    /// Of an unknown kind: kept and ignored.
-    Ignored,
-}
-
 /// The state of a commons' roll.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Roll {
     commons: CommonsId,
-    charter: Charter,
-    records: BTreeMap<RecordId, Standpoint>,
-    heads: BTreeSet<RecordId>,
-    members: BTreeMap<MemberId, Member>,
-    devices: BTreeMap<DeviceId, MemberId>,
-    invitations: BTreeMap<DeviceId, Invited>,
-    came: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
-    waiting: BTreeMap<RecordId, VerifiedRecord>,
+    founded: Charter,
+    first: Arc<Footing>,
+    dag: Dag,
+    fold: Fold,
+    outcome: Outcome,
+    /// Records that wait, each with one that it waits for.
+    waiting: BTreeMap<RecordId, (RecordId, VerifiedRecord)>,
+    wanted: BTreeMap<RecordId, BTreeSet<RecordId>>,
 }
+
+/// The same records, and so the same state. What waits does not matter.
+impl PartialEq for Roll {
+    fn eq(&self, other: &Self) -> bool {
+        self.commons == other.commons && self.outcome == other.outcome && self.dag.ids().eq(other.dag.ids())
+    }
+}
+
+impl Eq for Roll {}
 
 impl Roll {
     /// Records kept waiting for others at most; further ones are dropped and come again with the next sync.
@@ -100,7 +194,7 @@ impl Roll {
     /// Founds a commons.
     ///
     /// # Errors
-    /// When the genesis is too large to be a record.
+    /// When the genesis is beyond its bounds.
     pub fn found(genesis: Genesis, key: &DeviceKey) -> Result<(Self, VerifiedRecord), RollError> {
         let draft = Draft {
             commons: None,
@@ -116,35 +210,34 @@ impl Roll {
     /// The roll that has only this genesis.
     ///
     /// # Errors
-    /// When the record is no genesis.
+    /// When the record is no genesis, or one by a model that this version does not know.
     pub fn begin(record: &VerifiedRecord) -> Result<Self, RollError> {
-        let draft = record.draft();
-        let body = Body::decode(&draft.body).filter(Body::is_fair);
-        let Some(Body::Genesis(genesis)) = body else {
-            return Err(RollError::NoGenesis);
+        let (genesis, model) = valid::genesis(record).ok_or(RollError::NoGenesis)?;
+        let (commons, author) = (record.commons(), record.draft().author);
+        let member = member_of(commons, author);
+        let first = Arc::new(Footing::first(model, member));
+        let mut dag = Dag::default();
+        dag.push(Entry {
+            id: record.id(),
+            author,
+            member,
+            links: Vec::new(),
+            height: 0,
+            authority: 0,
+            root: 0,
+            kind: Kind::Genesis(genesis.founder),
+        });
+        let founded = Charter {
+            name: genesis.name,
+            purpose: genesis.purpose,
+            licence: genesis.licence,
+            deciding: genesis.deciding,
+            text: String::new(),
         };
-        if draft.commons.is_some() || draft.authority.is_some() || !draft.parents.is_empty() {
-            return Err(RollError::NoGenesis);
-        }
-        let commons = record.commons();
-        let mut roll = Self {
-            commons,
-            charter: Charter {
-                name: genesis.name,
-                purpose: genesis.purpose,
-                licence: genesis.licence,
-                deciding: genesis.deciding,
-            },
-            records: BTreeMap::from([(record.id(), Standpoint::Valid(Some(draft.author)))]),
-            heads: BTreeSet::from([record.id()]),
-            members: BTreeMap::new(),
-            devices: BTreeMap::new(),
-            invitations: BTreeMap::new(),
-            came: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-        };
-        roll.admit(draft.author, genesis.founder, record.id());
-        Ok(roll)
+        let fold = Fold::new(&dag, &first);
+        let outcome = Outcome::of(&dag, &fold, commons, founded.clone());
+        let (waiting, wanted) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { commons, founded, first, dag, fold, outcome, waiting, wanted })
     }
 
     /// Folds records that came in any order, the genesis among them.
@@ -158,118 +251,94 @@ impl Roll {
         let is_genesis = |record: &&VerifiedRecord| *record.id().as_bytes() == *commons.as_bytes();
         let genesis = records.clone().into_iter().find(is_genesis).ok_or(RollError::NoGenesis)?;
         let mut roll = Self::begin(genesis)?;
-        for record in records {
-            roll.add(record);
-        }
+        roll.add_all(records.into_iter().cloned());
         Ok(roll)
     }
 
     /// Adds a record.
     pub fn add(&mut self, record: &VerifiedRecord) -> Added {
-        let added = self.add_one(record);
-        if matches!(added, Added::Folded | Added::Ignored) {
-            self.add_waiting();
-        }
+        let mut new = Vec::new();
+        let added = self.take_in(record.clone(), &mut new);
+        self.settle(&new);
+        self.forget_surplus();
         added
     }
 
-    fn add_waiting(&mut self) {
-        loop {
-            let ready: Vec<VerifiedRecord> =
-                self.waiting.values().filter(|r| self.missing(r).next().is_none()).cloned().collect();
-            if ready.is_empty() {
-                return;
-            }
-            for record in ready {
-                self.waiting.remove(&record.id());
-                self.add_one(&record);
-            }
+    /// Adds records in any order, all at once. Gives those that are in the fold now and were not before; among them may be
+    /// some that had waited.
+    pub fn add_all(&mut self, records: impl IntoIterator<Item = VerifiedRecord>) -> Vec<VerifiedRecord> {
+        let mut new = Vec::new();
+        for record in records {
+            self.take_in(record, &mut new);
         }
+        self.settle(&new);
+        self.forget_surplus();
+        new.into_iter().map(|(record, _, _)| record).collect()
     }
 
-    fn missing<'a>(&'a self, record: &'a VerifiedRecord) -> impl Iterator<Item = &'a RecordId> + 'a {
-        let draft = record.draft();
-        draft.parents.iter().chain(&draft.authority).filter(|id| !self.records.contains_key(*id))
+    /// Takes in a record and those that waited for it. Notes each with its number and whether it sealed something.
+    fn take_in(&mut self, record: VerifiedRecord, new: &mut Vec<(VerifiedRecord, At, bool)>) -> Added {
+        let mut first = None;
+        let mut open = vec![record];
+        while let Some(record) = open.pop() {
+            let id = record.id();
+            let added = self.take_in_one(record, new);
+            if matches!(added, Added::Folded | Added::Ignored) {
+                let waited = self.wanted.remove(&id).into_iter().flatten();
+                open.extend(waited.filter_map(|id| self.waiting.remove(&id)).map(|(_, record)| record));
+            }
+            first.get_or_insert(added);
+        }
+        first.unwrap_or(Added::Known)
     }
 
-    fn add_one(&mut self, record: &VerifiedRecord) -> Added {
-        let (id, draft) = (record.id(), record.draft());
-        if self.records.contains_key(&id) {
+    fn take_in_one(&mut self, record: VerifiedRecord, new: &mut Vec<(VerifiedRecord, At, bool)>) -> Added {
+        let id = record.id();
+        if self.dag.find(&id).is_some() {
             return Added::Known;
         }
-        let (Some(commons), Some(authority)) = (draft.commons, draft.authority) else {
-            return Added::Invalid;
-        };
-        if commons != self.commons || draft.parents.is_empty() {
-            return Added::Invalid;
-        }
-        if self.missing(record).next().is_some() {
-            if self.waiting.len() < Self::MAX_WAITING {
-                self.waiting.insert(id, record.clone());
+        match (Judge { dag: &self.dag, commons: self.commons, first: &self.first }).judge(&record) {
+            Judged::Invalid => Added::Invalid,
+            Judged::Missing(missing) => {
+                self.wanted.entry(missing).or_default().insert(id);
+                self.waiting.insert(id, (missing, record));
+                Added::Waiting
             }
-            return Added::Waiting;
-        }
-        // Standing comes from one ancestor by name, so nobody else's records can give or take it.
-        if self.records.get(&authority) != Some(&Standpoint::Valid(Some(draft.author))) {
-            return Added::Invalid;
-        }
-        let standpoint = match Body::decode(&draft.body) {
-            None => Standpoint::Ignored,
-            Some(body) if !body.is_fair() => return Added::Invalid,
-            Some(body) => match self.take(id, draft.author, body) {
-                Some(standpoint) => standpoint,
-                None => return Added::Invalid,
-            },
-        };
-        for parent in &draft.parents {
-            self.heads.remove(parent);
-        }
-        self.heads.insert(id);
-        let ignored = standpoint == Standpoint::Ignored;
-        self.records.insert(id, standpoint);
-        if ignored { Added::Ignored } else { Added::Folded }
-    }
-
-    fn take(&mut self, id: RecordId, author: DeviceId, body: Body) -> Option<Standpoint> {
-        match body {
-            Body::Genesis(_) => None,
-            Body::Invitation(invitation) => {
-                // Whoever says a key first in the order of ids has said it; the answer must not depend on arrival.
-                let invited = Invited { invitation, by: author };
-                let entry = self.invitations.entry(invited.invitation.key).or_insert_with(|| invited.clone());
-                if (invited.by, invited.invitation.expires_at, invited.invitation.uses)
-                    < (entry.by, entry.invitation.expires_at, entry.invitation.uses)
-                {
-                    *entry = invited;
-                }
-                Some(Standpoint::Valid(None))
-            }
-            Body::Admission(Admission { request }) => {
-                if request.commons != self.commons {
-                    return None;
-                }
-                self.came.entry(request.invite).or_default().insert(request.device);
-                let device = request.device;
-                self.admit(device, request.person, id);
-                Some(Standpoint::Valid(Some(device)))
+            Judged::Valid(entry) => {
+                let added = if matches!(entry.kind, Kind::Ignored) { Added::Ignored } else { Added::Folded };
+                let at = self.dag.push(*entry);
+                let before = self.dag.sealed.len();
+                ballot::note_seal(&mut self.dag, at, &self.first);
+                new.push((record, at, self.dag.sealed.len() > before));
+                added
             }
         }
     }
 
-    fn admit(&mut self, device: DeviceId, person: Introduction, by: RecordId) {
-        let id = member_of(self.commons, device);
-        let member = self.members.entry(id).or_insert_with(|| Member {
-            id,
-            person: person.clone(),
-            devices: BTreeSet::new(),
-            by,
-        });
-        member.devices.insert(device);
-        if by < member.by {
-            member.by = by;
-            member.person = person;
+    /// Beyond the bound, records that wait are dropped, those with the highest ids first.
+    fn forget_surplus(&mut self) {
+        while self.waiting.len() > Self::MAX_WAITING {
+            let Some((id, (missing, _))) = self.waiting.pop_last() else { return };
+            if let Some(wanting) = self.wanted.get_mut(&missing) {
+                wanting.remove(&id);
+                if wanting.is_empty() {
+                    self.wanted.remove(&missing);
+                }
+            }
         }
-        self.devices.insert(device, id);
+    }
+
+    /// Brings the state up to date with entries that were taken in.
+    fn settle(&mut self, new: &[(VerifiedRecord, At, bool)]) {
+        if new.iter().any(|(_, at, sealed)| self.fold.is_touched_by(&self.dag, *at, *sealed)) {
+            self.fold = Fold::new(&self.dag, &self.first);
+            self.outcome = Outcome::of(&self.dag, &self.fold, self.commons, self.founded.clone());
+            return;
+        }
+        for (_, at, _) in new {
+            self.fold.extend(&self.dag, *at);
+            self.outcome.take(&self.dag, &self.fold, self.commons, *at);
+        }
     }
 
     /// The commons.
@@ -279,85 +348,140 @@ impl Roll {
 
     /// Its charter.
     pub fn charter(&self) -> &Charter {
-        &self.charter
+        &self.outcome.charter
+    }
+
+    /// Who decides what, by the last decision that stands.
+    pub fn footing(&self) -> &Footing {
+        self.fold.chain.last().map_or(&self.first, |(_, footing)| footing)
+    }
+
+    /// Stewards who are members.
+    pub fn stewards(&self) -> impl Iterator<Item = &MemberId> {
+        self.outcome.stewards.iter().filter(|member| self.outcome.members.contains_key(member))
     }
 
     /// Its members.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+        self.outcome.members.values()
     }
 
     /// A member.
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.members.get(id)
+        self.outcome.members.get(id)
     }
 
-    /// The member whose device this is.
+    /// The member whose device this is, in good standing.
     pub fn member_of(&self, device: &DeviceId) -> Option<&Member> {
-        self.devices.get(device).and_then(|id| self.members.get(id))
+        self.outcome.devices.get(device).and_then(|standing| self.outcome.members.get(&standing.member))
     }
 
-    /// All members' devices.
+    /// What a device is to this commons.
+    pub fn standing_of(&self, device: &DeviceId) -> DeviceStanding {
+        match (self.outcome.devices.get(device), self.outcome.ended.get(device)) {
+            (Some(standing), _) => DeviceStanding::Good(standing.member),
+            (None, Some(member)) => DeviceStanding::Ended(*member),
+            (None, None) => DeviceStanding::None,
+        }
+    }
+
+    /// What a device in good standing is called, as it was when it came.
+    pub fn device_name(&self, device: &DeviceId) -> Option<&str> {
+        self.outcome.devices.get(device).map(|standing| standing.name.as_str())
+    }
+
+    /// All devices in good standing.
     pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.devices.keys()
+        self.outcome.devices.keys()
+    }
+
+    /// Changes with each removal and revocation.
+    pub fn epoch(&self) -> Epoch {
+        self.outcome.epoch
+    }
+
+    /// The cuts in force: for each document the changes of those whose standing ended that count all the same.
+    pub fn cuts(&self) -> impl Iterator<Item = (&DocId, &BTreeSet<ChangeHash>)> {
+        self.outcome.cuts.iter()
+    }
+
+    /// Pages that a decision hid.
+    pub fn hidden(&self) -> &BTreeSet<PageId> {
+        &self.outcome.hidden
+    }
+
+    /// The page that a decision put in the place of another.
+    pub fn anew(&self, page: &PageId) -> Option<PageId> {
+        self.outcome.anew.get(page).copied()
+    }
+
+    /// All invitations.
+    pub fn invitations(&self) -> impl Iterator<Item = &Invited> {
+        self.outcome.invitations.values()
     }
 
     /// The invitation of a key.
     pub fn invitation(&self, key: &DeviceId) -> Option<&Invited> {
-        self.invitations.get(key)
+        self.outcome.invitations.get(key)
+    }
+
+    /// Whether people can come by an invitation, at a time in milliseconds since 1970 by the caller's clock.
+    pub fn invites(&self, key: &DeviceId, now: u64) -> Option<Invites> {
+        let invited = self.invitation(key)?;
+        let uses = usize::try_from(invited.invitation.uses).unwrap_or(usize::MAX);
+        Some(match uses.saturating_sub(self.came_by(key)) {
+            _ if invited.closed => Invites::Closed,
+            _ if invited.invitation.expires_at <= now => Invites::Expired,
+            0 => Invites::UsedUp,
+            left => Invites::Open(left),
+        })
     }
 
     /// How many devices came by an invitation.
     pub fn came_by(&self, key: &DeviceId) -> usize {
-        self.came.get(key).map_or(0, BTreeSet::len)
+        self.outcome.came.get(key).map_or(0, BTreeSet::len)
     }
 
     /// Ids of all records in the fold.
     pub fn record_ids(&self) -> impl Iterator<Item = &RecordId> {
-        self.records.keys()
+        self.dag.ids()
     }
 
     /// Whether a record is in the fold.
     pub fn has(&self, id: &RecordId) -> bool {
-        self.records.contains_key(id)
+        self.dag.find(id).is_some()
     }
 
-    /// Signs a record that says this, on top of all that is known, and folds it.
-    ///
-    /// # Errors
-    /// When the device is no member's, or the record is too large.
-    pub fn write(&mut self, body: &Body, key: &DeviceKey) -> Result<VerifiedRecord, RollError> {
-        let member = self.member_of(&key.id()).ok_or(RollError::NotAMember)?;
-        let draft = Draft {
-            commons: Some(self.commons),
-            author: key.id(),
-            authority: Some(member.by),
-            parents: self.heads.iter().take(VerifiedRecord::MAX_PARENTS).copied().collect(),
-            body: body.encode(),
-        };
-        let record = VerifiedRecord::sign(draft, key)?;
-        match self.add(&record) {
-            Added::Folded => Ok(record),
-            _ => Err(RollError::Record(RecordError::Malformed)),
-        }
+    /// Whether a record is in the fold and counts.
+    pub fn counts(&self, id: &RecordId) -> bool {
+        self.dag.find(id).is_some_and(|at| self.fold.counts[at] || self.fold.in_force.contains(&at))
     }
 
-    /// The admission that answers a request, if it is one that this device may answer.
-    ///
-    /// # Errors
-    /// As [`Roll::write`].
-    pub fn admit_request(&mut self, request: JoinRequest, key: &DeviceKey) -> Result<VerifiedRecord, RollError> {
-        self.write(&Body::Admission(Admission { request }), key)
+    /// How many records of a member are in the fold, whether or not they count.
+    pub fn written_by(&self, member: &MemberId) -> usize {
+        self.dag.by_member.get(member).map_or(0, Vec::len)
+    }
+
+    /// Proposals, each after those it builds on.
+    pub fn proposals(&self) -> Vec<RecordId> {
+        let motions = self.dag.motions.values().flatten().map(|at| self.dag.get(*at).rank());
+        motions.collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// What became of a proposal, and why.
+    pub fn decision(&self, proposal: &RecordId) -> Option<Decision> {
+        decision::explain(&self.dag, &self.fold, &self.first, self.dag.find(proposal)?)
     }
 }
 
 impl Standing for Roll {
     fn may_write(&self, device: &DeviceId, doc: &DocId) -> Verdict {
-        match (self.devices.get(device), doc) {
-            (None, _) => Verdict::Unknown,
-            (Some(_), DocId::Page(_)) => Verdict::Allowed,
-            (Some(member), DocId::Ledger(owner)) if member == owner => Verdict::Allowed,
-            (Some(_), DocId::Ledger(_)) => Verdict::Forbidden,
+        match (self.standing_of(device), doc) {
+            // Whether what an ended device wrote counts depends on who built on it, which whole documents tell.
+            (DeviceStanding::None | DeviceStanding::Ended(_), _) => Verdict::Unknown,
+            (DeviceStanding::Good(_), DocId::Page(_)) => Verdict::Allowed,
+            (DeviceStanding::Good(member), DocId::Ledger(owner)) if member == *owner => Verdict::Allowed,
+            (DeviceStanding::Good(_), DocId::Ledger(_)) => Verdict::Forbidden,
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Domain {
     Presence,
     /// A request to join, signed with the secret of a ticket.
     Invite,
+    /// A new device's word that it is to be a device of a member.
+    Device,
 }
 
 impl Domain {
@@ -30,6 +32,7 @@ impl Domain {
             Self::JoinRequest => b"commonplace/join-request/1\0",
             Self::Presence => b"commonplace/presence/1\0",
             Self::Invite => b"commonplace/invite/1\0",
+            Self::Device => b"commonplace/device/1\0",
         }
     }
 }

@@ -15,7 +15,8 @@ pub struct Draft {
     pub commons: Option<CommonsId>,
     /// The device that signs.
     pub author: DeviceId,
-    /// The record that gives the author standing: the genesis or the admission that made its member. Nothing in a genesis.
+    /// The record that gives the author standing: the genesis, an admission, a certificate of its member, or a decision.
+    /// Nothing in a genesis.
     pub authority: Option<RecordId>,
     /// Records that it builds on: those that nothing known to the author built on yet.
     pub parents: Vec<RecordId>,
