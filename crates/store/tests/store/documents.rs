@@ -1,7 +1,7 @@
 //! Documents: what is written is read again, once, in order; digests; compact forms; what waits to be indexed.
 
 use commonplace_model::{Actor, ChangeHash, DocId, DocKind, Document, MemberId};
-use commonplace_store::{Projection, StoreError};
+use commonplace_store::{Projection, Store, StoreError};
 use commonplace_trust::{History, Known, VerifiedChange, gate};
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ fn changes_come_back_as_they_were_and_come_once() {
     assert_eq!((again.changes, again.digests.len()), (0, 0));
     drop(store);
 
-    let mut store = commonplace_store::Store::open(dir.path()).expect("opens");
+    let mut store = Store::open(dir.path()).expect("opens");
     let stored = store.changes(commons, doc, None).expect("reads");
     assert_eq!(hashes(&stored), made.iter().map(|(change, _)| change.hash()).collect::<Vec<_>>());
     assert_eq!(text_of(stored), format!("boil {long}!"));
@@ -186,4 +186,51 @@ proptest! {
         let (one, other) = (first.changes(commons, doc, None).expect("reads"), second.changes(commons, doc, None).expect("reads"));
         prop_assert_eq!(text_of(one), text_of(other));
     }
+}
+
+#[test]
+fn a_database_of_version_1_gets_the_clocks_that_its_changes_have() {
+    let (dir, mut store, commons) = profile();
+    let turns: Vec<_> = (0..120).map(|n| (n * 7 % 3, n % 4 != 1)).collect();
+    let (said, doc) = (conversation(commons, &turns), DocId::Page(page_id(1)));
+    store.write(batch(commons, doc, &said, Projection::Later, true)).expect("stores");
+    let clocks = |store: &Store| -> Vec<_> {
+        let history = store.history(commons, doc).expect("reads");
+        let of = |made: &Made| {
+            let clock = history.clock(&made.0.hash()).expect("has a clock");
+            (clock.newest(&made.0.actor()), clock.since(), clock.others())
+        };
+        let clocks = said.iter().map(of).collect();
+        history.sound().expect("every question was answered");
+        clocks
+    };
+    let wanted = clocks(&store);
+    assert!(wanted.iter().any(|(_, _, others)| others.len() == 2), "somebody heard of both others");
+    drop(store);
+    // From the disk, and not from what was kept in memory.
+    let store = Store::open(dir.path()).expect("opens");
+    assert_eq!(clocks(&store), wanted);
+    drop(store);
+
+    let db = rusqlite::Connection::open(dir.path().join("profile.db")).expect("opens");
+    db.execute_batch("DROP TABLE clock; PRAGMA user_version = 1").expect("is of version 1 again");
+    drop(db);
+    let store = Store::open(dir.path()).expect("opens, and works them out");
+    assert_eq!(clocks(&store), wanted);
+}
+
+#[test]
+fn the_change_that_has_an_operation_is_found_by_its_counter() {
+    let (_dir, mut store, commons) = profile();
+    let turns: Vec<_> = (0..60).map(|n| (n % 3, n % 5 == 0)).collect();
+    let (said, doc) = (conversation(commons, &turns), DocId::Page(page_id(1)));
+    store.write(batch(commons, doc, &said, Projection::Later, true)).expect("stores");
+    let history = store.history(commons, doc).expect("reads");
+    for (change, _) in &said {
+        let found = history.reaching(&change.actor(), change.max_op()).expect("is there");
+        assert_eq!(&*found, change.bytes());
+    }
+    let newest = said.iter().map(|(change, _)| change.max_op()).max().expect("some");
+    assert!(history.reaching(&said[0].0.actor(), newest + 1).is_none());
+    history.sound().expect("every question was answered");
 }

@@ -47,9 +47,10 @@ fn a_newer_profile_is_left_alone() {
     drop(store);
     let path = dir.path().join("profile.db");
     let db = rusqlite::Connection::open(&path).expect("opens");
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("reads");
     db.pragma_update(None, "user_version", 9_000).expect("writes");
     assert!(matches!(Store::open(dir.path()), Err(StoreError::Newer { version: 9_000, .. })));
-    db.pragma_update(None, "user_version", 1).expect("writes");
+    db.pragma_update(None, "user_version", version).expect("writes");
     drop(db);
     assert_eq!(Store::open(dir.path()).expect("opens").commons().expect("reads"), vec![commons]);
 }
