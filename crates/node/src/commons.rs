@@ -117,12 +117,8 @@ impl Core {
     pub(crate) fn add_records(&mut self, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Vec<VerifiedRecord>> {
         let held = self.held_commons(id)?;
         let mut roll = held.roll.clone();
-        let new: Vec<_> = records.into_iter().filter(|r| !held.records.contains_key(&r.id())).collect();
-        for record in &new {
-            roll.add(record);
-        }
-        // Kept are those in the fold; one that waits for others comes again with the next sync.
-        let new: Vec<_> = new.into_iter().filter(|r| roll.has(&r.id())).collect();
+        // Stored are those that are in the fold now, also those that had waited in memory until these came.
+        let new = roll.add_all(records.into_iter().filter(|r| !held.records.contains_key(&r.id())));
         if new.is_empty() {
             return Ok(new);
         }
