@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { forceParsing } from "@codemirror/language";
-import { EditorState } from "@codemirror/state";
-import { EditorView } from "@codemirror/view";
+import { EditorSelection, EditorState } from "@codemirror/state";
+import { EditorView, runScopeHandlers } from "@codemirror/view";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { pageLines } from "./collab";
 import { markdownText } from "./markdown";
@@ -67,6 +67,20 @@ describe("a table", () => {
     await Promise.resolve();
     expect(view.state.sliceDoc(view.state.selection.main.head)).toMatch(/^`soot`/);
     expect(table(view)).toBeNull();
+  });
+
+  it("is entered from above and from below with the arrow keys", () => {
+    const view = shown(`before\n\n${TABLE}\n\nafter`);
+    const [from, to] = [8, 8 + TABLE.length];
+    // There is no layout here: the caret would come out on the other side.
+    vi.spyOn(view, "moveVertically").mockImplementation((_range, down) => EditorSelection.cursor(down ? to + 1 : from - 1));
+    const press = (key: string): boolean => runScopeHandlers(view, new KeyboardEvent("keydown", { key }), "editor");
+    view.dispatch({ selection: { anchor: from - 1 } });
+    press("ArrowDown");
+    expect(view.state.selection.main.head).toBe(from);
+    view.dispatch({ selection: { anchor: to + 1 } });
+    press("ArrowUp");
+    expect(view.state.sliceDoc(view.state.selection.main.head, to)).toBe(TABLE.split("\n").at(-1));
   });
 
   it("stays as it is while others write in it, and follows a moment later", () => {

@@ -6,8 +6,8 @@
  * nothing jumps; one that the caret enters shows its source at once.
  */
 import { syntaxTree } from "@codemirror/language";
-import { type EditorState, type Extension, type Range, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate } from "@codemirror/view";
+import { type EditorState, type Extension, Prec, type Range, StateEffect, StateField } from "@codemirror/state";
+import { Decoration, type DecorationSet, EditorView, keymap, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { readTable, TableView } from "./tableview";
 
 /** How long after a change the tables are looked for, in milliseconds. */
@@ -129,5 +129,29 @@ const lookout = ViewPlugin.define((view) => {
   };
 });
 
+/** Up and down go into a table that is in the way; of itself the caret would jump over it, since nothing in it is a line. */
+function intoTable(view: EditorView, down: boolean): boolean {
+  const { main } = view.state.selection;
+  if (!main.empty) return false;
+  const aim = view.moveVertically(main, down).head;
+  const between = (p: Place): boolean => (down ? main.head < p.from && p.from < aim : aim < p.to && p.to < main.head);
+  const { places } = view.state.field(tables);
+  const met = down ? places.find(between) : places.findLast(between);
+  if (met === undefined) return false;
+  const anchor = down ? met.from : view.state.doc.lineAt(met.to).from;
+  view.dispatch({ selection: { anchor }, scrollIntoView: true, userEvent: "select" });
+  return true;
+}
+
 /** Tables as tables. */
-export const drawnTables: Extension = [tables, lookout, EditorView.focusChangeEffect.of((_state, focusing) => focus.of(focusing))];
+export const drawnTables: Extension = [
+  tables,
+  lookout,
+  Prec.high(
+    keymap.of([
+      { key: "ArrowDown", run: (view) => intoTable(view, true) },
+      { key: "ArrowUp", run: (view) => intoTable(view, false) },
+    ]),
+  ),
+  EditorView.focusChangeEffect.of((_state, focusing) => focus.of(focusing)),
+];
