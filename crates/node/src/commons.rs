@@ -120,6 +120,10 @@ impl Core {
         // Stored are those that are in the fold now, also those that had waited in memory until these came.
         let new = roll.add_all(records.into_iter().filter(|r| !held.records.contains_key(&r.id())));
         if new.is_empty() {
+            if let Some(held) = self.commons.get_mut(&id) {
+                // What came too early waits in it.
+                held.roll = roll;
+            }
             return Ok(new);
         }
         self.store.add_records(id, &new)?;

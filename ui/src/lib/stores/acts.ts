@@ -17,8 +17,11 @@ export function enter(commons: CommonsView): void {
 
 /** Founds a commons, with a first page that says how to go on, and goes into it. Throws what the engine says. */
 export async function found(name: string, purpose: string, licence: string): Promise<void> {
-  const commons = await call("commons_new", { name: name.trim(), purpose: purpose.trim(), licence, deciding: "open" });
-  const first = await call("page_new", { commons: commons.id, name: t.firstPage.title, body: t.firstPage.body(commons.name) });
+  const [commons, first] = await shelf.making(async () => {
+    const commons = await call("commons_new", { name: name.trim(), purpose: purpose.trim(), licence, deciding: "open" });
+    const body = t.firstPage.body(commons.name);
+    return [commons, await call("page_new", { commons: commons.id, name: t.firstPage.title, body })] as const;
+  });
   enter(commons);
   await desk.open(first, { focus: true });
 }

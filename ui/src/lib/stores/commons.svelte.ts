@@ -5,6 +5,7 @@ import { remembered, remember } from "../memory";
 class CommonsShelf {
   all = $state.raw<readonly CommonsView[]>([]);
   currentId = $state<string | null>(null);
+  #making = false;
   current = $derived(this.all.find((c) => c.id === this.currentId) ?? null);
 
   replace(all: readonly CommonsView[]): void {
@@ -18,7 +19,20 @@ class CommonsShelf {
   put(commons: CommonsView): void {
     const there = this.all.some((c) => c.id === commons.id);
     this.all = there ? this.all.map((c) => (c.id === commons.id ? commons : c)) : [...this.all, commons];
-    this.currentId ??= commons.id;
+    if (!this.#making) this.currentId ??= commons.id;
+  }
+
+  /** While a commons is being made, what the engine tells of it leads nobody into it yet: that would take them from where they
+   * have gone in it as soon as it is ready. */
+  async making<T>(make: () => Promise<T>): Promise<T> {
+    this.#making = true;
+    try {
+      return await make();
+    } finally {
+      this.#making = false;
+      // What was made counts, also when not all of it could be.
+      this.currentId ??= this.all[0]?.id ?? null;
+    }
   }
 
   open(id: string): void {

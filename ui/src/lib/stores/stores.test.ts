@@ -170,6 +170,32 @@ describe("the list of pages", () => {
   });
 });
 
+describe("a commons that is being founded", () => {
+  it("is gone into when it is ready, and not before", async () => {
+    const { found } = await import("./acts");
+    const answer = story.engine.call.bind(story.engine);
+    let made: (() => void) | undefined;
+    stores.shelf.replace([]);
+    stores.shelf.currentId = null;
+    vi.spyOn(story.engine, "call").mockImplementation(async (command, args) => {
+      // As the real one: the event that tells of a commons comes before anything else is made in it.
+      if (command === "page_new") {
+        story.engine.tell({ type: "commons", commons: story.engine.commons.at(-1)!.view });
+        await new Promise<void>((resolve) => (made = resolve));
+      }
+      return answer(command, args);
+    });
+    const founding = found("Seed library", "", "CC-BY-SA-4.0");
+    await vi.waitFor(() => expect(made).toBeDefined());
+    expect(stores.shelf.all.map((c) => c.name)).toEqual(["Seed library"]);
+    expect(stores.shelf.currentId).toBeNull();
+    made!();
+    await founding;
+    expect(stores.shelf.current?.name).toBe("Seed library");
+    expect(stores.desk.active?.commons).toBe(stores.shelf.currentId);
+  });
+});
+
 describe("a profile that cannot be opened", () => {
   it("is said, and tried again when asked", async () => {
     vi.resetModules();
