@@ -244,13 +244,15 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
                 Err(why) => passed.refuse(why),
             }
         }
-        // An attestation is kept only with the change that it vouches for.
-        let accepted: HashSet<ChangeHash> = passed.changes.iter().map(VerifiedChange::hash).collect();
+        // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
+        // for ever to whoever compares numbers.
+        let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
         passed.attestations = attestations
             .into_iter()
             .filter(|a| {
-                accepted.contains(&a.get().hash)
-                    || self.history.change(&a.get().hash).is_some_and(|k| k.actor == a.actor())
+                let hash = &a.get().hash;
+                let vouched = accepted.get(hash).copied().or_else(|| self.history.change(hash));
+                vouched.is_some_and(|known| known.actor == a.actor() && known.seq == a.get().seq)
             })
             .collect();
         passed

@@ -6,7 +6,7 @@ use commonplace_trust::{
 };
 use proptest::prelude::*;
 
-use crate::device::{COMMONS, Device, Members, NONCE, PAGE, Seen, bytes, key};
+use crate::device::{COMMONS, Device, Members, NONCE, PAGE, Seen, bytes, key, pass, vouch};
 
 fn arrival(changes: Vec<Vec<u8>>, attestations: Vec<Attestation>) -> Arrival {
     Arrival { doc: PAGE, attestations, changes }
@@ -156,5 +156,21 @@ proptest! {
         let passed = Gate { commons: COMMONS, history: &seen, standing: &members }.pass(arrival(bytes(&changes), vec![newest]));
         prop_assert_eq!(passed.changes.len(), texts.len() + 1);
         prop_assert!(passed.refused.is_empty() && passed.waiting.is_empty());
+    }
+}
+
+#[test]
+fn an_attestation_that_gives_a_change_another_number_is_not_kept() {
+    let mut device = Device::new(1, PAGE);
+    let change = device.write("words");
+    let lie = vouch(1, PAGE, 1_000, change.hash());
+    let truth = vouch(1, PAGE, change.seq(), change.hash());
+    // With the change, and when it is known already.
+    let mut seen = Seen::default();
+    for _ in 0..2 {
+        let passed = pass(&seen, PAGE, bytes(std::slice::from_ref(&change)), vec![lie, truth]);
+        let kept: Vec<u64> = passed.attestations.iter().map(|a| a.get().seq).collect();
+        assert_eq!(kept, vec![change.seq()]);
+        seen.take(&passed.changes);
     }
 }
