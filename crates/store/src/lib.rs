@@ -7,8 +7,8 @@
 //! - One [`Store`] per profile holds its lock and writes; any number of [`Reader`]s read beside it.
 //! - Only this crate names the database.
 //!
-//! Deliberately absent: clocks (times come as milliseconds from the caller), threads and async; its calls block. What a change
-//! means is not known here either: who writes changes hands over what they project.
+//! Deliberately absent: the time of day (times come as milliseconds from the caller), threads and async; its calls block. What
+//! a change means is not known here either: who writes changes hands over what they project.
 
 mod clock;
 mod document;

@@ -6,7 +6,7 @@
 //!   depends on the bytes, their ancestors and the roll alone.
 //! - Everything signed begins with a domain of its own ([`key::Domain`]); verification is strict.
 //!
-//! Deliberately absent: what records mean (that is `commonplace-governance`), clocks, randomness, files, networks.
+//! Deliberately absent: what records mean (that is `commonplace-governance`), the time of day, randomness, files, networks.
 
 mod ancestry;
 pub mod attestation;
