@@ -14,8 +14,8 @@ commands! {
     status => Status {}
     /// Gives the person at this device a name and an ink; the first step.
     init => Profile { name: String, ink: Option<Ink>, device_name: Option<String> }
-    /// Checks the profile and its surroundings.
-    doctor => Vec<Finding> {}
+    /// Checks the profile and its surroundings; thoroughly, also every byte that is stored, which takes seconds.
+    doctor => Vec<Finding> { thorough: bool }
 
     /// The commons on this device.
     commons_list => Vec<CommonsView> {}

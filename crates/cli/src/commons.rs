@@ -77,7 +77,7 @@ pub(crate) fn device_line(device: &ConnectedDevice) -> String {
 }
 
 pub(crate) async fn doctor(client: &Client, out: &Out) -> Result<(), Failure> {
-    let findings = client.call(doctor::Args {}).await?;
+    let findings = client.call(doctor::Args { thorough: true }).await?;
     out.answer(&findings, |findings| {
         let rows: Vec<_> = findings
             .iter()

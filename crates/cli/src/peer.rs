@@ -74,7 +74,7 @@ async fn say_where(client: &Client, out: &Out, events: &mut Events) -> Result<()
             None => return Ok(()),
         }
     };
-    let findings = client.call(doctor::Args {}).await?;
+    let findings = client.call(doctor::Args { thorough: false }).await?;
     let place = findings.into_iter().find(|f| f.check == "network").map(|f| f.detail).unwrap_or_default();
     if out.is_json() {
         let device = status.profile.as_ref().map(|p| p.device.as_str());

@@ -11,6 +11,8 @@ use crate::id::{Actor, ChangeHash, DocId};
 
 /// Key of the text object of a page.
 pub const BODY: &str = "body";
+/// Key of the root under which a change that only joins others puts `true` or `false`. It means nothing.
+pub const JOINED: &str = "joined";
 
 /// What a document is for; each kind has its own genesis change and vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -187,6 +189,34 @@ impl Document {
         Ok(made.and_then(|_| self.doc.get_last_local_change()).map(|change| LocalChange { change }))
     }
 
+    /// Makes changes that each join as many heads as one change may build on, until there are at most `most`, so that the
+    /// next change can build on all that there is. None in any page that only honest devices wrote in. Each puts
+    /// something under [`JOINED`], for a change does something, and costs a walk through the history.
+    ///
+    /// # Errors
+    /// When Automerge cannot go back to some of the heads; the document is then to be dropped.
+    pub fn join_heads(&mut self, actor: Actor, most: usize) -> Result<Vec<LocalChange>, automerge::AutomergeError> {
+        let mut made = Vec::new();
+        loop {
+            let mut heads = self.doc.get_heads();
+            if heads.len() <= most {
+                return Ok(made);
+            }
+            // A change builds on its actor's previous one as well, whether that is a head or not.
+            heads.truncate(most.saturating_sub(1).max(2));
+            heads.extend(self.doc.get_last_local_change().map(|change| change.hash()));
+            let mut joined = Self { kind: self.kind, doc: self.doc.fork_at(&heads)? };
+            joined.set_actor(actor);
+            // Putting what is there already would do nothing.
+            let other = !joined.flag(JOINED);
+            let Some(local) = joined.change(|tx| tx.put(ROOT, JOINED, other))? else {
+                return Ok(made);
+            };
+            self.doc.apply_changes([local.change.clone()])?;
+            made.push(local);
+        }
+    }
+
     /// Applies changes and gives the patches that they make. Only the gate may call this.
     ///
     /// # Errors
@@ -212,6 +242,11 @@ impl Document {
     pub(crate) fn string(&self, key: &str) -> Option<String> {
         let (value, _) = self.doc.get(ROOT, key).ok()??;
         value.as_str().map(str::to_owned)
+    }
+
+    /// Whether `true` is under a key of the root.
+    pub(crate) fn flag(&self, key: &str) -> bool {
+        self.doc.get(ROOT, key).ok().flatten().is_some_and(|(value, _)| value.as_bool() == Some(true))
     }
 
     /// The body object of a page.

@@ -1,8 +1,15 @@
 //! The doctor: looks at the profile and its surroundings, and says what it finds.
 
-use std::fs;
+use std::{collections::HashMap, fs, path::Path};
 
-use crate::{core::Core, view::Finding};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, Document, Page};
+use commonplace_store::Reader;
+use commonplace_trust::{VerifiedAttestation, gate};
+
+use crate::{core::Core, documents::project, view::Finding};
+
+/// Damaged pages that are named.
+const NAMED: usize = 5;
 
 fn finding(check: &str, ok: bool, detail: impl Into<String>, advice: impl Into<String>) -> Finding {
     let advice = if ok { String::new() } else { advice.into() };
@@ -11,14 +18,7 @@ fn finding(check: &str, ok: bool, detail: impl Into<String>, advice: impl Into<S
 
 impl Core {
     pub(crate) fn doctor(&mut self) -> Vec<Finding> {
-        vec![
-            self.check_name(),
-            self.check_store(),
-            self.check_key(),
-            self.check_rolls(),
-            self.check_index(),
-            self.check_network(),
-        ]
+        vec![self.check_name(), self.check_key(), self.check_rolls(), self.check_index(), self.check_network()]
     }
 
     fn check_name(&self) -> Finding {
@@ -29,20 +29,6 @@ impl Core {
             None => {
                 finding("name", false, "Nobody has given this device a name yet.", "Run: commonplace init --name NAME")
             }
-        }
-    }
-
-    fn check_store(&self) -> Finding {
-        let place = self.home.display();
-        match self.store.integrity() {
-            Ok(faults) if faults.is_empty() => finding("store", true, format!("The database in {place} is sound."), ""),
-            Ok(faults) => finding(
-                "store",
-                false,
-                format!("The database in {place} has faults: {}.", faults.join("; ")),
-                "Copy the folder somewhere safe first. Then join your commons from another device of theirs with a new profile.",
-            ),
-            Err(error) => finding("store", false, error.to_string(), "Copy the folder somewhere safe and try again."),
         }
     }
 
@@ -110,5 +96,110 @@ impl Core {
             },
             "Join a network, or connect the two computers by a cable, and try again.",
         )
+    }
+}
+
+/// Looks through all that is stored: the database's own order, and whether every document is what its writers signed and
+/// what is shown of it.
+pub(crate) fn look_through(reader: &Reader, home: &Path) -> Vec<Finding> {
+    vec![check_database(reader, home), check_documents(reader, home)]
+}
+
+fn check_database(reader: &Reader, home: &Path) -> Finding {
+    let place = home.display();
+    match reader.integrity() {
+        Ok(faults) if faults.is_empty() => finding("store", true, format!("The database in {place} is sound."), ""),
+        Ok(faults) => finding(
+            "store",
+            false,
+            format!("The database in {place} has faults: {}.", faults.join("; ")),
+            "Copy the folder somewhere safe first. Then join your commons from another device of theirs with a new profile.",
+        ),
+        Err(error) => finding("store", false, error.to_string(), "Copy the folder somewhere safe and try again."),
+    }
+}
+
+fn check_documents(reader: &Reader, home: &Path) -> Finding {
+    let (mut looked_at, mut damaged) = (0_u64, Vec::new());
+    for commons in reader.commons().unwrap_or_default() {
+        for (doc, _) in reader.digests(commons).unwrap_or_default() {
+            looked_at += 1;
+            let fault = match reader.at_once(|reader| fault_of(reader, commons, doc)) {
+                Ok(fault) => fault,
+                Err(error) => Some(error.to_string()),
+            };
+            damaged.extend(fault.map(|fault| format!("{} ({fault})", called(reader, commons, doc))));
+        }
+    }
+    let count = damaged.len();
+    let detail = if count == 0 {
+        format!("Every document is what its writers signed ({looked_at}).")
+    } else {
+        damaged.truncate(NAMED);
+        let more = if count > NAMED { format!(", and {} more", count - NAMED) } else { String::new() };
+        format!("{count} of {looked_at} documents are not as they were stored: {}{more}.", damaged.join(", "))
+    };
+    let advice = format!(
+        "The disk or another program changed them. Copy {} somewhere safe first. The other devices of your commons still have \
+         them as they were: join from one of those with a new profile.",
+        home.display()
+    );
+    finding("documents", count == 0, detail, advice)
+}
+
+/// What a person calls a document.
+fn called(reader: &Reader, commons: CommonsId, doc: DocId) -> String {
+    match doc {
+        DocId::Page(page) => match reader.page(commons, page) {
+            Ok(Some(row)) => format!("the page “{}”", row.title),
+            _ => format!("a page without a name, {page}"),
+        },
+        DocId::Ledger(member) => format!("the tags of {member}"),
+    }
+}
+
+/// Why a document is not what its writers signed, or is not shown as it is.
+fn fault_of(reader: &Reader, commons: CommonsId, doc: DocId) -> Option<String> {
+    let (changes, frontier) = match (reader.changes(commons, doc, None), reader.frontier(commons, doc)) {
+        (Ok(changes), Ok(frontier)) => (changes, frontier),
+        (Err(error), _) | (_, Err(error)) => return Some(error.to_string()),
+    };
+    let known: HashMap<ChangeHash, (Actor, u64)> = changes.iter().map(|c| (c.hash(), (c.actor(), c.seq()))).collect();
+    let mut unsigned: HashMap<Actor, u64> = HashMap::new();
+    for change in &changes {
+        let newest = unsigned.entry(change.actor()).or_default();
+        *newest = change.seq().max(*newest);
+    }
+    for said in frontier {
+        let signed = VerifiedAttestation::verify(said, commons, doc)
+            .filter(|verified| known.get(&verified.get().hash) == Some(&(verified.actor(), verified.get().seq)));
+        let Some(signed) = signed else {
+            return Some("a signature does not fit what it is on".to_owned());
+        };
+        if unsigned.get(&signed.actor()) == Some(&signed.get().seq) {
+            unsigned.remove(&signed.actor());
+        }
+    }
+    if !unsigned.is_empty() {
+        return Some("a change is signed by nobody".to_owned());
+    }
+    let mut document = Document::new(doc.into());
+    if let Err(error) = gate::apply(&mut document, changes) {
+        return Some(error.to_string());
+    }
+    let DocId::Page(id) = doc else { return None };
+    // What was just written is shown from memory and listed a moment later.
+    if reader.is_unindexed(commons, doc).unwrap_or(false) {
+        return None;
+    }
+    let is = project(&Page::from_document(document)?);
+    match (reader.page(commons, id), reader.page_text(commons, id)) {
+        (Ok(Some(row)), Ok(text))
+            if (&row.title, &row.folder, row.deleted, &text) == (&is.title, &is.folder, is.deleted, &is.text) =>
+        {
+            None
+        }
+        (Ok(_), Ok(_)) => Some("the text in the lists is another one than it has".to_owned()),
+        (Err(error), _) | (_, Err(error)) => Some(error.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use commonplace_model::{CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Page, PageChange, PageId, Splice};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
-use commonplace_trust::{Arrival, VerifiedChange, actor_of, gate};
+use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
 
 use crate::{
     core::Core,
@@ -236,7 +236,10 @@ impl Core {
             let Loaded::Page(page) = loaded else {
                 return Err(Error::internal("a page's document is none"));
             };
-            let made = edit(page)?;
+            let actor = actor_of(commons, doc, core.device(), core.nonce);
+            let most = usize::try_from(chunk::MAX_DEPS).unwrap_or(usize::MAX);
+            let mut made = page.document_mut().join_heads(actor, most).map_err(Error::internal)?;
+            made.extend(edit(page)?);
             let projection = if quick { Projection::Later } else { Projection::Page(project(page)) };
             core.keep(commons, doc, made, projection)
         })
@@ -395,7 +398,7 @@ impl Core {
 }
 
 /// What a page projects.
-fn project(page: &Page) -> PageProjection {
+pub(crate) fn project(page: &Page) -> PageProjection {
     PageProjection {
         title: page.title().to_string(),
         folder: page.folder().to_string(),

@@ -6,6 +6,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::{
     core::{Core, Mailbox},
+    doctor,
     error::{Error, ErrorCode, Result},
     folder,
     view::{
@@ -156,12 +157,20 @@ impl Engine {
         self.ask(move |core| core.init(&name, ink, device_name)).await
     }
 
-    /// Checks the profile and its surroundings.
+    /// Checks the profile and its surroundings; when `thorough`, also every byte that is stored, which takes seconds and
+    /// delays nothing else.
     ///
     /// # Errors
-    /// When the engine is closing.
-    pub async fn doctor(&self) -> Result<Vec<Finding>> {
-        self.ask(|core| Ok(core.doctor())).await
+    /// When the engine is closing, or the database cannot be opened once more.
+    pub async fn doctor(&self, thorough: bool) -> Result<Vec<Finding>> {
+        let mut findings = self.ask(|core| Ok(core.doctor())).await?;
+        if thorough {
+            let reader = self.ask(|core| Ok(core.store.reader()?)).await?;
+            let home = self.home.clone();
+            let look = move || doctor::look_through(&reader, &home);
+            findings.extend(tokio::task::spawn_blocking(look).await.map_err(Error::internal)?);
+        }
+        Ok(findings)
     }
 
     /// The commons on this device.

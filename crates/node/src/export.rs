@@ -4,7 +4,7 @@
 //! not at all, and nothing is written through a link: whatever the folder held before, what lies elsewhere is not touched.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -32,6 +32,8 @@ pub(crate) struct Export {
     total: u64,
     files: BTreeSet<String>,
     folders: BTreeSet<String>,
+    /// Of names that were wanted more than once, the number to try next.
+    numbers: HashMap<String, u64>,
     report: ExportReport,
 }
 
@@ -57,11 +59,11 @@ impl Export {
         let mut inside = String::new();
         for part in folder.as_str().split('/').filter(|part| !part.is_empty()) {
             // A page `Tea` and a folder `Tea.md` cannot be beside each other.
-            inside = numbered(&inside, part, "", |name| !self.files.contains(name));
+            inside = numbered(&inside, part, "", &mut HashMap::new(), |name| !self.files.contains(name));
             self.folders.insert(inside.clone());
         }
         let free = |name: &str| !self.files.contains(name) && !self.folders.contains(name);
-        let mut name = numbered(&inside, title.as_str(), ".md", free);
+        let mut name = numbered(&inside, title.as_str(), ".md", &mut self.numbers, free);
         if name.rsplit('/').next().is_some_and(|last| last.len() > Title::MAX_BYTES + 15) {
             name = joined(&inside, &format!("{id}.md"));
         }
@@ -108,15 +110,26 @@ fn joined(inside: &str, name: &str) -> String {
     if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") }
 }
 
-/// The first of `name`, `name (2)`, `name (3)`… that is free.
-fn numbered(inside: &str, name: &str, ending: &str, free: impl Fn(&str) -> bool) -> String {
-    let mut found = joined(inside, &format!("{name}{ending}"));
-    let mut number = 2_u64;
-    while !free(&found) {
-        found = joined(inside, &format!("{name} ({number}){ending}"));
-        number += 1;
+/// The first of `name`, `name (2)`, `name (3)`… that is free. What was taken once stays so: `numbers` says where to go on.
+fn numbered(
+    inside: &str,
+    name: &str,
+    ending: &str,
+    numbers: &mut HashMap<String, u64>,
+    free: impl Fn(&str) -> bool,
+) -> String {
+    let plain = joined(inside, &format!("{name}{ending}"));
+    if free(&plain) {
+        return plain;
     }
-    found
+    let number = numbers.entry(plain).or_insert(2);
+    loop {
+        let found = joined(inside, &format!("{name} ({number}){ending}"));
+        *number += 1;
+        if free(&found) {
+            return found;
+        }
+    }
 }
 
 /// Writes a file, which until then stays as it was.
@@ -173,8 +186,8 @@ impl Core {
         })?;
         let report = ExportReport { written: 0, renamed: Vec::new() };
         let waiting = self.store.counts(commons)?.unindexed;
-        let (files, folders) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Export { commons, dir, waiting, offset: 0, total: 0, files, folders, report })
+        let (files, folders, numbers) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
+        Ok(Export { commons, dir, waiting, offset: 0, total: 0, files, folders, numbers, report })
     }
 
     pub(crate) fn export_batch(&mut self, mut export: Export) -> Result<(Export, Option<ExportBatch>)> {

@@ -40,6 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two words on how far a meeting is.
 const PROGRESS: Duration = Duration::from_millis(50);
 
+/// A document, and how far each actor's work in it is vouched for.
+type Said = (DocId, Vec<(Actor, u64)>);
+
 /// A meeting.
 struct Meeting {
     device: DeviceId,
@@ -366,26 +369,16 @@ impl Core {
         let mut docs = Vec::with_capacity(arrivals.len());
         let mut stored = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
-            let doc = arrival.doc;
-            let passed = self.judge_arrival(id, arrival)?;
-            if let Some(why) = passed.refused.first() {
-                tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
-                self.tell_refused(device, *why);
+            match self.let_in(id, arrival) {
+                Ok((said, batch)) => {
+                    stored.push(said);
+                    docs.extend(batch);
+                }
+                Err(error) => {
+                    self.forget_unstored(commons, &docs.iter().map(|d| d.doc).collect::<Vec<_>>());
+                    return Err(error);
+                }
             }
-            stored.push((doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect::<Vec<_>>()));
-            let passed = self.without_known_attestations(commons, doc, passed)?;
-            if passed.changes.is_empty() && passed.attestations.is_empty() {
-                continue;
-            }
-            self.apply_if_open(commons, doc, &passed.changes)?;
-            docs.push(DocBatch {
-                doc,
-                changes: passed.changes,
-                attestations: passed.attestations,
-                projection: Projection::Later,
-                local: false,
-                at: profile::now(),
-            });
         }
         let relay: Vec<Arrival> = docs
             .iter()
@@ -399,10 +392,7 @@ impl Core {
         let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
         if !docs.is_empty() {
             if let Err(error) = self.store.write(Batch { commons, docs }) {
-                // What was applied in memory is not stored: it is built again from what is.
-                for doc in ids {
-                    self.forget_unstored(commons, doc);
-                }
+                self.forget_unstored(commons, &ids);
                 return Err(error.into());
             }
             self.index_waits = true;
@@ -416,6 +406,29 @@ impl Core {
             self.pass_on(commons, arrival, Some(device));
         }
         Ok(Input::Stored { docs: stored })
+    }
+
+    /// Judges an arrival and applies what passed to its document if that is open: which of it is to be acknowledged once it is
+    /// stored, and what there is to store.
+    fn let_in(&mut self, id: u64, arrival: Arrival) -> Result<(Said, Option<DocBatch>)> {
+        let Some(meeting) = self.network.meetings.all.get(&id) else {
+            return Err(Error::internal("a meeting that is over brought something"));
+        };
+        let (commons, device, doc) = (meeting.commons, meeting.device, arrival.doc);
+        let passed = self.judge_arrival(id, arrival)?;
+        if let Some(why) = passed.refused.first() {
+            tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
+            self.tell_refused(device, *why);
+        }
+        let said = (doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect());
+        let passed = self.without_known_attestations(commons, doc, passed)?;
+        if passed.changes.is_empty() && passed.attestations.is_empty() {
+            return Ok((said, None));
+        }
+        self.apply_if_open(commons, doc, &passed.changes)?;
+        let (changes, attestations) = (passed.changes, passed.attestations);
+        let projection = Projection::Later;
+        Ok((said, Some(DocBatch { doc, changes, attestations, projection, local: false, at: profile::now() })))
     }
 
     /// Leaves out attestations that say nothing new, so that they are not stored and passed on for ever.
@@ -474,14 +487,17 @@ impl Core {
         Ok(())
     }
 
-    fn forget_unstored(&mut self, commons: CommonsId, doc: DocId) {
-        self.documents.forget((commons, doc));
-        if let DocId::Page(page) = doc
-            && let Ok(body) = self.read_page(commons, page, commonplace_model::Page::body)
-            && let Some(open) = self.editors.open.get(&(commons, page))
-        {
-            let splices = commonplace_model::splices_between(&open.log.text(), &body);
-            self.bring_into_log(commons, page, &splices);
+    /// Builds documents again from what is stored: what was applied to them in memory was not.
+    fn forget_unstored(&mut self, commons: CommonsId, docs: &[DocId]) {
+        for doc in docs {
+            self.documents.forget((commons, *doc));
+            if let DocId::Page(page) = *doc
+                && let Ok(body) = self.read_page(commons, page, commonplace_model::Page::body)
+                && let Some(open) = self.editors.open.get(&(commons, page))
+            {
+                let splices = commonplace_model::splices_between(&open.log.text(), &body);
+                self.bring_into_log(commons, page, &splices);
+            }
         }
     }
 

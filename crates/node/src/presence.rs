@@ -92,6 +92,15 @@ impl Patience {
 }
 
 impl Presences {
+    /// Whether a word is news, and from somebody who says no more than there is to say.
+    fn listens(&mut self, word: &Word, now: Instant) -> bool {
+        // Old words, which anybody can say again, cost the one whose they are nothing.
+        if self.heard.get(&word.device).is_some_and(|before| before.at >= word.at) {
+            return false;
+        }
+        self.patience.entry(word.device).or_insert_with(|| Patience::new(now)).hears(now)
+    }
+
     /// What is believed of a device.
     pub(crate) fn of(&self, device: &DeviceId) -> Option<&Presence> {
         self.heard.get(device)
@@ -213,14 +222,10 @@ impl Core {
             return;
         }
         let now = Instant::now();
-        let patience = held.presences.patience.entry(word.device).or_insert_with(|| Patience::new(now));
-        if !patience.hears(now) {
+        if !held.presences.listens(&word, now) {
             return;
         }
         let before = held.presences.heard.get(&word.device);
-        if before.is_some_and(|before| before.at >= word.at) {
-            return;
-        }
         let old_page = before.and_then(|before| before.page);
         let new = before.is_none();
         let changed = before.is_none_or(|b| b.page != word.page || b.writing != word.writing);
@@ -316,6 +321,21 @@ mod tests {
             now += PACE;
             patience.hears(now)
         }));
+    }
+
+    #[test]
+    fn old_words_said_again_hide_nobody() {
+        let now = Instant::now();
+        let device = DeviceKey::from_seed(&[1; 32]).id();
+        let word = |at| Word { device, at, page: None, anchor: None, head: None, writing: false };
+        let mut presences = Presences::default();
+        assert!(presences.listens(&word(9), now));
+        let presence = Presence { page: None, writing: false, anchor: None, head: None, at: 9, heard: now };
+        presences.heard.insert(device, presence);
+        for at in 0..1_000 {
+            assert!(!presences.listens(&word(at % 10), now), "{at}");
+        }
+        assert!(presences.listens(&word(10), now));
     }
 
     #[test]

@@ -21,15 +21,26 @@ use crate::{
 
 /// Clocks kept in memory: those of what is being typed live, and of what an arrival builds on.
 const KEPT: usize = 2_048;
+/// Entries that these refer to, counted as if they shared none: some tens of MB at the very most.
+const KEPT_ENTRIES: usize = 1 << 20;
+/// Actors up to which each is looked up by itself; for more all of the document are read at once.
+const FEW: usize = 8;
 
-/// Clocks in memory, by document and change.
+/// Clocks in memory.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Clocks(Arc<Mutex<HashMap<(No, ChangeHash), Clock>>>);
+pub(crate) struct Clocks(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By document and change.
+    clocks: HashMap<(No, ChangeHash), Clock>,
+    entries: usize,
+}
 
 impl Clocks {
     /// The clock of a change that is stored.
     pub(crate) fn of(&self, db: &Connection, doc: No, hash: &ChangeHash) -> Result<Option<Clock>> {
-        if let Some(clock) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(doc, *hash)) {
+        if let Some(clock) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clocks.get(&(doc, *hash)) {
             return Ok(Some(clock.clone()));
         }
         let clock = stored(db, doc, hash)?;
@@ -61,11 +72,12 @@ impl Clocks {
 
     fn keep(&self, doc: No, hash: ChangeHash, clock: Clock) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
+        if kept.clocks.len() >= KEPT || kept.entries + clock.entries() > KEPT_ENTRIES {
             // Those that are needed again are read again.
-            kept.clear();
+            *kept = Kept::default();
         }
-        kept.insert((doc, hash), clock);
+        kept.entries += clock.entries();
+        kept.clocks.insert((doc, hash), clock);
     }
 }
 
@@ -94,14 +106,11 @@ fn stored(db: &Connection, doc: No, hash: &ChangeHash) -> Result<Option<Clock>> 
     let base: Option<Vec<u8>> = row.get(2)?;
     let base = read(base.as_deref().unwrap_or_default(), &[])?;
     let others = read(blob(row, 1)?, &base)?;
-    let others = others.into_iter().map(|(number, newest)| Ok((actor_at(db, doc, number)?, newest)));
-    Ok(Some(Clock::stored(Actor::new(id), uint(seq), uint(row.get(0)?), others.collect::<Result<_>>()?)))
+    Ok(Some(Clock::stored(Actor::new(id), uint(seq), uint(row.get(0)?), named(db, doc, others)?)))
 }
 
 fn write(db: &Connection, doc: No, no: No, actor: No, clock: &Clock) -> Result<()> {
-    let others = clock.others().into_iter().map(|(actor, newest)| Ok((number_of(db, doc, &actor)?, newest)));
-    let mut others: Vec<(u32, u64)> = others.collect::<Result<_>>()?;
-    others.sort_unstable();
+    let others = numbered(db, doc, &clock.others())?;
     let (first, last) = all_within(doc);
     let mut find = db.prepare_cached(
         "SELECT no, bytes FROM clock WHERE no BETWEEN ?1 AND ?2 AND base IS NULL ORDER BY no DESC LIMIT 1",
@@ -120,13 +129,51 @@ fn read(bytes: &[u8], base: &[(u32, u64)]) -> Result<Vec<(u32, u64)>> {
     Packed::read(bytes, base).ok_or_else(|| StoreError::Damaged("the clock of a change".to_owned()))
 }
 
-fn actor_at(db: &Connection, doc: No, number: u32) -> Result<Actor> {
+/// Actors by their numbers in a document.
+fn named(db: &Connection, doc: No, others: Vec<(u32, u64)>) -> Result<Vec<(Actor, u64)>> {
+    let unknown = || StoreError::Damaged("a clock with an unknown actor".to_owned());
+    if others.len() > FEW {
+        let all: HashMap<u32, Actor> = actors(db, doc)?.into_iter().collect();
+        return others.into_iter().map(|(n, newest)| Ok((*all.get(&n).ok_or_else(unknown)?, newest))).collect();
+    }
     let mut find = db.prepare_cached("SELECT id FROM actor WHERE no = ?1")?;
-    Ok(Actor::new(find.query_row([within(doc, u64::from(number))], |row| row.get(0))?))
+    let mut named = Vec::with_capacity(others.len());
+    for (number, newest) in others {
+        let id = find.query_row([within(doc, u64::from(number))], |row| row.get(0)).optional()?;
+        named.push((Actor::new(id.ok_or_else(unknown)?), newest));
+    }
+    Ok(named)
 }
 
-fn number_of(db: &Connection, doc: No, actor: &Actor) -> Result<u32> {
-    let no = actor_no(db, doc, actor)?.ok_or_else(|| StoreError::Fault("a clock with an unknown actor".to_owned()))?;
+/// The numbers of actors in a document, in the order of numbers.
+fn numbered(db: &Connection, doc: No, others: &[(Actor, u64)]) -> Result<Vec<(u32, u64)>> {
+    let unknown = || StoreError::Fault("a clock with an unknown actor".to_owned());
+    let mut numbered: Vec<(u32, u64)> = if others.len() > FEW {
+        let all: HashMap<Actor, u32> = actors(db, doc)?.into_iter().map(|(number, actor)| (actor, number)).collect();
+        let number = |(actor, newest): &(Actor, u64)| Ok((*all.get(actor).ok_or_else(unknown)?, *newest));
+        others.iter().map(number).collect::<Result<_>>()?
+    } else {
+        let number =
+            |(actor, newest): &(Actor, u64)| Ok((number(actor_no(db, doc, actor)?.ok_or_else(unknown)?)?, *newest));
+        others.iter().map(number).collect::<Result<_>>()?
+    };
+    numbered.sort_unstable();
+    Ok(numbered)
+}
+
+/// All actors of a document with their numbers.
+fn actors(db: &Connection, doc: No) -> Result<Vec<(u32, Actor)>> {
+    let (first, last) = all_within(doc);
+    let mut find = db.prepare_cached("SELECT no, id FROM actor WHERE no BETWEEN ?1 AND ?2")?;
+    let mut rows = find.query([first, last])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push((number(row.get(0)?)?, Actor::from_slice(blob(row, 1)?)?));
+    }
+    Ok(all)
+}
+
+fn number(no: No) -> Result<u32> {
     u32::try_from(own(no)).map_err(|_| StoreError::Fault("too many actors in a document".to_owned()))
 }
 

@@ -136,6 +136,17 @@ impl Reader {
         Ok(counts.optional()?.unwrap_or_default())
     }
 
+    /// Reads several things as they are at one moment, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn at_once<T>(&self, read: impl FnOnce(&Self) -> T) -> Result<T, StoreError> {
+        let moment = self.db.unchecked_transaction()?;
+        let found = read(self);
+        moment.finish()?;
+        Ok(found)
+    }
+
     /// Looks through the whole database for faults; gives them in words, none if it is sound. Takes seconds.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Whether what a change refers to exists among its ancestors, and is of the right kind: rule 3 of the gate.
+//! Whether what a change refers to exists among its ancestors, and is of the right kind: the gate's step
+//! "references".
 //!
 //! An operation's id is a counter and an actor. No two operations of a document share one: a change counts on from the
 //! highest counter of its dependencies, its actor's previous change is among these, and there is one change of an actor

@@ -85,6 +85,11 @@ impl Clock {
         self.since
     }
 
+    /// Entries that it refers to, those included that it shares with other clocks: what keeping it may cost.
+    pub fn entries(&self) -> usize {
+        self.base.len() + self.beyond.len()
+    }
+
     /// How far it reaches into the work of the others, in the order of actors.
     pub fn others(&self) -> Vec<(Actor, u64)> {
         let mut others = greatest(self.base.iter().copied(), self.beyond.iter().copied());

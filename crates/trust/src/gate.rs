@@ -84,8 +84,14 @@ impl VerifiedChange {
     /// When the bytes are not what was stored.
     pub fn from_store(bytes: Vec<u8>) -> Result<Self, Refusal> {
         let header = chunk::read(&bytes)?;
+        let checksum: Vec<u8> = bytes.iter().skip(4).take(4).copied().collect();
         let change = Change::from_bytes(bytes).map_err(|_| Refusal::Unreadable)?;
-        Ok(Self { actor: header.actor, hash: ChangeHash::new(change.hash().0), change })
+        // Automerge works the hash out and does not compare it with the checksum that the change bears.
+        let hash = change.hash().0;
+        if !hash.starts_with(&checksum) {
+            return Err(ChunkError::Malformed.into());
+        }
+        Ok(Self { actor: header.actor, hash: ChangeHash::new(hash), change })
     }
 
     /// Its hash.
@@ -340,7 +346,7 @@ fn judge<H: History + ?Sized>(
     Ok(Some(VerifiedChange { change, actor: frame.header.actor, hash: *hash }))
 }
 
-/// Rule 2: a change follows its actor's previous one and counts on from what it builds on.
+/// The step "sequence": a change follows its actor's previous one and counts on from what it builds on.
 fn follows(header: &Header, deps: &[Known]) -> Result<(), Refusal> {
     let own = deps.iter().filter(|known| known.actor == header.actor).map(|known| known.seq).max();
     if header.seq != own.unwrap_or(0) + 1 {

@@ -46,6 +46,30 @@ fn every_command(profile: &Profile) {
 }
 
 #[test]
+fn the_doctor_finds_every_byte_of_a_page_that_the_disk_changed() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    profile.json_with(&["page", "write", "Kettles", "Tea"], b"Nobody but the disk writes zebra here.");
+    let database = profile.home().join("profile.db");
+    let sound = fs::read(&database).unwrap();
+    let word = b"writes zebra";
+    let places: Vec<usize> = (0..sound.len()).filter(|at| sound[*at..].starts_with(word)).collect();
+    assert!(!places.is_empty(), "the text is in the database as it is");
+    for place in places {
+        let mut damaged = sound.clone();
+        damaged[place + 7] = b'Z';
+        fs::write(&database, &damaged).unwrap();
+        let output = profile.run(&["doctor"]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the page “Tea”") && said.contains("join from one of those"), "{said}");
+    }
+    fs::write(&database, &sound).unwrap();
+    assert!(profile.done(&["doctor"]).contains("Every document is what its writers signed (1)."));
+}
+
+#[test]
 fn every_command_works_alone() {
     let profile = Profile::named("Maren");
     assert_eq!(profile.json(&["init", "--name", "Maren", "--ink", "fern"])["ink"], "fern");

@@ -2,6 +2,7 @@
 
 use commonplace_governance::body::member_of;
 use commonplace_model::{DocId, Folder, Ledger, Nonce, Page, PageId, Statement, Tag, Title};
+use commonplace_node::view::PageQuery;
 use commonplace_sync::Input;
 use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange, actor_of};
 
@@ -78,6 +79,43 @@ async fn what_the_gate_refuses_changes_nothing() {
     )
     .await;
     stage.is_told(&["a device of Mallory", "not let in", "safe"]).await;
+    stage.types_on().await;
+    stage.was_told_nothing_else();
+    drop(talk);
+    stage.ends_well(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_heads_than_a_change_can_build_on_keep_nobody_from_writing() {
+    let mut stage = Stage::new().await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let mut talk = mallory.meets().await;
+    let doc = DocId::Page(stage.page.parse().unwrap());
+    // Each under a nonce of its own, and on nothing but the genesis; the last one can be seen.
+    const HEADS: u32 = 600;
+    let heads = (0..HEADS).map(|n| {
+        let mut nonce = [7; 16];
+        nonce[..4].copy_from_slice(&n.to_le_bytes());
+        let nonce = Nonce::new(nonce);
+        let mut page = Page::default();
+        page.document_mut().set_actor(actor_of(mallory.commons, doc, mallory.key.id(), nonce));
+        let made = if n + 1 < HEADS {
+            page.begin(&"Toasters".parse().unwrap(), &Folder::default(), "").unwrap()
+        } else {
+            page.set_deleted(true).unwrap()
+        };
+        let (change, said) = VerifiedChange::local(made.unwrap(), &mallory.key, mallory.commons, doc, nonce).unwrap();
+        arrival(doc, &said, change.bytes().to_vec())
+    });
+    pushes(&mut talk, heads.collect()).await;
+    for device in [&stage.ines, &stage.tomas] {
+        let deleted = async || {
+            let list = device.engine.page_list(stage.commons.clone(), PageQuery::default()).await.unwrap();
+            list.rows.is_empty()
+        };
+        device.until("all of it has come", deleted).await;
+    }
+    stage.ines.engine.page_restore(stage.commons.clone(), stage.page.clone()).await.unwrap();
     stage.types_on().await;
     stage.was_told_nothing_else();
     drop(talk);

@@ -77,7 +77,7 @@ impl Stage {
             let tags = device.engine.tags(self.commons.clone()).await.unwrap();
             assert_eq!(tags.iter().map(|t| (t.tag.as_str(), t.people)).collect::<Vec<_>>(), [("electrical", 1)]);
             assert_eq!(device.engine.people(self.commons.clone()).await.unwrap().len(), members);
-            let findings = device.engine.doctor().await.unwrap();
+            let findings = device.engine.doctor(true).await.unwrap();
             assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
         }
         let noor = Device::new("Noor").await;

@@ -414,8 +414,8 @@ export interface Commands {
     status: { args: Record<string, never>, reply: Status },
     /** Gives the person at this device a name and an ink; the first step. */
     init: { args: { name: string, ink?: Ink | null, deviceName?: string | null }, reply: Profile },
-    /** Checks the profile and its surroundings. */
-    doctor: { args: Record<string, never>, reply: Array<Finding> },
+    /** Checks the profile and its surroundings; thoroughly, also every byte that is stored, which takes seconds. */
+    doctor: { args: { thorough: boolean }, reply: Array<Finding> },
     /** The commons on this device. */
     commons_list: { args: Record<string, never>, reply: Array<CommonsView> },
     /** Founds a commons. */
