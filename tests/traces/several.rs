@@ -32,6 +32,10 @@ impl Standing for Members {
     fn may_write(&self, device: &DeviceId, _: &DocId) -> Verdict {
         if self.0.contains(device) { Verdict::Allowed } else { Verdict::Unknown }
     }
+
+    fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
+        false
+    }
 }
 
 #[derive(Default)]

@@ -395,6 +395,11 @@ impl Roll {
         self.outcome.devices.keys()
     }
 
+    /// Devices whose standing ended.
+    pub fn ended(&self) -> impl Iterator<Item = &DeviceId> {
+        self.outcome.ended.keys().filter(|device| !self.outcome.devices.contains_key(device))
+    }
+
     /// Changes with each removal and revocation.
     pub fn epoch(&self) -> Epoch {
         self.outcome.epoch
@@ -477,11 +482,18 @@ impl Roll {
 impl Standing for Roll {
     fn may_write(&self, device: &DeviceId, doc: &DocId) -> Verdict {
         match (self.standing_of(device), doc) {
-            // Whether what an ended device wrote counts depends on who built on it, which whole documents tell.
-            (DeviceStanding::None | DeviceStanding::Ended(_), _) => Verdict::Unknown,
-            (DeviceStanding::Good(_), DocId::Page(_)) => Verdict::Allowed,
-            (DeviceStanding::Good(member), DocId::Ledger(owner)) if member == *owner => Verdict::Allowed,
-            (DeviceStanding::Good(_), DocId::Ledger(_)) => Verdict::Forbidden,
+            (DeviceStanding::None, _) => Verdict::Unknown,
+            (DeviceStanding::Good(member) | DeviceStanding::Ended(member), DocId::Ledger(owner))
+                if member != *owner =>
+            {
+                Verdict::Forbidden
+            }
+            (DeviceStanding::Good(_), _) => Verdict::Allowed,
+            (DeviceStanding::Ended(_), _) => Verdict::Ended,
         }
+    }
+
+    fn is_cut(&self, doc: &DocId, hash: &ChangeHash) -> bool {
+        self.outcome.cuts.get(doc).is_some_and(|tips| tips.contains(hash))
     }
 }

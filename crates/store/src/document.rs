@@ -188,6 +188,35 @@ impl Reader {
         Ok(frontier_of(&self.db, doc)?.into_iter().map(|(_, attestation)| attestation).collect())
     }
 
+    /// Attestations of these very changes, as far as they are kept.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn vouchers(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        changes: impl IntoIterator<Item = ChangeHash>,
+    ) -> Result<Vec<Attestation>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(Vec::new());
+        };
+        let (first, last) = all_within(doc);
+        let mut find = self.db.prepare_cached(
+            "SELECT d.id, w.nonce, c.seq, c.hash, CASE WHEN a.attested_seq = c.seq THEN a.signature ELSE a.built_signature END \
+             FROM change c JOIN actor a ON a.no = c.actor JOIN writer w ON w.no = a.writer JOIN device d ON d.no = w.device \
+             WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4 AND (a.attested_seq = c.seq OR a.built_seq = c.seq)",
+        )?;
+        let mut all = Vec::new();
+        for hash in changes {
+            let mut rows = find.query(params![key_of(&hash), first, last, hash.as_bytes()])?;
+            while let Some(row) = rows.next()? {
+                all.push(attestation(row, 0)?);
+            }
+        }
+        Ok(all)
+    }
+
     /// The digest of a document's frontier; nothing while it has none.
     ///
     /// # Errors

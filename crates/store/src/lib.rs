@@ -11,6 +11,7 @@
 //! a change means is not known here either: who writes changes hands over what they project.
 
 mod clock;
+mod cut;
 mod document;
 mod error;
 mod held;

@@ -18,7 +18,11 @@ const DATABASE: &str = "profile.db";
 /// The file whose lock says that the profile is in use.
 const LOCK: &str = "profile.lock";
 /// One step per version, the first one from nothing.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
+];
 /// The step after which clocks are worked out for the changes that are there.
 const CLOCKS: u32 = 2;
 /// Statements kept prepared.

@@ -106,7 +106,8 @@ impl Reader {
         let mut find = self.db.prepare_cached(
             "SELECT d.id, w.nonce, k.seq, c.hash, k.signature FROM ( \
                  SELECT seq, change, signature FROM cut WHERE actor = ?1 AND seq > ?2 UNION ALL \
-                 SELECT attested_seq, attested, signature FROM actor WHERE no = ?1 AND attested_seq > ?2) k \
+                 SELECT attested_seq, attested, signature FROM actor WHERE no = ?1 AND attested_seq > ?2 UNION ALL \
+                 SELECT built_seq, built, built_signature FROM actor WHERE no = ?1 AND built_seq > ?2) k \
              JOIN change c ON c.no = ?3 + k.change JOIN actor a ON a.no = ?1 \
              JOIN writer w ON w.no = a.writer JOIN device d ON d.no = w.device",
         )?;

@@ -1,6 +1,6 @@
 //! Writing documents: changes, attestations and what they project, in one transaction.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
 use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange};
@@ -109,14 +109,43 @@ struct ActorRow {
     tip: u64,
     writer: Option<No>,
     attested: Option<Attested>,
+    /// Of those there were, the newest one of a change that somebody else built on.
+    built: Option<Attested>,
     /// Whether it is as stored.
     clean: bool,
 }
 
+#[derive(Clone)]
 struct Attested {
     seq: u64,
     change: u64,
     signature: [u8; 64],
+}
+
+impl Attested {
+    /// One from the columns seq, change and signature, beginning at this one.
+    fn read(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Self>> {
+        let seq: Option<i64> = row.get(column)?;
+        let read =
+            |seq| Ok(Self { seq: uint(seq), change: uint(row.get(column + 1)?), signature: row.get(column + 2)? });
+        seq.map(read).transpose()
+    }
+}
+
+impl ActorRow {
+    /// Keeps the newest attestation if somebody built on its change.
+    fn note_built(&mut self, id: Actor, built_on: &BTreeSet<(Actor, u64)>) {
+        if let Some(newest) = self.attested.clone() {
+            self.note_built_by(&newest, id, built_on);
+        }
+    }
+
+    fn note_built_by(&mut self, said: &Attested, id: Actor, built_on: &BTreeSet<(Actor, u64)>) {
+        let is_newer = self.built.as_ref().is_none_or(|built| built.seq < said.seq);
+        if is_newer && built_on.contains(&(id, said.change)) {
+            (self.built, self.clean) = (Some(said.clone()), false);
+        }
+    }
 }
 
 /// Writes in one document.
@@ -126,6 +155,8 @@ struct Pen<'a> {
     local: bool,
     doc: DocRow,
     actors: BTreeMap<Actor, ActorRow>,
+    /// Changes, by actor and number in the document, that changes of other actors in this batch build on.
+    built_on: BTreeSet<(Actor, u64)>,
     /// Number of the newest change in this batch.
     newest: Option<u64>,
     attested: bool,
@@ -137,7 +168,16 @@ impl<'a> Pen<'a> {
         let mut find = db.prepare_cached("SELECT changes, bytes FROM doc WHERE no = ?1")?;
         let doc =
             find.query_row([no], |row| Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?) }))?;
-        Ok(Self { db, clocks, local, doc, actors: BTreeMap::new(), newest: None, attested: false })
+        Ok(Self {
+            db,
+            clocks,
+            local,
+            doc,
+            actors: BTreeMap::new(),
+            built_on: BTreeSet::new(),
+            newest: None,
+            attested: false,
+        })
     }
 
     /// Loads an actor's row, if there is one.
@@ -147,24 +187,19 @@ impl<'a> Pen<'a> {
             Entry::Vacant(entry) => {
                 let (first, last) = all_within(self.doc.no);
                 let mut find = self.db.prepare_cached(
-                    "SELECT no, local, seq, tip, writer, attested_seq, attested, signature FROM actor \
-                     WHERE id = ?1 AND no BETWEEN ?2 AND ?3",
+                    "SELECT no, local, seq, tip, writer, attested_seq, attested, signature, built_seq, built, built_signature \
+                     FROM actor WHERE id = ?1 AND no BETWEEN ?2 AND ?3",
                 )?;
                 let found = find
                     .query_row(params![id.as_bytes(), first, last], |row| {
-                        let attested = match row.get::<_, Option<i64>>(5)? {
-                            Some(seq) => {
-                                Some(Attested { seq: uint(seq), change: uint(row.get(6)?), signature: row.get(7)? })
-                            }
-                            None => None,
-                        };
                         Ok(ActorRow {
                             no: row.get(0)?,
                             local: row.get(1)?,
                             seq: uint(row.get(2)?),
                             tip: uint(row.get(3)?),
                             writer: row.get(4)?,
-                            attested,
+                            attested: Attested::read(row, 5)?,
+                            built: Attested::read(row, 8)?,
                             clean: true,
                         })
                     })
@@ -184,7 +219,8 @@ impl<'a> Pen<'a> {
         self.db
             .prepare_cached("INSERT INTO actor (no, id, local, seq, tip) VALUES (?1, ?2, ?3, 0, 0)")?
             .execute(params![no, id.as_bytes(), self.local])?;
-        let row = ActorRow { no, local: self.local, seq: 0, tip: 0, writer: None, attested: None, clean: true };
+        let row =
+            ActorRow { no, local: self.local, seq: 0, tip: 0, writer: None, attested: None, built: None, clean: true };
         self.actors.insert(id, row);
         Ok(())
     }
@@ -234,26 +270,56 @@ impl<'a> Pen<'a> {
                 pack_change(bytes),
             ])?;
         self.clocks.put(self.db, doc, within(doc, number), actor, change)?;
+        self.note_built_on(actor, change)?;
         self.doc.changes = number;
         self.newest = Some(number);
         Ok(true)
     }
 
-    fn put_attestations(&mut self, mut all: Vec<VerifiedAttestation>) -> Result<()> {
-        // In the order in which they were made, so that each older one is looked at as a place to cut.
-        all.sort_by_key(|attestation| attestation.get().seq);
-        for attestation in all {
-            self.put_attestation(attestation.actor(), attestation.get())?;
+    /// Notes which changes of others a change builds on.
+    fn note_built_on(&mut self, actor: No, change: &VerifiedChange) -> Result<()> {
+        if change.seq() > 1 && change.deps().nth(1).is_none() {
+            // On its actor's previous one and nothing else.
+            return Ok(());
+        }
+        let (first, last) = all_within(self.doc.no);
+        let mut find = self.db.prepare_cached(
+            "SELECT a.no, a.id, c.no FROM change c JOIN actor a ON a.no = c.actor \
+             WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4",
+        )?;
+        for dep in change.deps() {
+            let mut rows = find.query(params![key_of(&dep), first, last, dep.as_bytes()])?;
+            if let Some(row) = rows.next()?
+                && row.get::<_, No>(0)? != actor
+            {
+                self.built_on.insert((Actor::from_slice(blob(row, 1)?)?, own(row.get(2)?)));
+            }
         }
         Ok(())
     }
 
-    fn put_attestation(&mut self, id: Actor, said: &Attestation) -> Result<()> {
+    fn put_attestations(&mut self, mut all: Vec<VerifiedAttestation>) -> Result<()> {
+        // In the order in which they were made, so that each older one is looked at as one to be kept.
+        all.sort_by_key(|attestation| attestation.get().seq);
+        let built_on = std::mem::take(&mut self.built_on);
+        for attestation in all {
+            self.put_attestation(attestation.actor(), attestation.get(), &built_on)?;
+        }
+        for (id, _) in &built_on {
+            if let Some(actor) = self.load_actor(*id)? {
+                actor.note_built(*id, &built_on);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_attestation(&mut self, id: Actor, said: &Attestation, built_on: &BTreeSet<(Actor, u64)>) -> Result<()> {
         let (db, doc) = (self.db, self.doc.no);
         let Some(actor) = self.load_actor(id)? else {
             return Ok(());
         };
-        if actor.attested.as_ref().is_some_and(|newest| newest.seq >= said.seq) {
+        let is_newest = actor.attested.as_ref().is_none_or(|newest| newest.seq < said.seq);
+        if !is_newest && built_on.range((id, 0)..=(id, u64::MAX)).next().is_none() {
             return Ok(());
         }
         let mut find = db.prepare_cached("SELECT no, hash FROM change WHERE actor = ?1 AND seq = ?2")?;
@@ -264,15 +330,20 @@ impl<'a> Pen<'a> {
         let Some((change, _)) = found.filter(|(_, hash)| hash == said.hash.as_bytes()) else {
             return Ok(());
         };
-        if let Some(old) = &actor.attested {
-            keep_as_cut(db, doc, actor.no, old)?;
-        }
-        let signature = *said.signature.as_bytes();
-        actor.attested = Some(Attested { seq: said.seq, change: own(change), signature });
-        actor.clean = false;
+        let new = Attested { seq: said.seq, change: own(change), signature: *said.signature.as_bytes() };
         if actor.writer.is_none() {
             actor.writer = Some(writer_no(db, said)?);
         }
+        if !is_newest {
+            actor.note_built_by(&new, id, built_on);
+            return Ok(());
+        }
+        if let Some(old) = &actor.attested {
+            keep_as_cut(db, doc, actor.no, old)?;
+        }
+        actor.note_built(id, built_on);
+        actor.attested = Some(new);
+        actor.clean = false;
         self.attested = true;
         Ok(())
     }
@@ -280,11 +351,11 @@ impl<'a> Pen<'a> {
     /// Writes what was gathered; gives the document's digest if it changed.
     fn finish(&mut self, at: u64) -> Result<Option<[u8; 32]>> {
         for actor in self.actors.values().filter(|actor| !actor.clean) {
-            let attested = actor.attested.as_ref();
+            let (attested, built) = (actor.attested.as_ref(), actor.built.as_ref());
             self.db
                 .prepare_cached(
                     "UPDATE actor SET local = ?2, seq = ?3, tip = ?4, writer = ?5, attested_seq = ?6, attested = ?7, \
-                     signature = ?8 WHERE no = ?1",
+                     signature = ?8, built_seq = ?9, built = ?10, built_signature = ?11 WHERE no = ?1",
                 )?
                 .execute(params![
                     actor.no,
@@ -295,6 +366,9 @@ impl<'a> Pen<'a> {
                     attested.map(|a| int(a.seq)),
                     attested.map(|a| int(a.change)),
                     attested.map(|a| &a.signature[..]),
+                    built.map(|a| int(a.seq)),
+                    built.map(|a| int(a.change)),
+                    built.map(|a| &a.signature[..]),
                 ])?;
         }
         if let Some(newest) = self.newest {
@@ -315,11 +389,15 @@ impl<'a> Pen<'a> {
         if !self.attested {
             return Ok(None);
         }
-        let digest =
-            digest(frontier_of(self.db, self.doc.no)?.iter().map(|(actor, a)| (*actor, a.seq, a.hash)).collect());
-        self.db.prepare_cached("UPDATE doc SET digest = ?2 WHERE no = ?1")?.execute(params![self.doc.no, digest])?;
-        Ok(Some(digest))
+        keep_digest(self.db, self.doc.no).map(Some)
     }
+}
+
+/// Works out the digest of a document's frontier anew, and keeps it.
+pub(crate) fn keep_digest(db: &Connection, doc: No) -> Result<[u8; 32]> {
+    let digest = digest(frontier_of(db, doc)?.iter().map(|(actor, a)| (*actor, a.seq, a.hash)).collect());
+    db.prepare_cached("UPDATE doc SET digest = ?2 WHERE no = ?1")?.execute(params![doc, digest])?;
+    Ok(digest)
 }
 
 /// The digest of a frontier: equal on all devices that have the same changes, in whatever order those came.

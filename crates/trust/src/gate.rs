@@ -11,6 +11,8 @@
 //! 4. **Vocabulary.** Its operations have their one encoding, and are all such as the kind of document has
 //!    (`vocabulary`).
 //! 5. **References.** What the operations refer to exists among the ancestors and is of the right kind (`ancestry`).
+//! 6. **Standing.** What a device wrote whose standing ended is let in only with what counts and builds on it, or when a cut
+//!    names it or something that builds on it. Otherwise it waits: both may still come.
 //!
 //! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception that no rule can
 //! mend: of two changes with one actor and number the first to arrive stays, and the proof is for others to spread. A
@@ -235,7 +237,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
     pub fn pass(&self, arrival: Arrival) -> Passed {
         let mut passed = Passed::default();
         let doc = arrival.doc;
-        let attestations = self.attestations(doc, arrival.attestations, &mut passed);
+        let (attestations, ended) = self.attestations(doc, arrival.attestations, &mut passed);
         let candidates = framed(doc.into(), &arrival.changes, &mut passed);
         let covered = covered(&candidates, &attestations, &mut passed);
         let mut ancestry = Ancestry::new(self.history, doc.into());
@@ -250,6 +252,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
                 Err(why) => passed.refuse(why),
             }
         }
+        self.hold_back(&doc, &ended, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
         let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
@@ -264,20 +267,69 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         passed
     }
 
-    /// Attestations that verify and whose device may write here.
-    fn attestations(&self, doc: DocId, all: Vec<Attestation>, passed: &mut Passed) -> Vec<VerifiedAttestation> {
-        let mut good = Vec::new();
+    /// Attestations that verify and whose device may write here, or might; and the actors of those that might.
+    fn attestations(
+        &self,
+        doc: DocId,
+        all: Vec<Attestation>,
+        passed: &mut Passed,
+    ) -> (Vec<VerifiedAttestation>, HashSet<Actor>) {
+        let (mut good, mut ended) = (Vec::new(), HashSet::new());
         for attestation in all {
-            match self.standing.may_write(&attestation.device, &doc) {
-                Verdict::Allowed => match VerifiedAttestation::verify(attestation, self.commons, doc) {
-                    Some(verified) => good.push(verified),
-                    None => passed.refuse(Refusal::Attestation),
-                },
+            let verdict = self.standing.may_write(&attestation.device, &doc);
+            match verdict {
+                Verdict::Allowed | Verdict::Ended => {
+                    match VerifiedAttestation::verify(attestation, self.commons, doc) {
+                        Some(verified) => {
+                            if verdict == Verdict::Ended {
+                                ended.insert(verified.actor());
+                            }
+                            good.push(verified);
+                        }
+                        None => passed.refuse(Refusal::Attestation),
+                    }
+                }
                 Verdict::Forbidden => passed.refuse(Refusal::Forbidden),
                 Verdict::Unknown => {}
             }
         }
-        good
+        (good, ended)
+    }
+
+    /// Has what these actors wrote wait, but for that which counts.
+    fn hold_back(&self, doc: &DocId, ended: &HashSet<Actor>, passed: &mut Passed) {
+        if ended.is_empty() {
+            return;
+        }
+        let mut counting = Counting::default();
+        let mut kept: Vec<VerifiedChange> = Vec::with_capacity(passed.changes.len());
+        // From the last one back: whatever builds on a change comes after it.
+        for change in std::mem::take(&mut passed.changes).into_iter().rev() {
+            let by_itself = !ended.contains(&change.actor) || self.standing.is_cut(doc, &change.hash);
+            if counting.counts(by_itself, change.hash, change.deps()) {
+                kept.push(change);
+            } else {
+                passed.waiting.push(change.change.raw_bytes().to_vec());
+            }
+        }
+        kept.reverse();
+        passed.changes = kept;
+    }
+}
+
+/// Which changes of a document count, asked of each after all that build on it: those that count by themselves, for their
+/// device is in good standing or a cut names them, and whatever these build on.
+#[derive(Debug, Default)]
+pub struct Counting(HashSet<ChangeHash>);
+
+impl Counting {
+    /// Whether a change counts which directly builds on these.
+    pub fn counts(&mut self, by_itself: bool, hash: ChangeHash, deps: impl IntoIterator<Item = ChangeHash>) -> bool {
+        let counts = self.0.remove(&hash) || by_itself;
+        if counts {
+            self.0.extend(deps);
+        }
+        counts
     }
 }
 

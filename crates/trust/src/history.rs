@@ -38,6 +38,8 @@ pub trait History {
 pub enum Verdict {
     /// Its member may write in this document.
     Allowed,
+    /// It might once, and its standing ended: of what it wrote that counts which others built on, or a cut names.
+    Ended,
     /// It may not, whatever arrives later.
     Forbidden,
     /// No member of the roll as far as it is known here; its admission may still arrive.
@@ -48,4 +50,8 @@ pub enum Verdict {
 pub trait Standing {
     /// Whether this device may write in this document.
     fn may_write(&self, device: &DeviceId, doc: &DocId) -> Verdict;
+
+    /// Whether a cut in force names this change of this document: it counts then, with all that it builds on, although its
+    /// device's standing ended.
+    fn is_cut(&self, doc: &DocId, hash: &ChangeHash) -> bool;
 }

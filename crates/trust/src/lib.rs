@@ -21,7 +21,7 @@ mod vocabulary;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
 pub use clock::{Clock, Packed};
-pub use gate::{Arrival, Gate, Passed, Refusal, VerifiedChange};
+pub use gate::{Arrival, Counting, Gate, Passed, Refusal, VerifiedChange};
 pub use history::{History, Known, Standing, Verdict};
 pub use key::{DeviceKey, Domain, Signature};
 pub use record::{Draft, RecordError, VerifiedRecord};

@@ -70,7 +70,7 @@ fn another_own_device_revokes_one_and_nobody_else_can() {
     assert_eq!(b.roll.standing_of(&device(21)), DeviceStanding::Ended(a.me()));
     assert!(b.has_member(a.me()) && b.stands(known) && !b.stands(beside));
     assert!(b.roll.devices().all(|d| *d != device(21)));
-    assert_eq!(b.roll.may_write(&device(21), &DocId::Page(PageId::new([1; 16]))), Verdict::Unknown);
+    assert_eq!(b.roll.may_write(&device(21), &DocId::Page(PageId::new([1; 16]))), Verdict::Ended);
     // It comes back by a certificate that knows of the revocation.
     certify(&mut a, 21);
     b.hear(&a);

@@ -1,6 +1,7 @@
 //! What a profile on disk does, a file per part of it.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod cuts;
 mod documents;
 mod held;
 mod lists;

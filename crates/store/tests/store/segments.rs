@@ -18,6 +18,10 @@ impl Standing for Everybody {
     fn may_write(&self, _: &DeviceId, _: &DocId) -> Verdict {
         Verdict::Allowed
     }
+
+    fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
+        false
+    }
 }
 
 proptest! {

@@ -70,6 +70,10 @@ impl Standing for Members {
             _ => Verdict::Unknown,
         }
     }
+
+    fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
+        false
+    }
 }
 
 /// Everybody may write everywhere.
@@ -78,6 +82,10 @@ pub(crate) struct Everybody;
 impl Standing for Everybody {
     fn may_write(&self, _: &DeviceId, _: &DocId) -> Verdict {
         Verdict::Allowed
+    }
+
+    fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
+        false
     }
 }
 
