@@ -21,6 +21,10 @@ commands! {
     commons_list => Vec<CommonsView> {}
     /// Founds a commons.
     commons_new => CommonsView { name: String, purpose: Option<String>, licence: Option<String>, deciding: Option<Deciding> }
+    /// Removes a member, where the charter lets this one do that by themselves. All of their work that is known here stays.
+    member_remove => () { commons: String, member: String }
+    /// Has this person leave a commons. It stays on this device to be read and exported.
+    leave => () { commons: String }
     /// Makes a ticket. `uses` defaults to 1 and `hours` to 72.
     invite => TicketView { commons: String, uses: Option<u32>, hours: Option<u32> }
     /// Reads a ticket without using it.

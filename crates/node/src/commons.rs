@@ -8,6 +8,7 @@ use commonplace_trust::VerifiedRecord;
 
 use crate::{
     core::Core,
+    endings::member_once,
     error::{Error, ErrorCode, Result},
     presence::Presences,
     profile::{self, Owner},
@@ -18,7 +19,7 @@ const OWNER: &str = "owner";
 /// The licence of a commons whose founder names none.
 const LICENCE: &str = "CC-BY-SA-4.0";
 /// Characters of an id that a person must give at least.
-const ID_BEGINNING: usize = 4;
+pub(crate) const ID_BEGINNING: usize = 4;
 
 /// A commons on this device.
 pub(crate) struct Commons {
@@ -55,7 +56,12 @@ impl Core {
         for id in self.store.commons()? {
             let records = self.store.records(id)?;
             match Roll::fold(id, &records) {
-                Ok(roll) => self.hold_commons(roll, &records, self.store.setting(&arriving_key(id))?.is_some()),
+                Ok(roll) => {
+                    self.hold_commons(roll, &records, self.store.setting(&arriving_key(id))?.is_some());
+                    if self.commons.contains_key(&id) {
+                        self.heed_endings(id)?;
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, commons = %id, "the roll of a commons does not fold; it is left alone");
                 }
@@ -65,8 +71,8 @@ impl Core {
     }
 
     fn hold_commons(&mut self, roll: Roll, records: &[VerifiedRecord], arriving: bool) {
-        let Some(me) = roll.member_of(&self.device()).map(|member| member.id) else {
-            tracing::error!(commons = %roll.commons(), "this device is no member of a commons that it holds");
+        let Some(me) = member_once(&roll, &self.device()) else {
+            tracing::error!(commons = %roll.commons(), "this device was never a member's of a commons that it holds");
             return;
         };
         let records = records.iter().map(|r| (r.id(), r.bytes().to_vec())).collect();
@@ -115,6 +121,7 @@ impl Core {
 
     /// Takes in records that were made here or came from others; gives those that were new.
     pub(crate) fn add_records(&mut self, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Vec<VerifiedRecord>> {
+        let was_in = self.is_in(id);
         let held = self.held_commons(id)?;
         let mut roll = held.roll.clone();
         // Stored are those that are in the fold now, also those that had waited in memory until these came.
@@ -130,6 +137,10 @@ impl Core {
         if let Some(held) = self.commons.get_mut(&id) {
             held.roll = roll;
             held.records.extend(new.iter().map(|r| (r.id(), r.bytes().to_vec())));
+        }
+        self.heed_endings(id)?;
+        if was_in && let Err(out) = self.must_be_in(id) {
+            self.trouble(&out);
         }
         self.commons_changed_members(id);
         self.tell(Event::People { commons: id.to_string() });
@@ -194,6 +205,7 @@ impl Core {
             here: self.here(id).len() as u64,
             only_here: self.store.only_here(id)?,
             arriving: commons.arrival != Arrival::Over,
+            left: !self.is_in(id),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fs, path::Path};
 
+use commonplace_governance::Roll;
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, Document, Page};
 use commonplace_store::Reader;
 use commonplace_trust::{VerifiedAttestation, gate};
@@ -180,7 +181,11 @@ fn fault_of(reader: &Reader, commons: CommonsId, doc: DocId) -> Option<String> {
             unsigned.remove(&signed.actor());
         }
     }
-    if !unsigned.is_empty() {
+    // Of what ended devices wrote, that counts which others built on; what vouched for it may not have come yet.
+    let any_ended = reader
+        .records(commons)
+        .is_ok_and(|records| Roll::fold(commons, &records).is_ok_and(|roll| roll.ended().next().is_some()));
+    if !unsigned.is_empty() && !any_ended {
         return Some("a change is signed by nobody".to_owned());
     }
     let mut document = Document::new(doc.into());

@@ -200,12 +200,16 @@ impl Core {
             changes.push(change);
             attestations.push(attestation);
         }
-        // The store keeps some of them to cut long histories at; the newest is enough for those who are here.
-        let arrival = Arrival {
-            doc,
-            attestations: attestations.last().map(|a| *a.get()).into_iter().collect(),
-            changes: changes.iter().map(|c| c.bytes().to_vec()).collect(),
-        };
+        // The store keeps some of them to cut long histories at; the newest is enough for those who are here. With it goes what
+        // vouches for the work of others that these build on, so that whoever has them has that, whatever becomes of the others.
+        let mut vouching: Vec<_> = attestations.last().map(|a| *a.get()).into_iter().collect();
+        if let Some(first) = changes.first() {
+            vouching.extend(
+                self.store.vouchers(commons, doc, first.deps())?.into_iter().filter(|a| a.device != self.device()),
+            );
+        }
+        let arrival =
+            Arrival { doc, attestations: vouching, changes: changes.iter().map(|c| c.bytes().to_vec()).collect() };
         let later = matches!(projection, Projection::Later);
         let docs = vec![DocBatch { doc, changes, attestations, projection, local: true, at: profile::now() }];
         self.store.write(Batch { commons, docs })?;
@@ -231,6 +235,7 @@ impl Core {
         quick: bool,
         edit: impl FnOnce(&mut Page) -> Result<Vec<LocalChange>>,
     ) -> Result<()> {
+        self.must_be_in(commons)?;
         let doc = DocId::Page(page);
         self.with_document(commons, doc, |core, loaded| {
             let Loaded::Page(page) = loaded else {
@@ -253,6 +258,7 @@ impl Core {
         say: &[commonplace_model::Statement],
         unsay: &[commonplace_model::StatementKey],
     ) -> Result<()> {
+        self.must_be_in(commons)?;
         self.with_document(commons, doc, |core, loaded| {
             let Loaded::Ledger(ledger) = loaded else {
                 return Err(Error::internal("a ledger's document is none"));

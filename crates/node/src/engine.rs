@@ -195,6 +195,22 @@ impl Engine {
         self.ask(move |core| core.commons_new(&name, purpose, licence, deciding.unwrap_or_default())).await
     }
 
+    /// Removes a member, where the charter lets this one do that by themselves. All of their work that is known here stays.
+    ///
+    /// # Errors
+    /// When there is no such member, the charter asks for a decision, or it cannot be stored.
+    pub async fn member_remove(&self, commons: String, member: String) -> Result<()> {
+        self.ask(move |core| core.member_remove(&commons, &member)).await
+    }
+
+    /// Has this person leave a commons. It stays on this device to be read and exported.
+    ///
+    /// # Errors
+    /// When there is no such commons, or it cannot be stored.
+    pub async fn leave(&self, commons: String) -> Result<()> {
+        self.ask(move |core| core.leave(&commons)).await
+    }
+
     /// Makes a ticket.
     ///
     /// # Errors

@@ -27,6 +27,10 @@ pub enum ErrorCode {
     TicketUsedUp,
     /// This device is in that commons already.
     AlreadyIn,
+    /// This device's standing in that commons ended.
+    NotAMember,
+    /// The charter does not give this member the right to that.
+    NoRight,
     /// No device that could answer was reached.
     Unreachable,
     /// The other side said no.

@@ -6,9 +6,9 @@ mod words;
 
 use std::{collections::HashMap, time::Duration};
 
-use commonplace_governance::{Body, Introduction, Invitation, JoinRequest, Roll, Ticket};
+use commonplace_governance::{Body, DeviceStanding, Introduction, Invitation, JoinRequest, Roll, Ticket};
 use commonplace_model::{CommonsId, DeviceId};
-use commonplace_net::{Net, Stream, StreamKind};
+use commonplace_net::{FrameReceiver, Net, Stream, StreamKind};
 use commonplace_trust::{DeviceKey, VerifiedRecord};
 use tokio::sync::oneshot;
 
@@ -70,6 +70,7 @@ fn needs_network() -> Error {
 impl Core {
     pub(crate) fn invite(&mut self, commons: &str, uses: Option<u32>, hours: Option<u32>) -> Result<TicketView> {
         let id = self.find_commons(commons)?;
+        self.must_be_in(id)?;
         let (uses, hours) = (uses.unwrap_or(1), hours.unwrap_or(HOURS));
         if uses == 0 || uses > MAX_USES || hours == 0 || hours > MAX_HOURS {
             return Err(Error::bad("A ticket lets in 1 to 10,000 people, for an hour to a year."));
@@ -119,7 +120,7 @@ impl Core {
             ink: profile::ink(ticket.ink),
             expires_at: ticket.expires_at,
             uses: ticket.uses,
-            already_in: self.commons.contains_key(&ticket.commons),
+            already_in: self.is_in(ticket.commons),
             expired: ticket.expires_at <= profile::now(),
             qr_svg: String::new(),
         }
@@ -150,7 +151,7 @@ impl Core {
 
     fn begin_join(&mut self, text: &str, wait: Duration, from: Option<DeviceId>) -> Result<Join> {
         let ticket = parse(text)?;
-        if self.commons.contains_key(&ticket.commons) {
+        if self.is_in(ticket.commons) {
             return Err(Error::new(
                 ErrorCode::AlreadyIn,
                 format!("You are in “{}” already; nothing was changed and the ticket is still good.", ticket.name),
@@ -174,6 +175,9 @@ impl Core {
             return Err(Refused::Unknown.error());
         }
         if self.commons.contains_key(&id) {
+            // Somebody comes back, or two answers came to one request.
+            let new = self.add_records(id, verified)?;
+            self.pass_on_records(id, &new, None);
             return self.commons_view(id);
         }
         let kept: Vec<_> = verified.into_iter().filter(|r| roll.has(&r.id())).collect();
@@ -197,7 +201,7 @@ impl Core {
             return Err(Refused::Unknown);
         }
         let id = request.commons;
-        let held = self.commons.get(&id).ok_or(Refused::Unknown)?;
+        let held = self.commons.get(&id).filter(|_| self.is_in(id)).ok_or(Refused::Unknown)?;
         if held.roll.member_of(&from).is_none() {
             let invited = held.roll.invitation(&request.invite).ok_or(Refused::Unknown)?;
             if invited.invitation.expires_at <= profile::now() {
@@ -223,13 +227,29 @@ impl Core {
         self.commons.keys().find(|id| commonplace_sync::offer::matches(offer, id, &from, &me, nonce)).copied()
     }
 
-    /// Judges records that are to prove membership; they count whoever brings them.
-    fn judge_proof(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> bool {
+    /// Judges records that are to prove membership; they count whoever brings them. The answer to a member is no records, to
+    /// one who was it all of them, so that they learn how that ended, and to anybody else nothing.
+    fn judge_proof(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Option<Vec<Vec<u8>>> {
+        self.take_records(from, id, records);
+        let held = self.commons.get(&id)?;
+        match held.roll.standing_of(&from) {
+            DeviceStanding::Good(_) => Some(Vec::new()),
+            DeviceStanding::Ended(_) => Some(held.records.values().cloned().collect()),
+            DeviceStanding::None => None,
+        }
+    }
+
+    fn take_records(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) {
         match self.add_records(id, records) {
             Ok(new) => self.pass_on_records(id, &new, Some(from)),
             Err(error) => self.trouble(&error),
         }
-        self.commons.get(&id).is_some_and(|held| held.roll.member_of(&from).is_some())
+    }
+
+    /// Takes in what was answered to a proof of ours; whether both are members still.
+    pub(crate) fn told_at_door(&mut self, by: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> bool {
+        self.take_records(by, id, records);
+        self.shared(&by).contains(&id)
     }
 
     fn knock_heard(&mut self, device: DeviceId, who: Introduction, answer: oneshot::Sender<DoorFrame>) {
@@ -391,21 +411,7 @@ impl Join {
         let stream = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?;
         let (mut to, mut from) = stream.split();
         send(&mut to, &DoorFrame::Ask(Box::new(self.request.clone()))).await?;
-        let mut all = Gathered::default();
-        loop {
-            match next(&mut from).await? {
-                DoorFrame::Come { records, more } => {
-                    if !all.add(records) {
-                        return Err(Refused::Unknown.error());
-                    }
-                    if !more {
-                        return Ok(all);
-                    }
-                }
-                DoorFrame::No(refused) => return Err(refused.error()),
-                _ => return Err(unreachable(&"it answered something else than was asked")),
-            }
-        }
+        come(&mut from).await
     }
 }
 
@@ -423,21 +429,37 @@ async fn knock_at(net: &Net, device: DeviceId, who: Introduction) -> Result<Stri
     }
 }
 
-/// Proves to a device that does not know us yet that we are a member of a commons of its.
+/// Proves to a device that does not know us yet that we are a member of a commons of its. Gives the records that it answers
+/// with.
 pub(crate) async fn prove(
     connection: &commonplace_net::Connection,
     offer: [u8; 32],
     nonce: [u8; 16],
     records: Vec<Vec<u8>>,
-) -> Result<()> {
+) -> Result<Vec<VerifiedRecord>> {
     let (mut to, mut from) = connection.open(StreamKind::Join).await.map_err(|e| unreachable(&e))?.split();
     for (records, more) in in_parts(records) {
         send(&mut to, &DoorFrame::Prove { offer, nonce, records, more }).await?;
     }
-    match next(&mut from).await? {
-        DoorFrame::Come { .. } => Ok(()),
-        DoorFrame::No(refused) => Err(refused.error()),
-        _ => Err(unreachable(&"it answered something else than was asked")),
+    come(&mut from).await?.verified().await
+}
+
+/// Records that are the answer to what was asked at a door.
+async fn come(from: &mut FrameReceiver) -> Result<Gathered> {
+    let mut all = Gathered::default();
+    loop {
+        match next(from).await? {
+            DoorFrame::Come { records, more } => {
+                if !all.add(records) {
+                    return Err(Refused::Unknown.error());
+                }
+                if !more {
+                    return Ok(all);
+                }
+            }
+            DoorFrame::No(refused) => return Err(refused.error()),
+            _ => return Err(unreachable(&"it answered something else than was asked")),
+        }
     }
 }
 
@@ -460,14 +482,12 @@ async fn at_door(stream: Stream, mailbox: &Mailbox) -> Result<()> {
                     on_core(mailbox, move |core| core.judge_proof(device, id, records)).await?
                 }
                 // Whatever else it would say is not listened to.
-                None => false,
+                None => None,
             };
-            let answer = if answer {
-                DoorFrame::Come { records: Vec::new(), more: false }
-            } else {
-                DoorFrame::No(Refused::Unknown)
-            };
-            send(&mut to, &answer).await?;
+            match answer {
+                Some(records) => send_records(&mut to, records).await?,
+                None => send(&mut to, &DoorFrame::No(Refused::Unknown)).await?,
+            }
         }
         DoorFrame::Knock(who) => {
             let (answer, answered) = oneshot::channel();

@@ -13,6 +13,7 @@ mod core;
 mod doctor;
 mod documents;
 mod editor;
+mod endings;
 mod engine;
 mod error;
 mod export;

@@ -68,6 +68,12 @@ pub(crate) struct Meetings {
 }
 
 impl Meetings {
+    /// Meetings about a commons with devices of which something holds.
+    pub(crate) fn about(&self, commons: CommonsId, holds: impl Fn(&DeviceId) -> bool) -> Vec<(u64, DeviceId)> {
+        let about = self.all.iter().filter(|(_, m)| m.commons == commons && holds(&m.device));
+        about.map(|(id, meeting)| (*id, meeting.device)).collect()
+    }
+
     fn with(&self, device: DeviceId, commons: CommonsId) -> Option<u64> {
         self.all.iter().find(|(_, m)| m.device == device && m.commons == commons).map(|(id, _)| *id)
     }
@@ -93,8 +99,12 @@ impl Core {
     fn open_at(&mut self, device: DeviceId, commons: CommonsId, at: Instant) {
         let meetings = &mut self.network.meetings;
         let at = meetings.offences.left_alone_until(&device).map_or(at, |until| until.max(at));
-        meetings.opening.insert((device, commons), at);
-        self.wake_at(at);
+        if self.shared(&device).contains(&commons) {
+            self.network.meetings.opening.insert((device, commons), at);
+            self.wake_at(at);
+        } else {
+            self.network.meetings.opening.remove(&(device, commons));
+        }
     }
 
     fn open_meeting(&mut self, device: DeviceId, commons: CommonsId) {
@@ -106,8 +116,14 @@ impl Core {
         let mailbox = self.mailbox.clone();
         self.runtime.spawn(async move {
             let mut opened = open_stream(&connection, &said).await;
-            if opened.is_err() && prove(&connection, said.offer, nonce, records).await.is_ok() {
-                opened = open_stream(&connection, &said).await;
+            if opened.is_err()
+                && let Ok(records) = prove(&connection, said.offer, nonce, records).await
+            {
+                // They say what we lack: perhaps that we are no member any more.
+                let still = on_core(&mailbox, move |core| core.told_at_door(device, commons, records)).await;
+                if still.is_ok_and(|still| still) {
+                    opened = open_stream(&connection, &said).await;
+                }
             }
             match opened {
                 Ok((to, from)) => carry(mailbox, device, commons, Role::Dialled, to, from).await,
@@ -150,7 +166,7 @@ impl Core {
         let commons = self
             .commons
             .iter()
-            .filter(|(_, held)| held.roll.member_of(&device).is_some())
+            .filter(|(id, held)| held.roll.member_of(&device).is_some() && self.is_in(**id))
             .map(|(id, _)| *id)
             .find(|id| offer::matches(&said.offer, id, &device, &self.device(), &said.nonce))?;
         if !self.network.meetings.offences.may_open(device, commons, now) {
@@ -186,7 +202,7 @@ impl Core {
         Some(id)
     }
 
-    fn end_meeting(&mut self, id: u64) {
+    pub(crate) fn end_meeting(&mut self, id: u64) {
         let Some(meeting) = self.network.meetings.all.remove(&id) else { return };
         self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
         if self.network.connected.contains_key(&meeting.device) {
@@ -488,7 +504,7 @@ impl Core {
     }
 
     /// Builds documents again from what is stored: what was applied to them in memory was not.
-    fn forget_unstored(&mut self, commons: CommonsId, docs: &[DocId]) {
+    pub(crate) fn forget_unstored(&mut self, commons: CommonsId, docs: &[DocId]) {
         for doc in docs {
             self.documents.forget((commons, *doc));
             if let DocId::Page(page) = *doc
@@ -556,7 +572,11 @@ impl Core {
     /// Sends changes that are durable here on to all others who are here.
     pub(crate) fn pass_on(&mut self, commons: CommonsId, arrival: &Arrival, from: Option<DeviceId>) {
         for id in self.meetings_of(commons, from) {
-            self.drive(id, Input::LocalChange(arrival.clone()));
+            // Who is a member no longer hears only that.
+            let device = self.network.meetings.all.get(&id).map(|meeting| meeting.device);
+            if device.is_some_and(|device| self.shared(&device).contains(&commons)) {
+                self.drive(id, Input::LocalChange(arrival.clone()));
+            }
         }
     }
 
@@ -569,6 +589,7 @@ impl Core {
         for id in self.meetings_of(commons, from) {
             self.drive(id, Input::LocalRecords(bytes.clone()));
         }
+        self.part_from_ended(commons);
     }
 
     fn meetings_of(&self, commons: CommonsId, but: Option<DeviceId>) -> Vec<u64> {

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use commonplace_governance::Epoch;
 use commonplace_model::{CommonsId, DeviceId};
 use commonplace_net::{
     Announcement, Bind, Connection, Discovery, Net, NetConfig, NetEvent, StreamKind, TopicEvent, Welcome,
@@ -63,7 +64,8 @@ pub(crate) struct Network {
     pub(crate) connected: HashMap<DeviceId, Connection>,
     seen: HashMap<DeviceId, Seen>,
     dials: HashMap<DeviceId, Dial>,
-    topics: HashMap<CommonsId, mpsc::Sender<TopicJob>>,
+    /// What members say to each other, under the name of which epoch.
+    topics: HashMap<CommonsId, (Epoch, mpsc::Sender<TopicJob>)>,
     pub(crate) meetings: Meetings,
     pub(crate) knocking: Knocking,
 }
@@ -187,7 +189,8 @@ impl Core {
     }
 
     fn refresh_members(&self) {
-        let all = self.commons.values().flat_map(|c| c.roll.devices().copied()).collect();
+        let ours = self.commons.iter().filter(|(id, _)| self.is_in(**id));
+        let all = ours.flat_map(|(_, held)| held.roll.devices().copied()).collect();
         if let Ok(mut members) = self.network.members.write() {
             *members = all;
         }
@@ -196,8 +199,10 @@ impl Core {
     /// Sees to connections, meetings and gossip after the members of a commons changed, or the commons is new.
     pub(crate) fn commons_changed_members(&mut self, id: CommonsId) {
         self.refresh_members();
-        if self.network.net.is_none() {
-            return;
+        let Some(net) = &self.network.net else { return };
+        net.recheck();
+        if let Ok(members) = self.network.members.read() {
+            self.network.dials.retain(|device, _| members.contains(device));
         }
         self.join_topic(id);
         let others: Vec<DeviceId> = self.others(id).copied().collect();
@@ -213,9 +218,10 @@ impl Core {
     }
 
     /// Devices of other members, and of this one elsewhere.
-    fn others(&self, id: CommonsId) -> impl Iterator<Item = &DeviceId> {
+    pub(crate) fn others(&self, id: CommonsId) -> impl Iterator<Item = &DeviceId> {
         let me = self.device();
-        self.commons.get(&id).into_iter().flat_map(|c| c.roll.devices()).filter(move |device| **device != me)
+        let held = self.commons.get(&id).filter(|_| self.is_in(id));
+        held.into_iter().flat_map(|c| c.roll.devices()).filter(move |device| **device != me)
     }
 
     /// Devices of a commons that are connected now.
@@ -223,8 +229,18 @@ impl Core {
         self.others(id).filter(|device| self.network.connected.contains_key(*device)).copied().collect()
     }
 
-    fn shared(&self, device: &DeviceId) -> Vec<CommonsId> {
-        self.commons.iter().filter(|(_, c)| c.roll.member_of(device).is_some()).map(|(id, _)| *id).collect()
+    /// The commons in which both this device and another one are members'.
+    pub(crate) fn shared(&self, device: &DeviceId) -> Vec<CommonsId> {
+        let both = |(id, c): &(&CommonsId, &Commons)| c.roll.member_of(device).is_some() && self.is_in(**id);
+        self.commons.iter().filter(both).map(|(id, _)| *id).collect()
+    }
+
+    /// Ends the connection with a device, and does not look for it any more.
+    pub(crate) fn hang_up(&mut self, device: DeviceId) {
+        self.network.dials.remove(&device);
+        if let Some(connection) = self.network.connected.get(&device) {
+            connection.close();
+        }
     }
 
     fn net_event(&mut self, event: NetEvent) {
@@ -292,7 +308,7 @@ impl Core {
         }
         for id in shared {
             self.meet(device, id);
-            if let Some(topic) = self.network.topics.get(&id) {
+            if let Some((_, topic)) = self.network.topics.get(&id) {
                 let _ = topic.try_send(TopicJob::Meet(vec![device]));
             }
             self.show_presence(id);
@@ -374,16 +390,21 @@ impl Core {
 
     fn join_topic(&mut self, id: CommonsId) {
         let Some(net) = self.network.net.clone() else { return };
+        let epoch = self.commons.get(&id).filter(|_| self.is_in(id)).map(|held| held.roll.epoch());
+        let Some(epoch) = epoch else {
+            self.network.topics.remove(&id);
+            return;
+        };
         let here: Vec<_> = self.here(id).into_iter().collect();
-        if let Some(topic) = self.network.topics.get(&id) {
+        if let Some((_, topic)) = self.network.topics.get(&id).filter(|(of, _)| *of == epoch) {
             let _ = topic.try_send(TopicJob::Meet(here));
             return;
         }
         let (jobs, mut to_do) = mpsc::channel(WORDS);
-        self.network.topics.insert(id, jobs);
+        // The topic of an epoch that is over is left when its jobs are dropped.
+        self.network.topics.insert(id, (epoch, jobs));
         let mailbox = self.mailbox.clone();
-        // Nobody is removed in this version, so the roll has one epoch.
-        let topic = blake3::derive_key("commonplace/topic/1 epoch 0", id.as_bytes());
+        let topic = blake3::derive_key("commonplace/topic/1", epoch.as_bytes());
         self.runtime.spawn(async move {
             let mut topic = match net.subscribe(topic, here).await {
                 Ok(topic) => topic,
@@ -432,7 +453,7 @@ impl Core {
 
     /// Says something to all devices of a commons that are here. Lost when too much waits: it is said again soon.
     pub(crate) fn say(&self, id: CommonsId, bytes: Vec<u8>) {
-        if let Some(topic) = self.network.topics.get(&id) {
+        if let Some((_, topic)) = self.network.topics.get(&id) {
             let _ = topic.try_send(TopicJob::Say(bytes));
         }
     }

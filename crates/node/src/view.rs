@@ -98,6 +98,8 @@ views! {
         only_here: u64,
         /// Whether a first sync is still bringing pages in.
         arriving: bool,
+        /// Whether this device is no member's of it any more: it can be read and exported, and nothing in it changes.
+        left: bool,
     }
 
     /// A device of a member, connected now.

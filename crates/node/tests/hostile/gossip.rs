@@ -1,9 +1,10 @@
 //! Words of presence, more of them than anybody has carets.
 
+use commonplace_governance::Roll;
 use commonplace_model::{CommonsId, DeviceId, PageId};
 use commonplace_net::TopicEvent;
 use commonplace_node::view::Event;
-use commonplace_trust::{DeviceKey, Domain};
+use commonplace_trust::{DeviceKey, Domain, VerifiedRecord};
 
 use crate::{
     device,
@@ -26,7 +27,9 @@ async fn a_flood_of_presence_hides_nobody() {
     let mut heard = stage.ines.engine.events();
     let mallory = Mallory::join(&stage.ticket(1).await).await;
     mallory.connection().await;
-    let topic = blake3::derive_key("commonplace/topic/1 epoch 0", mallory.commons.as_bytes());
+    let records: Vec<_> = mallory.records.iter().map(|r| VerifiedRecord::verify(r.clone()).unwrap()).collect();
+    let epoch = Roll::fold(mallory.commons, &records).unwrap().epoch();
+    let topic = blake3::derive_key("commonplace/topic/1", epoch.as_bytes());
     let mut topic = mallory.net.subscribe(topic, vec![mallory.host]).await.unwrap();
     let neighbour = async { while !matches!(topic.next().await, Some(TopicEvent::NeighborUp(_))) {} };
     soon("a neighbour", neighbour).await;

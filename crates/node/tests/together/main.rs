@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod device;
+mod endings;
 
 use commonplace_node::{ErrorCode, view::Event};
 use device::{Device, equal, insert};

@@ -51,6 +51,8 @@ export type CommonsView = {
     onlyHere: number,
     /** Whether a first sync is still bringing pages in. */
     arriving: boolean,
+    /** Whether this device is no member's of it any more: it can be read and exported, and nothing in it changes. */
+    left: boolean,
 };
 
 /** A device of a member, connected now. */
@@ -115,7 +117,7 @@ export type EditorUpdates = {
 };
 
 /** What went wrong, for callers that branch on it. A code is added only when one does. */
-export type ErrorCode = "badArgument" | "notFound" | "ambiguous" | "exists" | "noProfile" | "ticketMalformed" | "ticketExpired" | "ticketUsedUp" | "alreadyIn" | "unreachable" | "declined" | "tooLarge" | "notText" | "profileInUse" | "profileNewer" | "profileDamaged" | "readOnly" | "diskFull" | "timedOut" | "internal";
+export type ErrorCode = "badArgument" | "notFound" | "ambiguous" | "exists" | "noProfile" | "ticketMalformed" | "ticketExpired" | "ticketUsedUp" | "alreadyIn" | "notAMember" | "noRight" | "unreachable" | "declined" | "tooLarge" | "notText" | "profileInUse" | "profileNewer" | "profileDamaged" | "readOnly" | "diskFull" | "timedOut" | "internal";
 
 /** What the engine tells whoever listens, in the order in which it happened. */
 export type Event =
@@ -420,6 +422,10 @@ export interface Commands {
     commons_list: { args: Record<string, never>, reply: Array<CommonsView> },
     /** Founds a commons. */
     commons_new: { args: { name: string, purpose?: string | null, licence?: string | null, deciding?: Deciding | null }, reply: CommonsView },
+    /** Removes a member, where the charter lets this one do that by themselves. All of their work that is known here stays. */
+    member_remove: { args: { commons: string, member: string }, reply: null },
+    /** Has this person leave a commons. It stays on this device to be read and exported. */
+    leave: { args: { commons: string }, reply: null },
     /** Makes a ticket. `uses` defaults to 1 and `hours` to 72. */
     invite: { args: { commons: string, uses?: number | null, hours?: number | null }, reply: TicketView },
     /** Reads a ticket without using it. */

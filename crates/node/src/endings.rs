@@ -1,0 +1,204 @@
+//! What follows when the standing of members and devices ends: documents hold only what counts, nobody listens to the device
+//! any more, and what members say to each other they say under a new name.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use commonplace_governance::{Cut, DeviceStanding, Member, Roll, RollError};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId};
+
+use crate::{
+    commons::ID_BEGINNING,
+    core::Core,
+    error::{Error, ErrorCode, Result},
+    view::Event,
+};
+
+/// How long the last records have to get to a device that is nobody's any more.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Setting with what was heeded last of a commons' endings.
+fn heeded_key(id: CommonsId) -> String {
+    format!("heeded/{id}")
+}
+
+impl Core {
+    /// Whether this person is a member of a commons that this device holds, and not only was.
+    pub(crate) fn is_in(&self, id: CommonsId) -> bool {
+        self.commons.get(&id).is_some_and(|held| held.roll.member_of(&self.device()).is_some())
+    }
+
+    /// Refuses where this device's standing ended: nobody would take what is written.
+    pub(crate) fn must_be_in(&self, id: CommonsId) -> Result<()> {
+        if self.is_in(id) {
+            return Ok(());
+        }
+        let name = &self.held_commons(id)?.roll.charter().name;
+        Err(Error::new(
+            ErrorCode::NotAMember,
+            format!(
+                "This device is no member’s of “{name}” any more, so nobody would take what is written here. What you hold of \
+                 it stays yours to read and to export. To come back, ask a member for a new ticket or for readmission."
+            ),
+        ))
+    }
+
+    /// Removes a member, or has this person leave. All of their work that is known here stays.
+    pub(crate) fn member_remove(&mut self, commons: &str, member: &str) -> Result<()> {
+        let id = self.find_commons(commons)?;
+        self.must_be_in(id)?;
+        let member = self.find_member(id, member)?;
+        self.remove_member(id, member)
+    }
+
+    /// Has this person leave a commons. What they hold of it stays with them.
+    pub(crate) fn leave(&mut self, commons: &str) -> Result<()> {
+        let id = self.find_commons(commons)?;
+        self.must_be_in(id)?;
+        let me = self.held_commons(id)?.me;
+        self.remove_member(id, me)
+    }
+
+    pub(crate) fn remove_member(&mut self, id: CommonsId, member: MemberId) -> Result<()> {
+        self.flush_all();
+        let cuts = self.cut_of_member(id, member)?;
+        let mut roll = self.held_commons(id)?.roll.clone();
+        let records = roll.remove(member, cuts, &self.key).map_err(|error| match error {
+            RollError::NoRight => Error::new(
+                ErrorCode::NoRight,
+                "The charter does not let you remove somebody by yourself. Nothing was changed: propose it instead.",
+            ),
+            other => Error::internal(other),
+        })?;
+        let new = self.add_records(id, records)?;
+        self.pass_on_records(id, &new, None);
+        Ok(())
+    }
+
+    /// The member whom a person means: by name, by id or by the beginning of one.
+    pub(crate) fn find_member(&self, id: CommonsId, reference: &str) -> Result<MemberId> {
+        let held = self.held_commons(id)?;
+        let (wanted, lower) = (reference.trim(), reference.trim().to_lowercase());
+        let is_meant = |member: &&Member| {
+            let named = member.devices.first().and_then(|device| self.person_of(held, device));
+            let name = named.map_or_else(|| member.person.name.clone(), |person| person.name);
+            name.to_lowercase() == lower || wanted.len() >= ID_BEGINNING && member.id.to_string().starts_with(&lower)
+        };
+        let found: Vec<MemberId> = held.roll.members().filter(is_meant).map(|member| member.id).collect();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Error::new(
+                ErrorCode::NotFound,
+                format!(
+                    "Nobody in this commons is called “{wanted}”, and no member’s id begins like that. Nothing was changed."
+                ),
+            )),
+            several => {
+                let ids: Vec<_> = several.iter().map(MemberId::short).collect();
+                let words = format!("Several members answer to “{wanted}”: {}.", ids.join(", "));
+                Err(Error::new(ErrorCode::Ambiguous, format!("{words} Name one by the beginning of their id.")))
+            }
+        }
+    }
+
+    /// What counts of the work of a member who is about to be removed: all of it that is known here.
+    pub(crate) fn cut_of_member(&self, id: CommonsId, member: MemberId) -> Result<Vec<Cut>> {
+        let roll = &self.held_commons(id)?.roll;
+        let devices = roll.member(&member).map(|m| m.devices.clone()).unwrap_or_default();
+        self.cut_of(id, &devices)
+    }
+
+    /// What counts of the work of devices whose standing is about to end: all of it that is known here.
+    pub(crate) fn cut_of(&self, id: CommonsId, devices: &BTreeSet<DeviceId>) -> Result<Vec<Cut>> {
+        let mut tips = Vec::new();
+        for doc in self.store.written_by(id, devices)? {
+            tips.extend(self.store.tips_of(id, doc, devices)?.into_iter().map(|tip| (doc, tip)));
+        }
+        Ok(Cut::of(tips))
+    }
+
+    /// Sees to it that documents hold only what counts, after the roll changed or when the profile was opened: it may have
+    /// been closed, or have ended, in between.
+    pub(crate) fn heed_endings(&mut self, id: CommonsId) -> Result<()> {
+        let roll = &self.held_commons(id)?.roll;
+        let ended: BTreeSet<DeviceId> = roll.ended().copied().collect();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(roll.epoch().as_bytes());
+        for device in &ended {
+            hasher.update(device.as_bytes());
+        }
+        for (doc, tips) in roll.cuts() {
+            hasher.update(&doc.to_bytes());
+            for tip in tips {
+                hasher.update(tip.as_bytes());
+            }
+        }
+        let now = *hasher.finalize().as_bytes();
+        // What somebody holds who is out themselves stays as it is.
+        if self.store.setting(&heeded_key(id))?.as_deref() == Some(&now) || !self.is_in(id) {
+            return Ok(());
+        }
+        let mut any = false;
+        for doc in self.store.written_by(id, &ended)? {
+            any |= self.cut_back(id, doc, &ended)?;
+        }
+        self.store.set_setting(&heeded_key(id), &now)?;
+        if any {
+            self.index_waits = true;
+            self.tell_pages(id, Vec::new());
+            self.tell(Event::Tags { commons: id.to_string() });
+            self.tell_commons(id);
+        }
+        Ok(())
+    }
+
+    fn cut_back(&mut self, id: CommonsId, doc: DocId, ended: &BTreeSet<DeviceId>) -> Result<bool> {
+        if let DocId::Page(page) = doc {
+            // What is being typed goes where it is seen to go: into the page as it is on the screen.
+            self.flush_page(id, page)?;
+        }
+        let held = self.held_commons(id)?;
+        let none = BTreeSet::new();
+        let cut = held.roll.cuts().find(|(cut, _)| **cut == doc).map_or(none, |(_, tips)| tips.clone());
+        let took_out = self.store.cut_back(id, doc, |device| ended.contains(device), &cut)?;
+        if took_out {
+            self.forget_unstored(id, &[doc]);
+        }
+        Ok(took_out)
+    }
+
+    /// Parts from devices that are nobody's here any more, and from all when it is this one; a moment later, so that the records
+    /// that say so get there.
+    pub(crate) fn part_from_ended(&mut self, id: CommonsId) {
+        let shared: Vec<DeviceId> = self.others(id).copied().collect();
+        let over = self.network.meetings.about(id, |device| !shared.contains(device));
+        if over.is_empty() {
+            return;
+        }
+        let mailbox = self.mailbox.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(GOODBYE).await;
+            let _ = mailbox.urgent(move |core| core.part(id, &over));
+        });
+    }
+
+    /// Ends these meetings, also where somebody came back since: they did not hear what was said meanwhile, and meet anew.
+    fn part(&mut self, id: CommonsId, over: &[(u64, DeviceId)]) {
+        for (meeting, device) in over {
+            self.end_meeting(*meeting);
+            if !self.shared(device).contains(&id) {
+                self.forget_presence(id, *device);
+            }
+            if self.shared(device).is_empty() {
+                self.hang_up(*device);
+            }
+        }
+    }
+}
+
+/// Whose member's device one is or was.
+pub(crate) fn member_once(roll: &Roll, device: &DeviceId) -> Option<MemberId> {
+    match roll.standing_of(device) {
+        DeviceStanding::Good(member) | DeviceStanding::Ended(member) => Some(member),
+        DeviceStanding::None => None,
+    }
+}

@@ -1,0 +1,173 @@
+//! Members who are removed or leave, between engines over loopback.
+
+use commonplace_node::{
+    ErrorCode,
+    view::{Event, PageQuery},
+};
+
+use crate::device::{self, Device, equal};
+
+/// Ines, who founded a commons, Tomás and Noor, all three with the same page.
+async fn three() -> (Device, Device, Device, String, String) {
+    let (ines, tomas, commons) = device::pair().await;
+    let noor = Device::new("Noor").await;
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    noor.engine.join(ticket, Some(20)).await.expect("joins");
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap().id;
+    for other in [&tomas, &noor] {
+        other.until_text(&commons, &page, "crumbs").await;
+    }
+    tomas.meet(&noor).await;
+    (ines, tomas, noor, commons, page)
+}
+
+async fn titles(device: &Device, commons: &str) -> Vec<String> {
+    let list = device.engine.page_list(commons.to_owned(), PageQuery::default()).await.unwrap();
+    list.rows.into_iter().map(|row| row.title).collect()
+}
+
+async fn until_members(device: &Device, commons: &str, count: usize) {
+    device
+        .until("the members are so many", async || {
+            device.engine.people(commons.to_owned()).await.unwrap().len() == count
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_keeps_what_they_hold_and_changes_nothing_any_more() {
+    let (ines, tomas, noor, commons, page) = three().await;
+    noor.engine.page_new(commons.clone(), "Kettles".into(), Some("boil".into())).await.unwrap();
+    noor.engine.tag(commons.clone(), page.clone(), vec!["electrical".into()]).await.unwrap();
+    for other in [&ines, &tomas] {
+        other.until("Noor's page is there", async || titles(other, &commons).await.len() == 2).await;
+        other.until("Noor's tag is there", async || other.engine.tags(commons.clone()).await.unwrap().len() == 1).await;
+    }
+    let mut heard = noor.engine.events();
+    ines.engine.member_remove(commons.clone(), "noor".into()).await.expect("removes her");
+    device::until(&mut heard, |event| {
+        matches!(event, Event::Trouble { message } if message.contains("no member’s of “Repair Café” any more"))
+    })
+    .await;
+    until_members(&tomas, &commons, 2).await;
+    let view = noor.engine.commons_list().await.unwrap().into_iter().find(|c| c.id == commons).unwrap();
+    assert!(view.left);
+    for refused in [
+        noor.engine.page_append(commons.clone(), page.clone(), "\nmore".into()).await.map(drop),
+        noor.engine.page_new(commons.clone(), "Irons".into(), None).await.map(drop),
+        noor.engine.tag(commons.clone(), page.clone(), vec!["x".into()]).await.map(drop),
+        noor.engine.invite(commons.clone(), None, None).await.map(drop),
+        noor.engine.member_remove(commons.clone(), "Ines".into()).await,
+    ] {
+        assert_eq!(refused.unwrap_err().code, ErrorCode::NotAMember);
+    }
+    // What she had written stays, and she can read it.
+    for device in [&ines, &tomas, &noor] {
+        assert_eq!(titles(device, &commons).await, ["Kettles", "Toasters"]);
+        assert_eq!(device.engine.tags(commons.clone()).await.unwrap().len(), 1);
+        let findings = device.engine.doctor(true).await.unwrap();
+        assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
+    }
+    // The others go on, and she does not hear of it.
+    ines.engine.page_append(commons.clone(), page.clone(), "\nand dust".into()).await.unwrap();
+    tomas.until_text(&commons, &page, "crumbs\nand dust").await;
+    ines.until("they have parted", async || {
+        let status = ines.engine.status().await.unwrap();
+        status.connected.iter().all(|device| !device.commons.contains(&commons) || device.name != "Noor")
+    })
+    .await;
+    assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, "crumbs");
+
+    // A new ticket lets her in again, and she has what was written since.
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    let back = noor.engine.join(ticket, Some(20)).await.expect("joins again");
+    assert!(!back.left);
+    noor.until_text(&commons, &page, "crumbs\nand dust").await;
+    noor.engine.page_append(commons.clone(), page.clone(), "\nand springs".into()).await.unwrap();
+    tomas.until_text(&commons, &page, "crumbs\nand dust\nand springs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_meanwhile_counts_as_far_as_others_built_on_it() {
+    let (mut ines, tomas, mut noor, commons, page) = three().await;
+    ines.go_offline().await;
+    noor.engine.page_append(commons.clone(), page.clone(), "\nseen by Tomás".into()).await.unwrap();
+    tomas.until_text(&commons, &page, "crumbs\nseen by Tomás").await;
+    tomas.engine.page_append(commons.clone(), page.clone(), "\nindeed".into()).await.unwrap();
+    noor.until_text(&commons, &page, "crumbs\nseen by Tomás\nindeed").await;
+    noor.engine.page_append(commons.clone(), page.clone(), "\nnever built on".into()).await.unwrap();
+    noor.engine.page_new(commons.clone(), "Spam".into(), Some("buy".into())).await.unwrap();
+    let there = "crumbs\nseen by Tomás\nindeed\nnever built on";
+    tomas.until_text(&commons, &page, there).await;
+    tomas.until("the page is there", async || titles(&tomas, &commons).await.len() == 2).await;
+    noor.go_offline().await;
+
+    // Ines knows nothing of all that.
+    ines.engine.member_remove(commons.clone(), "Noor".into()).await.expect("removes her");
+    ines.go_online().await;
+    let stays = "crumbs\nseen by Tomás\nindeed";
+    for device in [&tomas, &ines] {
+        device.until_text(&commons, &page, stays).await;
+        device.until("the page is gone", async || titles(device, &commons).await == ["Toasters"]).await;
+    }
+    equal(&ines, &tomas, &commons).await;
+    // Noor comes back, hears of it, and nothing of hers comes in by anybody.
+    noor.go_online().await;
+    noor.until("she is told", async || {
+        noor.engine.commons_list().await.unwrap().iter().any(|c| c.id == commons && c.left)
+    })
+    .await;
+    tomas.engine.page_append(commons.clone(), page.clone(), "\nand dust".into()).await.unwrap();
+    ines.until_text(&commons, &page, "crumbs\nseen by Tomás\nindeed\nand dust").await;
+    // Somebody new has it from either.
+    let leo = Device::new("Leo").await;
+    let ticket = tomas.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    leo.engine.join(ticket, Some(20)).await.expect("joins");
+    leo.until_text(&commons, &page, "crumbs\nseen by Tomás\nindeed\nand dust").await;
+    for device in [&ines, &tomas, &leo] {
+        assert_eq!(titles(device, &commons).await, ["Toasters"]);
+        let findings = device.engine.doctor(true).await.unwrap();
+        assert!(findings.iter().all(|finding| finding.ok), "{findings:?}");
+    }
+    // What she holds is still what she wrote.
+    assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, there);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
+    let (ines, tomas, noor, commons, page) = three().await;
+    let window = noor.engine.editor_open(commons.clone(), page.clone()).await.unwrap();
+    let update = device::insert(6, 6, " and dust");
+    assert!(noor.engine.editor_push(window.session, window.version, vec![update]).await.unwrap().accepted);
+    noor.engine.leave(commons.clone()).await.expect("leaves");
+    for other in [&ines, &tomas] {
+        until_members(other, &commons, 2).await;
+        other.until_text(&commons, &page, "crumbs and dust").await;
+    }
+    assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, "crumbs and dust");
+    assert_eq!(noor.engine.leave(commons.clone()).await.unwrap_err().code, ErrorCode::NotAMember);
+    let ines_again = ines.engine.member_remove(commons.clone(), "Noor".into()).await.unwrap_err();
+    assert_eq!(ines_again.code, ErrorCode::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_remove_each_other_are_both_gone_everywhere() {
+    let (mut ines, mut tomas, noor, commons, page) = three().await;
+    ines.go_offline().await;
+    tomas.go_offline().await;
+    ines.engine.page_append(commons.clone(), page.clone(), "\nby Ines".into()).await.unwrap();
+    ines.engine.member_remove(commons.clone(), "Tomás".into()).await.expect("removes him");
+    tomas.engine.member_remove(commons.clone(), "Ines".into()).await.expect("removes her");
+    for device in [&mut ines, &mut tomas] {
+        device.go_online().await;
+    }
+    until_members(&noor, &commons, 1).await;
+    for device in [&ines, &tomas] {
+        device
+            .until("they are told", async || {
+                device.engine.commons_list().await.unwrap().iter().any(|c| c.id == commons && c.left)
+            })
+            .await;
+    }
+    assert!(!noor.engine.commons_list().await.unwrap().iter().any(|c| c.id == commons && c.left));
+}
