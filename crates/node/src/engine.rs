@@ -1,5 +1,7 @@
 //! The handle on the engine: each of its functions is one command, carried out on the engine's own thread.
 
+mod deciding;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, oneshot};
@@ -192,7 +194,7 @@ impl Engine {
         licence: Option<String>,
         deciding: Option<Deciding>,
     ) -> Result<CommonsView> {
-        self.ask(move |core| core.commons_new(&name, purpose, licence, deciding.unwrap_or_default())).await
+        self.ask(move |core| core.commons_new(&name, purpose, licence.as_deref(), deciding.unwrap_or_default())).await
     }
 
     /// Makes a ticket.
