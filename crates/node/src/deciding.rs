@@ -178,7 +178,7 @@ impl Core {
             meaning: words::meaning(footing.model, footing.electorate().len()),
             admission: words::admission(footing.policy),
             admission_meaning: words::admission_meaning(footing.policy).to_owned(),
-            stewards: self.all_named(held, footing.stewards.iter().filter(here)),
+            stewards: self.all_named(held, held.roll.stewards()),
             electors: self.all_named(held, footing.electors.iter().filter(here)),
             waiting: self.all_named(held, waiting),
         })

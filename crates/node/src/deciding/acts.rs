@@ -34,9 +34,9 @@ fn text(what: &str, text: &str, max: usize) -> Result<String> {
 impl Core {
     /// The act that somebody means.
     pub(super) fn act_of(&mut self, id: CommonsId, proposed: &Proposed) -> Result<Act> {
-        let (charter, footing) = {
+        let (charter, footing, stewards) = {
             let roll = &self.held_commons(id)?.roll;
-            (roll.charter().clone(), roll.footing().clone())
+            (roll.charter().clone(), roll.footing().clone(), roll.stewards().copied().collect::<BTreeSet<_>>())
         };
         Ok(match proposed {
             Proposed::Text { text: given } => {
@@ -76,17 +76,17 @@ impl Core {
             Proposed::Admission { admission } => Act::Policy(policy(*admission)),
             Proposed::Grant { member } => {
                 let member = self.find_member(id, member)?;
-                if footing.stewards.contains(&member) {
+                if stewards.contains(&member) {
                     return Err(is_so("They are a steward already."));
                 }
-                if footing.stewards.len() >= Act::MAX_STEWARDS {
+                if stewards.len() >= Act::MAX_STEWARDS {
                     return Err(Error::bad("A commons can have at most 64 stewards. Nothing was proposed."));
                 }
                 Act::Grant(member)
             }
             Proposed::End { member } => {
                 let member = self.find_member(id, member)?;
-                if !footing.stewards.contains(&member) {
+                if !stewards.contains(&member) {
                     return Err(is_so("They are no steward."));
                 }
                 Act::End(member)
@@ -142,15 +142,19 @@ impl Core {
         stewards: &[String],
         quorum: Option<u32>,
     ) -> Result<Act> {
-        let footing = self.held_commons(id)?.roll.footing();
+        let roll = &self.held_commons(id)?.roll;
         if deciding != Deciding::Stewards && (needed.is_some() || !stewards.is_empty()) {
             return Err(Error::bad("Stewards belong to the model “stewards” alone. Nothing was proposed."));
         }
         if deciding != Deciding::Consent && quorum.is_some() {
             return Err(Error::bad("A quorum belongs to the model “consent” alone. Nothing was proposed."));
         }
-        let named: BTreeSet<MemberId> =
-            stewards.iter().map(|member| self.find_member(id, member)).collect::<Result<_>>()?;
+        let there: BTreeSet<MemberId> = roll.stewards().copied().collect();
+        let named: BTreeSet<MemberId> = match deciding {
+            // Named all the same: in an open commons who decides is not told by who is a steward.
+            Deciding::Stewards if stewards.is_empty() => there.clone(),
+            _ => stewards.iter().map(|member| self.find_member(id, member)).collect::<Result<_>>()?,
+        };
         let model = match deciding {
             Deciding::Open => Model::Open,
             Deciding::Majority => Model::Majority,
@@ -161,20 +165,20 @@ impl Core {
                 Model::Consent { quorum }
             }
             Deciding::Stewards => {
-                let there = if named.is_empty() { footing.stewards.len() } else { named.len() };
                 let needed = usize::try_from(needed.unwrap_or(1)).unwrap_or(usize::MAX);
-                if there > Act::MAX_STEWARDS {
+                if named.len() > Act::MAX_STEWARDS {
                     return Err(Error::bad("A commons can have at most 64 stewards. Nothing was proposed."));
                 }
-                if needed == 0 || needed > there {
+                if needed == 0 || needed > named.len() {
                     return Err(Error::bad(format!(
-                        "It takes at least one steward and at most as many as there would be, {there}. Nothing was proposed."
+                        "It takes at least one steward and at most as many as there would be, {}. Nothing was proposed.",
+                        named.len()
                     )));
                 }
                 Model::Stewards { needed: u16::try_from(needed).unwrap_or(u16::MAX) }
             }
         };
-        if model == footing.model && (named.is_empty() || named == footing.stewards) {
+        if model == roll.footing().model && (named.is_empty() || named == there) {
             return Err(is_so("The commons decides like that already."));
         }
         Ok(Act::Model { model, stewards: named.into_iter().collect() })
