@@ -334,3 +334,19 @@ fn policy(admission: Admission) -> Policy {
         Admission::Decision => Policy::Decision,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_roll_refuses_is_said_in_words() {
+        let all = [RollError::NotAMember, RollError::NoRight, RollError::Policy, RollError::Unfit];
+        for error in all {
+            let words = refused(&error).message;
+            assert!(words.contains("Nothing was changed") || words.contains("stays here"), "{words}");
+        }
+        assert_eq!(refused(&RollError::NotAMember).code, ErrorCode::NotAllowed);
+        assert_eq!(refused(&RollError::NoGenesis).code, ErrorCode::Internal);
+    }
+}

@@ -70,6 +70,10 @@ fn a_proposal_is_answered_and_explained() {
         let id = id_of(&profile.json(&[&["propose", "Kettles", "model"], model].concat()));
         assert_eq!(profile.json(&["vote", "Kettles", &id, "yes"])["row"]["outcome"], "forGood", "{model:?}");
         assert_eq!(profile.json(&["charter", "Kettles"])["deciding"], model[0]);
+        if model[0] == "stewards" {
+            let last = profile.refused(&["propose", "Kettles", "end", "Maren"], b"");
+            assert!(last["message"].as_str().unwrap().contains("nobody who decides"), "{last}");
+        }
     }
     let hide = id_of(&profile.json(&["propose", "Kettles", "name", "Pots"]));
     let refused: [(&[&str], &str); 12] = [

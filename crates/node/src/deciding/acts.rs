@@ -41,6 +41,11 @@ impl Core {
         Ok(match proposed {
             Proposed::Text { text: given } => {
                 let text = text("text of a charter", given, Act::MAX_TEXT)?;
+                if text.is_empty() {
+                    return Err(Error::bad(
+                        "The text of a charter needs at least one character. Nothing was proposed.",
+                    ));
+                }
                 if text == charter.text {
                     return Err(is_so("The charter says just that already."));
                 }

@@ -296,3 +296,123 @@ pub(super) fn model(model: Model) -> String {
 pub(super) fn most(electors: usize) -> usize {
     more_than_half(electors)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use commonplace_governance::{Act, Choice, Proposal, decide::Tally};
+
+    use super::*;
+
+    struct Numbered;
+
+    impl Names for Numbered {
+        fn member(&self, id: MemberId) -> String {
+            format!("Member {}", id.as_bytes()[0])
+        }
+
+        fn decision(&self, id: RecordId) -> String {
+            format!("Decision {}", id.as_bytes()[0])
+        }
+    }
+
+    fn member(n: u8) -> MemberId {
+        MemberId::new([n; 32])
+    }
+
+    fn decision(model: Model, standing: Standing) -> Decision {
+        let electorate: BTreeSet<MemberId> = (1..=5).map(member).collect();
+        let proposal = Proposal {
+            after: RecordId::new([0; 32]),
+            round: 0,
+            act: Act::Roster,
+            newcomers: Vec::new(),
+            departed: Vec::new(),
+            reason: String::new(),
+        };
+        Decision {
+            id: RecordId::new([1; 32]),
+            proposal,
+            by: member(1),
+            model,
+            voices: BTreeMap::new(),
+            tally: Tally { electors: 5, yes: 1, objections: 0, ballots: 2 },
+            needed: rule_of(model).needed(electorate.len()),
+            electorate,
+            sealed_by: None,
+            standing,
+        }
+    }
+
+    fn said_of(model: Model, reason: Reason) -> (Outcome, String, String) {
+        let about = decision(model, Standing::Not(vec![reason]));
+        (outcome(&about.standing), standing(&about), why(&about, &Numbered).join(" "))
+    }
+
+    #[test]
+    fn every_reason_has_its_words() {
+        let consent = Model::Consent { quorum: 50 };
+        let two = BTreeSet::from([member(2), member(3)]);
+        let lacks = |yes, ballots| Reason::Lacks(Needed { yes, ballots });
+        let other = RecordId::new([9; 32]);
+        let waiting = [
+            (consent, lacks(2, 1), "open, 1 of 3 yes", "lacks 2 more yes and 1 acknowledgement more"),
+            (Model::Majority, lacks(2, 2), "open, 1 of 3 yes", "lacks 2 more yes."),
+            (consent, Reason::Objection(BTreeSet::from([member(2)])), "suspended by 1 objection", "Member 2 objects."),
+            (consent, Reason::Objection(two.clone()), "suspended by 2 objections", "Member 2 and Member 3 object."),
+            (consent, Reason::Unsealed, "open, waits for acknowledgements", "once 3 of 5 electors have"),
+            (Model::Open, Reason::Unsealed, "open, waits for acknowledgements", "as many decisions as can stand"),
+        ];
+        for (model, reason, short, long) in waiting {
+            let said = said_of(model, reason.clone());
+            assert_eq!((said.0, said.1.as_str()), (Outcome::Open, short), "{reason:?}");
+            assert!(said.2.contains(long), "{reason:?}: {}", said.2);
+        }
+        let fallen = [
+            (Reason::Rival { other, doubles: BTreeSet::new() }, "another was decided", "does: Decision 9."),
+            (Reason::Rival { other, doubles: two }, "another was decided", "Member 2 and Member 3 provably"),
+            (Reason::Exhausted, "found too few", "next round is open"),
+            (Reason::Unfounded(other), "what it follows does not", "does not: Decision 9."),
+            (Reason::Author, "author was out", "no member in good standing"),
+            (Reason::TimeOver, "the rule changed", "no longer count by themselves"),
+        ];
+        for (reason, short, long) in fallen {
+            let said = said_of(Model::Majority, reason.clone());
+            assert_eq!(said.0, Outcome::Fallen, "{reason:?}");
+            assert!(said.1.contains(short) && said.2.contains(long), "{reason:?}: {} {}", said.1, said.2);
+        }
+    }
+
+    #[test]
+    fn what_stands_says_how_firmly() {
+        let mut about = decision(Model::Stewards { needed: 1 }, Standing::ForNow);
+        assert!(why(&about, &Numbered)[0].contains("needs 3 ballots, and has 2"), "{:?}", why(&about, &Numbered));
+        about.sealed_by = Some(RecordId::new([5; 32]));
+        assert!(why(&about, &Numbered)[0].contains("is not sealed yet"));
+        about.electorate.clear();
+        assert!(why(&about, &Numbered)[0].contains("any member’s act does"));
+        about.standing = Standing::ForGood;
+        assert!(why(&about, &Numbered)[0].contains("for good"));
+    }
+
+    #[test]
+    fn every_model_says_what_it_means_and_when_it_is_final() {
+        for model in [Model::Open, Model::Stewards { needed: 2 }, Model::Consent { quorum: 60 }, Model::Majority] {
+            let words = meaning(model, 5);
+            assert!(words.contains("final") && words.contains("of 5"), "{words}");
+        }
+        assert!(meaning(Model::Stewards { needed: 1 }, 3).contains("can remove a member"));
+        assert!(!meaning(Model::Stewards { needed: 2 }, 3).contains("can remove a member"));
+    }
+
+    #[test]
+    fn voices_are_told_in_words() {
+        let object = BTreeSet::from([Said::Voted(Choice::Object)]);
+        assert_eq!(said(&object, true), "objects");
+        let more =
+            BTreeSet::from([Said::Voted(Choice::Yes), Said::Voted(Choice::Object), Said::Voted(Choice::Withdraw)]);
+        assert_eq!(said(&more, false), "said yes, objected and withdrew the objection");
+        assert_eq!(said(&BTreeSet::from([Said::Acknowledged]), false), "acknowledged it");
+    }
+}

@@ -81,7 +81,7 @@ pub enum InvitationState {
 pub enum Proposed {
     /// Another text of the charter.
     Text {
-        /// The text, 8,000 bytes at most; empty takes it away.
+        /// The text, 8,000 bytes at most.
         text: String,
     },
     /// Another name of the commons.

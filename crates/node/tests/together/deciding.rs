@@ -298,7 +298,7 @@ async fn what_cannot_be_is_refused_in_words() {
         (name(&"x".repeat(201)), ErrorCode::BadArgument),
         (name("Looms"), ErrorCode::Exists),
         (Proposed::Text { text: "x".repeat(8_001) }, ErrorCode::BadArgument),
-        (Proposed::Text { text: text("") }, ErrorCode::Exists),
+        (Proposed::Text { text: text(" ") }, ErrorCode::BadArgument),
         (Proposed::Purpose { purpose: "x".repeat(4_001) }, ErrorCode::BadArgument),
         (Proposed::Licence { licence: text("all mine!") }, ErrorCode::BadArgument),
         (model(Deciding::Consent), ErrorCode::Exists),
