@@ -4,9 +4,10 @@
 //! of the command line and of tests, and the TypeScript of the window.
 
 use commonplace_node::view::{
-    CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, Holding,
-    ImportReport, Ink, Knock, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person, Profile, SearchResult,
-    Status, TagRow, TicketView,
+    Answer, Asking, CharterView, CommonsView, Deciding, DecisionRow, DecisionView, EditorOpened, EditorPushed,
+    EditorUpdate, EditorUpdates, ExportReport, Finding, Holding, ImportReport, Ink, Invitation, Knock, NearbyDevice,
+    PageList, PageQuery, PageRow, PageView, Person, Profile, Proposed, Resolution, SearchResult, Status, TagRow,
+    TicketView,
 };
 
 commands! {
@@ -21,8 +22,6 @@ commands! {
     commons_list => Vec<CommonsView> {}
     /// Founds a commons.
     commons_new => CommonsView { name: String, purpose: Option<String>, licence: Option<String>, deciding: Option<Deciding> }
-    /// Removes a member, where the charter lets this one do that by themselves. All of their work that is known here stays.
-    member_remove => () { commons: String, member: String }
     /// Has this person leave a commons. It stays on this device to be read and exported.
     leave => () { commons: String }
     /// Makes a ticket. `uses` defaults to 1 and `hours` to 72.
@@ -33,6 +32,25 @@ commands! {
     ticket_from_picture => TicketView { picture: String }
     /// Joins by ticket, waiting at most so many seconds (30 by default) for somebody who can let us in.
     join => CommonsView { ticket: String, wait_seconds: Option<u32> }
+    /// Tickets that were made, those that let in first.
+    tickets => Vec<Invitation> { commons: String }
+    /// Closes a ticket, named by its id, the beginning of one, or the ticket itself.
+    ticket_close => Invitation { commons: String, ticket: String }
+    /// People who asked this device to be let in and wait for a voucher or a decision.
+    asking => Vec<Asking> { commons: String }
+    /// Vouches for the person at a device; its id, or the beginning of one that asks.
+    vouch => Asking { commons: String, device: String }
+
+    /// The charter: what a commons is and how it decides.
+    charter => CharterView { commons: String }
+    /// Proposes something. Where the charter lets the act count at once, it does.
+    propose => Resolution { commons: String, proposed: Proposed, reason: Option<String> }
+    /// Answers a proposal, named by its id or the beginning of one; without a commons, it is looked for in all.
+    vote => DecisionView { commons: Option<String>, decision: String, answer: Answer }
+    /// Proposals, the newest first.
+    decisions => Vec<DecisionRow> { commons: String }
+    /// A proposal, what became of it and why; without a commons, it is looked for in all.
+    decision => DecisionView { commons: Option<String>, decision: String }
 
     /// Devices on the local network.
     nearby => Vec<NearbyDevice> {}

@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use commonplace_api::view::Ink;
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use commonplace_api::view::{Admission, Answer as Choice, Deciding, Ink};
+use serde::de::DeserializeOwned;
 
 /// A knowledge commons that lives on its members' own devices.
 ///
@@ -52,6 +56,9 @@ pub(crate) enum Command {
         /// What it is for.
         #[arg(long)]
         purpose: Option<String>,
+        /// How it decides; open, unless said.
+        #[arg(long, value_name = "MODEL", value_parser = one_of::<Deciding>(&MODELS))]
+        deciding: Option<Deciding>,
     },
     /// List the commons on this device.
     List,
@@ -88,6 +95,44 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 30)]
         wait: u32,
     },
+    /// List the tickets of a commons: who made them, how many came by them, and whether they still let in.
+    Tickets { commons: String },
+    /// Close a ticket.
+    #[command(subcommand)]
+    Ticket(Ticket),
+    /// List who asked this device to be let in and waits until somebody vouches for them or it is decided.
+    Asking { commons: String },
+    /// Vouch for somebody, where that is what it takes to come in.
+    Vouch {
+        commons: String,
+        /// Their device: its id; of one that asks, the beginning of it or their name.
+        device: String,
+    },
+    /// Leave a commons: what you wrote stays in it, and what you hold of it stays with you.
+    Leave { commons: String },
+    /// Show the charter: what a commons is, how it decides and what that means.
+    Charter { commons: String },
+    /// Propose something; where the commons is open, most of it counts at once.
+    ///
+    /// MEMBER is a name, an id or an unambiguous beginning of one.
+    Propose {
+        commons: String,
+        #[command(subcommand)]
+        what: Proposal,
+        /// Why, in your words.
+        #[arg(long, value_name = "TEXT", global = true)]
+        reason: Option<String>,
+    },
+    /// Answer a proposal.
+    Vote {
+        commons: String,
+        /// The proposal: its id or the beginning of one.
+        id: String,
+        #[arg(value_parser = one_of::<Choice>(&["yes", "no", "object", "withdraw"]))]
+        answer: Choice,
+    },
+    /// List what was proposed and how it stands, or explain one decision.
+    Decisions(Decisions),
     /// List devices on the local network.
     Nearby {
         /// How long to look for them.
@@ -163,6 +208,110 @@ pub(crate) struct Answer {
     pub(crate) decline: bool,
 }
 
+/// Which decisions to show.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Decisions {
+    #[command(subcommand)]
+    pub(crate) one: Option<OneDecision>,
+    #[arg(required = true)]
+    pub(crate) commons: Option<String>,
+    /// Explain this one instead of listing all.
+    #[arg(long, value_name = "ID")]
+    pub(crate) show: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OneDecision {
+    /// Explain one: who decides, who said what, what is lacking, what sealed it, why it stands or does not.
+    Show {
+        /// Its id or the beginning of one, with its commons before it where that leaves a doubt.
+        #[arg(required = true, num_args = 1..=2, value_name = "[COMMONS] ID")]
+        which: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ticket {
+    /// Close a ticket: nobody comes by it any more.
+    Close {
+        commons: String,
+        /// The ticket, its id, or the beginning of one.
+        ticket: String,
+    },
+}
+
+/// What is proposed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Proposal {
+    /// Another text of the charter.
+    Text {
+        /// The text; standard input is read when there is none.
+        text: Option<String>,
+    },
+    /// Another name of the commons.
+    Name { name: String },
+    /// Another purpose.
+    Purpose { purpose: String },
+    /// Another licence, as an SPDX expression.
+    Licence { licence: String },
+    /// Another way of deciding.
+    #[command(subcommand)]
+    Model(Model),
+    /// Another way of coming in: with a ticket, with a ticket and a voucher, or by decision.
+    Admission {
+        #[arg(value_parser = one_of::<Admission>(&["ticket", "vouched", "decision"]))]
+        how: Admission,
+    },
+    /// Make a member a steward.
+    Grant { member: String },
+    /// End a stewardship.
+    End { member: String },
+    /// Remove a member. What they hold on their devices, they keep.
+    Remove { member: String },
+    /// Take a removed member back.
+    Readmit { member: String },
+    /// Hide a page from lists and searches.
+    Hide { page: String },
+    /// Show a hidden page again.
+    Restore { page: String },
+    /// Go on with another page in the place of one.
+    Anew {
+        page: String,
+        #[arg(value_name = "NEWPAGE")]
+        anew: String,
+    },
+    /// Let in somebody who asked; see `asking`.
+    Admit {
+        /// Their device: its id, the beginning of it, or their name.
+        device: String,
+    },
+    /// Take those who wait for it in as electors, and nothing else.
+    Roster,
+}
+
+/// A way of deciding.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// What any member does counts at once, and another act undoes it.
+    Open,
+    /// So many of the stewards.
+    Stewards {
+        /// How many have to say yes.
+        needed: u32,
+        /// The stewards from then on; those that there are, unless said.
+        #[arg(value_name = "MEMBER")]
+        members: Vec<String>,
+    },
+    /// Enough electors say yes and nobody objects.
+    Consent {
+        /// How many of a hundred have to say yes; 50, unless said.
+        percent: Option<u32>,
+    },
+    /// More than half of all electors say yes.
+    Majority,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Page {
     /// List pages.
@@ -183,6 +332,9 @@ pub(crate) enum Page {
         /// Deleted pages instead of the others.
         #[arg(long)]
         deleted: bool,
+        /// Pages that a decision hid instead of the others.
+        #[arg(long, conflicts_with_all = ["tag", "folder", "filter", "lately", "deleted"])]
+        hidden: bool,
         /// The most pages to list; all, unless said.
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
@@ -221,6 +373,16 @@ impl Command {
     pub(crate) fn needs_network(&self) -> bool {
         matches!(self, Self::Join { .. } | Self::Nearby { .. } | Self::Knock { .. } | Self::Peer { .. })
     }
+}
+
+/// Ways of deciding.
+const MODELS: [&str; 4] = ["open", "stewards", "consent", "majority"];
+
+/// One of these words.
+fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    words: &'static [&'static str],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words).try_map(|word| serde_json::from_value::<T>(word.into()))
 }
 
 fn ink(text: &str) -> Result<Ink, String> {

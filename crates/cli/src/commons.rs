@@ -5,7 +5,7 @@ use std::path::Path;
 use commonplace_api::{
     ApiError, Client, ErrorCode,
     command::{commons_list, commons_new, doctor, export, import, init, status},
-    view::{ConnectedDevice, Ink, Job, Skipped, Status},
+    view::{ConnectedDevice, Deciding, Ink, Job, Skipped, Status},
 };
 
 use crate::{
@@ -31,8 +31,9 @@ pub(crate) async fn new(
     name: String,
     licence: Option<String>,
     purpose: Option<String>,
+    deciding: Option<Deciding>,
 ) -> Result<(), Failure> {
-    let commons = client.call(commons_new::Args { name, purpose, licence, deciding: None }).await?;
+    let commons = client.call(commons_new::Args { name, purpose, licence, deciding }).await?;
     out.answer(&commons, |c| vec![c.id.clone()])?;
     Ok(())
 }

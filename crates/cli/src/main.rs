@@ -6,10 +6,12 @@
 mod args;
 mod coming;
 mod commons;
+mod decide;
 mod page;
 mod peer;
 mod people;
 mod show;
+mod tickets;
 
 use std::{io, process::ExitCode};
 
@@ -88,7 +90,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), Failure> {
     match command {
         Command::Init { name, ink, device_name } => commons::init(client, out, name, ink, device_name).await,
-        Command::New { name, licence, purpose } => commons::new(client, out, name, licence, purpose).await,
+        Command::New { name, licence, purpose, deciding } => {
+            commons::new(client, out, name, licence, purpose, deciding).await
+        }
         Command::List => commons::list(client, out).await,
         Command::Status => commons::status(client, out).await,
         Command::Doctor => commons::doctor(client, out).await,
@@ -96,6 +100,15 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Export { commons, dir } => commons::export(client, out, commons, &dir).await,
         Command::Invite { commons, uses, hours } => coming::invite(client, out, commons, uses, hours).await,
         Command::Join { ticket, wait } => coming::join(client, out, ticket, wait).await,
+        Command::Tickets { commons } => tickets::tickets(client, out, commons).await,
+        Command::Ticket(args::Ticket::Close { commons, ticket }) => tickets::close(client, out, commons, ticket).await,
+        Command::Asking { commons } => tickets::asking(client, out, commons).await,
+        Command::Leave { commons } => people::leave(client, out, commons).await,
+        Command::Vouch { commons, device } => tickets::vouch(client, out, commons, device).await,
+        Command::Charter { commons } => decide::charter(client, out, commons).await,
+        Command::Propose { commons, what, reason } => decide::propose(client, out, commons, what, reason).await,
+        Command::Vote { commons, id, answer } => decide::vote(client, out, commons, id, answer).await,
+        Command::Decisions(which) => decide::decisions(client, out, which).await,
         Command::Nearby { wait } => coming::nearby(client, out, wait).await,
         Command::Knock { device, wait } => coming::knock(client, out, &device, wait).await,
         Command::Knocks => coming::knocks(client, out).await,

@@ -22,9 +22,9 @@ const STRETCH: u32 = 1_000;
 pub(crate) async fn carry_out(client: &Client, out: &Out, page: args::Page) -> Result<(), Failure> {
     use args::Page;
     match page {
-        Page::List { commons, tag, folder, filter, lately, deleted, limit } => {
+        Page::List { commons, tag, folder, filter, lately, deleted, hidden, limit } => {
             let order = if lately { PageOrder::Lately } else { PageOrder::Name };
-            let query = PageQuery { tag, folder, filter, order, deleted, offset: 0, limit };
+            let query = PageQuery { tag, folder, filter, order, deleted, hidden, offset: 0, limit };
             list(client, out, commons, query).await
         }
         Page::New { commons, page } => {
@@ -91,12 +91,18 @@ async fn show(client: &Client, out: &Out, commons: String, page: String) -> Resu
         out.event(&page)?;
     } else {
         show::text(&page.body)?;
+        if page.hidden {
+            show::remark("A decision hid this page from lists and searches.");
+        }
+        if let Some(anew) = &page.anew {
+            show::remark(&format!("A decision put another page in its place: {}", line(anew)));
+        }
     }
     Ok(())
 }
 
-/// What standard input holds, if a page can.
-fn standard_input() -> Result<String, ApiError> {
+/// What standard input holds, if a page can hold it.
+pub(crate) fn standard_input() -> Result<String, ApiError> {
     let mut bytes = Vec::new();
     std::io::stdin().lock().take(PAGE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| {
         ApiError::new(ErrorCode::BadArgument, format!("Standard input cannot be read ({error}). Nothing was changed."))

@@ -1,6 +1,10 @@
-//! `people`: the members of a commons.
+//! `people` and `leave`: the members of a commons, and ceasing to be one.
 
-use commonplace_api::{Client, command::people, view::Person};
+use commonplace_api::{
+    Client,
+    command::{leave, people},
+    view::Person,
+};
 
 use crate::{
     Failure,
@@ -10,6 +14,17 @@ use crate::{
 pub(crate) async fn people(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
     let members = client.call(people::Args { commons }).await?;
     out.answer(&members, |members| columns(&members.iter().map(row).collect::<Vec<_>>()))?;
+    Ok(())
+}
+
+pub(crate) async fn leave(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
+    client.call(leave::Args { commons }).await?;
+    out.answer(&(), |()| {
+        vec![
+            "You are out. What you wrote stays there, and what this device holds stays here to read and to export."
+                .into(),
+        ]
+    })?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "program/alone.rs"]
 mod alone;
+#[path = "program/decide.rs"]
+mod decide;
 #[path = "program/manual.rs"]
 mod manual;
 #[path = "program/profile.rs"]

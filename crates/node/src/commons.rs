@@ -8,6 +8,7 @@ use commonplace_trust::VerifiedRecord;
 
 use crate::{
     core::Core,
+    deciding::{self, Coming},
     endings::member_once,
     error::{Error, ErrorCode, Result},
     presence::Presences,
@@ -29,6 +30,8 @@ pub(crate) struct Commons {
     pub(crate) presences: Presences,
     /// Signed bytes of the records, for those who lack some.
     pub(crate) records: HashMap<RecordId, Vec<u8>>,
+    /// Who ever came into it, in the order in which that was heard of.
+    pub(crate) came: Vec<Coming>,
     /// How far the first sync is.
     pub(crate) arrival: Arrival,
 }
@@ -75,9 +78,11 @@ impl Core {
             tracing::error!(commons = %roll.commons(), "this device was never a member's of a commons that it holds");
             return;
         };
+        let came = records.iter().filter_map(Coming::by).collect();
         let records = records.iter().map(|r| (r.id(), r.bytes().to_vec())).collect();
         let arrival = if arriving { Arrival::Coming } else { Arrival::Over };
-        let commons = Commons { me, presences: Presences::default(), records, arrival, roll };
+        let commons = Commons { me, presences: Presences::default(), records, came, arrival, roll };
+        self.acknowledge_soon(commons.roll.commons());
         self.commons.insert(commons.roll.commons(), commons);
     }
 
@@ -133,9 +138,11 @@ impl Core {
             }
             return Ok(new);
         }
+        let shows_others = roll.hidden() != held.roll.hidden();
         self.store.add_records(id, &new)?;
         if let Some(held) = self.commons.get_mut(&id) {
             held.roll = roll;
+            held.came.extend(new.iter().filter_map(Coming::by));
             held.records.extend(new.iter().map(|r| (r.id(), r.bytes().to_vec())));
         }
         self.heed_endings(id)?;
@@ -145,6 +152,11 @@ impl Core {
         self.commons_changed_members(id);
         self.tell(Event::People { commons: id.to_string() });
         self.tell_commons(id);
+        self.tell_decisions(id);
+        if shows_others {
+            self.tell(Event::Pages { commons: id.to_string(), rows: Vec::new() });
+        }
+        self.acknowledge_soon(id);
         Ok(new)
     }
 
@@ -198,8 +210,8 @@ impl Core {
             name: charter.name.clone(),
             purpose: charter.purpose.clone(),
             licence: charter.licence.clone(),
-            deciding: Deciding::Open,
-            pages: counts.pages,
+            deciding: Self::deciding(&commons.roll),
+            pages: counts.pages.saturating_sub(self.hidden_pages(id)?),
             tags: counts.tags,
             members: commons.roll.members().count() as u64,
             here: self.here(id).len() as u64,
@@ -226,26 +238,18 @@ impl Core {
         &mut self,
         name: &str,
         purpose: Option<String>,
-        licence: Option<String>,
-        deciding: Deciding,
+        licence: Option<&str>,
+        model: Deciding,
     ) -> Result<CommonsView> {
-        let Deciding::Open = deciding;
         let name = one_line("name of a commons", name, Genesis::MAX_NAME)?;
-        let licence = match licence {
-            Some(licence) => one_line("licence", &licence, Genesis::MAX_LICENCE)?,
-            None => LICENCE.to_owned(),
-        };
-        if !licence.chars().all(|c| c.is_ascii_alphanumeric() || "-.+() ".contains(c)) {
-            return Err(Error::bad(format!(
-                "“{licence}” is no SPDX licence expression. Examples: CC-BY-SA-4.0, CC0-1.0."
-            )));
-        }
+        let licence = licence_of(licence.unwrap_or(LICENCE))?;
         let purpose = purpose.unwrap_or_default().trim().to_owned();
         if purpose.len() > Genesis::MAX_PURPOSE {
             return Err(Error::bad("The purpose of a commons can have at most 4,000 bytes."));
         }
         let founder = self.introduction()?;
-        let genesis = Genesis { name, purpose, licence, deciding: 0, founder, nonce: profile::random()? };
+        let genesis =
+            Genesis { name, purpose, licence, deciding: deciding::number(model), founder, nonce: profile::random()? };
         let (roll, record) = Roll::found(genesis, &self.key).map_err(Error::internal)?;
         self.add_commons(roll, &[record], false)
     }
@@ -333,8 +337,19 @@ fn arriving_key(id: CommonsId) -> String {
     format!("arriving/{id}")
 }
 
+/// A licence that a person gave.
+pub(crate) fn licence_of(text: &str) -> Result<String> {
+    let licence = one_line("licence", text, Genesis::MAX_LICENCE)?;
+    if !licence.chars().all(|c| c.is_ascii_alphanumeric() || "-.+() ".contains(c)) {
+        return Err(Error::bad(format!(
+            "“{licence}” is no SPDX licence expression. Examples: CC-BY-SA-4.0, CC0-1.0. Nothing was changed."
+        )));
+    }
+    Ok(licence)
+}
+
 /// A line of text that a person gave, trimmed and checked.
-fn one_line(what: &str, text: &str, max: usize) -> Result<String> {
+pub(crate) fn one_line(what: &str, text: &str, max: usize) -> Result<String> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Error::bad(format!("A {what} needs at least one character.")));

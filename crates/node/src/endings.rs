@@ -3,11 +3,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use commonplace_governance::{Cut, DeviceStanding, Member, Roll, RollError};
-use commonplace_model::{CommonsId, DeviceId, DocId, MemberId};
+use commonplace_governance::{Act, Cut, DeviceStanding, Roll, decision::Standing};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId};
 
 use crate::{
-    commons::ID_BEGINNING,
     core::Core,
     error::{Error, ErrorCode, Result},
     view::Event,
@@ -42,14 +41,6 @@ impl Core {
         ))
     }
 
-    /// Removes a member, or has this person leave. All of their work that is known here stays.
-    pub(crate) fn member_remove(&mut self, commons: &str, member: &str) -> Result<()> {
-        let id = self.find_commons(commons)?;
-        self.must_be_in(id)?;
-        let member = self.find_member(id, member)?;
-        self.remove_member(id, member)
-    }
-
     /// Has this person leave a commons. What they hold of it stays with them.
     pub(crate) fn leave(&mut self, commons: &str) -> Result<()> {
         let id = self.find_commons(commons)?;
@@ -58,46 +49,11 @@ impl Core {
         self.remove_member(id, me)
     }
 
+    /// Removes a member by this one's own word. All of their work that is known here stays.
     pub(crate) fn remove_member(&mut self, id: CommonsId, member: MemberId) -> Result<()> {
         self.flush_all();
         let cuts = self.cut_of_member(id, member)?;
-        let mut roll = self.held_commons(id)?.roll.clone();
-        let records = roll.remove(member, cuts, &self.key).map_err(|error| match error {
-            RollError::NoRight => Error::new(
-                ErrorCode::NoRight,
-                "The charter does not let you remove somebody by yourself. Nothing was changed: propose it instead.",
-            ),
-            other => Error::internal(other),
-        })?;
-        let new = self.add_records(id, records)?;
-        self.pass_on_records(id, &new, None);
-        Ok(())
-    }
-
-    /// The member whom a person means: by name, by id or by the beginning of one.
-    pub(crate) fn find_member(&self, id: CommonsId, reference: &str) -> Result<MemberId> {
-        let held = self.held_commons(id)?;
-        let (wanted, lower) = (reference.trim(), reference.trim().to_lowercase());
-        let is_meant = |member: &&Member| {
-            let named = member.devices.first().and_then(|device| self.person_of(held, device));
-            let name = named.map_or_else(|| member.person.name.clone(), |person| person.name);
-            name.to_lowercase() == lower || wanted.len() >= ID_BEGINNING && member.id.to_string().starts_with(&lower)
-        };
-        let found: Vec<MemberId> = held.roll.members().filter(is_meant).map(|member| member.id).collect();
-        match found.as_slice() {
-            [one] => Ok(*one),
-            [] => Err(Error::new(
-                ErrorCode::NotFound,
-                format!(
-                    "Nobody in this commons is called “{wanted}”, and no member’s id begins like that. Nothing was changed."
-                ),
-            )),
-            several => {
-                let ids: Vec<_> = several.iter().map(MemberId::short).collect();
-                let words = format!("Several members answer to “{wanted}”: {}.", ids.join(", "));
-                Err(Error::new(ErrorCode::Ambiguous, format!("{words} Name one by the beginning of their id.")))
-            }
-        }
+        self.write_records(id, |roll, key| roll.remove(member, cuts, key)).map(drop)
     }
 
     /// What counts of the work of a member who is about to be removed: all of it that is known here.
@@ -114,6 +70,36 @@ impl Core {
             tips.extend(self.store.tips_of(id, doc, devices)?.into_iter().map(|tip| (doc, tip)));
         }
         Ok(Cut::of(tips))
+    }
+
+    /// A decision to remove somebody names one cut. What of their work that leaves out is named by whoever proposed it, as soon
+    /// as the decision stands.
+    fn complete_cuts(&mut self, id: CommonsId) -> Result<()> {
+        let held = self.held_commons(id)?;
+        let standing = held.roll.proposals().into_iter().filter_map(|proposal| held.roll.decision(&proposal));
+        let removed = standing.filter(|d| d.by == held.me && !matches!(d.standing, Standing::Not(_)));
+        let removed: Vec<(RecordId, MemberId)> = removed
+            .filter_map(|d| match d.proposal.act {
+                Act::Remove { member, .. } => Some((d.id, member)),
+                _ => None,
+            })
+            .collect();
+        for (decision, member) in removed {
+            let key = format!("cut/{id}/{decision}");
+            if self.store.setting(&key)?.is_some() {
+                continue;
+            }
+            self.store.set_setting(&key, &[1])?;
+            let roll = &self.held_commons(id)?.roll;
+            let theirs = |device: &&DeviceId| roll.standing_of(device) == DeviceStanding::Ended(member);
+            let devices: BTreeSet<DeviceId> = roll.ended().filter(theirs).copied().collect();
+            let mut cuts = self.cut_of(id, &devices)?;
+            cuts.retain(|cut| !cut.is_empty());
+            if !cuts.is_empty() {
+                self.write_records(id, |roll, key| roll.remove(member, cuts, key))?;
+            }
+        }
+        Ok(())
     }
 
     /// Sees to it that documents hold only what counts, after the roll changed or when the profile was opened: it may have
@@ -137,6 +123,7 @@ impl Core {
         if self.store.setting(&heeded_key(id))?.as_deref() == Some(&now) || !self.is_in(id) {
             return Ok(());
         }
+        self.complete_cuts(id)?;
         let mut any = false;
         for doc in self.store.written_by(id, &ended)? {
             any |= self.cut_back(id, doc, &ended)?;

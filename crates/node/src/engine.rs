@@ -1,5 +1,7 @@
 //! The handle on the engine: each of its functions is one command, carried out on the engine's own thread.
 
+mod deciding;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, oneshot};
@@ -192,15 +194,7 @@ impl Engine {
         licence: Option<String>,
         deciding: Option<Deciding>,
     ) -> Result<CommonsView> {
-        self.ask(move |core| core.commons_new(&name, purpose, licence, deciding.unwrap_or_default())).await
-    }
-
-    /// Removes a member, where the charter lets this one do that by themselves. All of their work that is known here stays.
-    ///
-    /// # Errors
-    /// When there is no such member, the charter asks for a decision, or it cannot be stored.
-    pub async fn member_remove(&self, commons: String, member: String) -> Result<()> {
-        self.ask(move |core| core.member_remove(&commons, &member)).await
+        self.ask(move |core| core.commons_new(&name, purpose, licence.as_deref(), deciding.unwrap_or_default())).await
     }
 
     /// Has this person leave a commons. It stays on this device to be read and exported.

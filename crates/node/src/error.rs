@@ -25,16 +25,18 @@ pub enum ErrorCode {
     TicketExpired,
     /// The ticket has let in as many as it may.
     TicketUsedUp,
+    /// A member closed the ticket.
+    TicketClosed,
     /// This device is in that commons already.
     AlreadyIn,
     /// This device's standing in that commons ended.
     NotAMember,
-    /// The charter does not give this member the right to that.
-    NoRight,
     /// No device that could answer was reached.
     Unreachable,
     /// The other side said no.
     Declined,
+    /// The charter does not let this person do that, or not yet.
+    NotAllowed,
     /// It is larger than a page or a message may be.
     TooLarge,
     /// It is no UTF-8 text.

@@ -6,10 +6,12 @@ mod words;
 
 use std::{collections::HashMap, time::Duration};
 
-use commonplace_governance::{Body, DeviceStanding, Introduction, Invitation, JoinRequest, Roll, Ticket};
+use commonplace_governance::{
+    Body, DeviceStanding, Introduction, Invitation, Invites, JoinRequest, Policy, Roll, Ticket,
+};
 use commonplace_model::{CommonsId, DeviceId};
 use commonplace_net::{FrameReceiver, Net, Stream, StreamKind};
-use commonplace_trust::{DeviceKey, VerifiedRecord};
+use commonplace_trust::VerifiedRecord;
 use tokio::sync::oneshot;
 
 use self::words::{
@@ -94,21 +96,8 @@ impl Core {
         }
         ticket.addresses.truncate(Ticket::MAX_ADDRESSES);
         let invitation = Body::Invitation(Invitation { key: ticket.key().id(), uses, expires_at });
-        self.write_record(id, |roll, key| roll.write(&invitation, key).map_err(Error::internal))?;
+        self.write_record(id, &invitation)?;
         Ok(self.ticket_view(&ticket))
-    }
-
-    /// Signs a record, keeps it and sends it on.
-    fn write_record(
-        &mut self,
-        id: CommonsId,
-        write: impl FnOnce(&mut Roll, &DeviceKey) -> Result<VerifiedRecord>,
-    ) -> Result<()> {
-        let mut roll = self.held_commons(id)?.roll.clone();
-        let record = write(&mut roll, &self.key)?;
-        let new = self.add_records(id, vec![record])?;
-        self.pass_on_records(id, &new, None);
-        Ok(())
     }
 
     fn ticket_view(&self, ticket: &Ticket) -> TicketView {
@@ -203,19 +192,29 @@ impl Core {
         let id = request.commons;
         let held = self.commons.get(&id).filter(|_| self.is_in(id)).ok_or(Refused::Unknown)?;
         if held.roll.member_of(&from).is_none() {
-            let invited = held.roll.invitation(&request.invite).ok_or(Refused::Unknown)?;
-            if invited.invitation.expires_at <= profile::now() {
-                return Err(Refused::Expired);
+            match held.roll.invites(&request.invite, profile::now()) {
+                None => return Err(Refused::Unknown),
+                Some(Invites::Closed) => return Err(Refused::Closed),
+                Some(Invites::Expired) => return Err(Refused::Expired),
+                Some(Invites::UsedUp) => return Err(Refused::UsedUp),
+                Some(Invites::Open(_)) => {}
             }
-            if held.roll.came_by(&request.invite) >= invited.invitation.uses as usize {
-                return Err(Refused::UsedUp);
+            let waits = match held.roll.footing().policy {
+                Policy::Vouched if !held.roll.is_vouched_for(&from) => Some(Refused::NotVouched),
+                Policy::Decision => Some(Refused::ByDecision),
+                Policy::Ticket | Policy::Vouched => None,
+            };
+            let done = match waits {
+                Some(_) => self.remember_asking(request),
+                None => self.write_records(id, |roll, key| Ok(vec![roll.admit_request(request, key)?])).map(drop),
+            };
+            done.map_err(|error| {
+                self.trouble(&error);
+                Refused::Trouble
+            })?;
+            if let Some(refused) = waits {
+                return Err(refused);
             }
-            self.write_record(id, |roll, key| roll.admit_request(request, key).map_err(Error::internal)).map_err(
-                |error| {
-                    self.trouble(&error);
-                    Refused::Trouble
-                },
-            )?;
         }
         let records = self.commons.get(&id).map(|held| held.records.values().cloned().collect());
         records.ok_or(Refused::Trouble)
@@ -290,7 +289,11 @@ impl Core {
     pub(crate) fn knock_answer(&mut self, device: &str, commons: Option<&str>) -> Result<()> {
         let id = find_device(device, self.network.knocking.here.keys())?;
         let frame = match commons {
-            Some(commons) => DoorFrame::Ticket(self.invite(commons, Some(1), Some(KNOCK_HOURS))?.ticket),
+            Some(commons) => {
+                let ticket = self.invite(commons, Some(1), Some(KNOCK_HOURS))?.ticket;
+                self.vouch_by_answering(commons, id)?;
+                DoorFrame::Ticket(ticket)
+            }
             None => DoorFrame::No(Refused::Declined),
         };
         if let Some(at_door) = self.network.knocking.here.remove(&id) {

@@ -10,6 +10,7 @@
 mod changeset;
 mod commons;
 mod core;
+mod deciding;
 mod doctor;
 mod documents;
 mod editor;
@@ -19,7 +20,9 @@ mod error;
 mod export;
 mod folder;
 mod holding;
+mod invitations;
 mod joining;
+mod lists;
 mod log;
 mod meeting;
 mod network;

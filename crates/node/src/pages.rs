@@ -1,4 +1,4 @@
-//! Pages: listing, making, reading, writing, renaming, deleting and finding them.
+//! Pages: making, reading, writing, renaming and deleting them, and which one a person means.
 
 use commonplace_model::{
     CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, splices_between, text::utf16_len,
@@ -9,13 +9,8 @@ use crate::{
     documents::in_changes,
     error::{Error, ErrorCode, Result},
     profile,
-    view::{Event, PageList, PageOrder, PageQuery, PageRow, PageView, SearchHit, SearchResult, SnippetPart},
+    view::{Event, PageRow, PageView},
 };
-
-const ROWS: u32 = 200;
-const MAX_ROWS: u32 = 1_000;
-const HITS: u32 = 30;
-const MAX_HITS: u32 = 200;
 
 /// A row of the store as it is shown.
 pub(crate) fn row(row: commonplace_store::PageRow) -> PageRow {
@@ -82,21 +77,6 @@ impl Core {
         Ok((commons, self.find_page(commons, page)?))
     }
 
-    pub(crate) fn page_list(&mut self, commons: &str, query: &PageQuery) -> Result<PageList> {
-        let id = self.find_commons(commons)?;
-        let stretch = commonplace_store::PageQuery {
-            tag: query.tag.as_ref().map(|tag| tag.trim_start_matches('#').to_lowercase()),
-            folder: query.folder.clone(),
-            filter: query.filter.clone().filter(|f| !f.trim().is_empty()),
-            lately: query.order == PageOrder::Lately,
-            deleted: query.deleted,
-            offset: query.offset,
-            limit: query.limit.unwrap_or(ROWS).min(MAX_ROWS),
-        };
-        let (total, rows) = self.store.page_list(id, &stretch)?;
-        Ok(PageList { total, rows: rows.into_iter().map(row).collect() })
-    }
-
     pub(crate) fn page_new(&mut self, commons: &str, name: &str, body: &str) -> Result<PageRow> {
         let id = self.find_commons(commons)?;
         let (folder, title) = Folder::split_name(name.trim()).map_err(|e| bad_name(&e))?;
@@ -155,6 +135,8 @@ impl Core {
         for row in &rows {
             self.tell_editor_page(commons, row);
         }
+        // A list would show those that are hidden; without any row it asks again.
+        let rows = rows.into_iter().filter(|row| row.id.parse().is_ok_and(|id| !self.is_hidden(commons, id))).collect();
         self.tell(Event::Pages { commons: commons.to_string(), rows });
     }
 
@@ -170,7 +152,9 @@ impl Core {
         let row = shown.ok_or_else(|| Error::new(ErrorCode::NotFound, "That page is not on this device."))?;
         let body = self.store.page_text(commons, page)?.unwrap_or_default();
         let tags = self.store.page_tags(commons, page)?.into_iter().map(String::from).collect();
-        Ok(PageView { row, body, tags })
+        let anew = self.held_commons(commons)?.roll.anew(&page);
+        let anew = anew.map(|page| self.store.page(commons, page)).transpose()?.flatten().map(self::row);
+        Ok(PageView { row, body, tags, hidden: self.is_hidden(commons, page), anew })
     }
 
     pub(crate) fn page_write(&mut self, commons: &str, page: &str, body: &str) -> Result<PageRow> {
@@ -224,23 +208,6 @@ impl Core {
             Ok(page.set_deleted(deleted).map_err(Error::internal)?.into_iter().collect())
         })?;
         self.page_changed(commons, page)
-    }
-
-    pub(crate) fn search(&mut self, commons: &str, query: &str, limit: Option<u32>) -> Result<SearchResult> {
-        let id = self.find_commons(commons)?;
-        let hits = self.store.search(id, query, limit.unwrap_or(HITS).min(MAX_HITS))?;
-        let hits = hits
-            .into_iter()
-            .map(|hit| SearchHit {
-                row: row(hit.row),
-                snippet: hit.snippet.into_iter().map(|(text, hit)| SnippetPart { text, hit }).collect(),
-            })
-            .collect();
-        let word = query.trim().trim_start_matches('#').to_lowercase();
-        let matches = |text: &str| !word.is_empty() && text.to_lowercase().contains(&word);
-        let tags = self.tags(commons)?.into_iter().filter(|t| matches(&t.tag)).take(10).collect();
-        let people = self.people(commons)?.into_iter().filter(|p| matches(&p.name)).take(10).collect();
-        Ok(SearchResult { hits, tags, people })
     }
 }
 

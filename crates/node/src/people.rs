@@ -16,12 +16,14 @@ impl Core {
             for device in &member.devices {
                 let peer = self.store.peer(*device)?;
                 last_seen = last_seen.max(peer.as_ref().and_then(|p| p.last_seen));
-                devices.push(member.person.device_name.clone());
+                devices.push(commons.roll.device_name(device).unwrap_or(&member.person.device_name).to_owned());
             }
             let presence = member.devices.iter().find_map(|device| commons.presences.of(device));
             let page = match presence.and_then(|p| p.page) {
-                Some(page) => self.store.page(id, page)?.map(crate::pages::row),
-                None => None,
+                Some(page) if !commons.roll.hidden().contains(&page) => {
+                    self.store.page(id, page)?.map(crate::pages::row)
+                }
+                _ => None,
             };
             let profile = self.store.profile_of(id, member.id)?;
             let (name, ink) = profile.unwrap_or((member.person.name.clone(), member.person.ink));

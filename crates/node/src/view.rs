@@ -36,14 +36,12 @@ pub enum Ink {
     Umber,
 }
 
-/// How a commons decides, as its charter says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
-#[serde(rename_all = "lowercase")]
-pub enum Deciding {
-    /// Any member's act counts at once and can be undone by another.
-    #[default]
-    Open,
-}
+mod deciding;
+
+pub use deciding::{
+    Admission, Answer, Asking, CharterView, Deciding, DecisionRow, DecisionView, Invitation, InvitationState, Named,
+    Outcome, Proposed, Resolution, Voice,
+};
 
 views! {
     /// Who uses this installation.
@@ -204,6 +202,10 @@ views! {
         body: String,
         /// Its tags.
         tags: Vec<String>,
+        /// Whether a decision hid it.
+        hidden: bool,
+        /// The page that a decision put in its place.
+        anew: Option<PageRow>,
     }
 
     /// A tag in use.
@@ -462,6 +464,8 @@ pub struct PageQuery {
     pub order: PageOrder,
     /// Deleted pages instead of those that are not.
     pub deleted: bool,
+    /// Pages that a decision hid, deleted or not, instead of the others; what else is asked is left aside.
+    pub hidden: bool,
     /// Rows to leave out at the start.
     pub offset: u32,
     /// The most rows to answer with; 200 by default, 1,000 at most.
@@ -503,6 +507,11 @@ pub enum Event {
     },
     /// Members, their presence or their whereabouts changed.
     People {
+        /// The commons.
+        commons: String,
+    },
+    /// What is proposed, said, decided or asked in a commons may have changed, and with it its charter and its tickets.
+    Decisions {
         /// The commons.
         commons: String,
     },

@@ -7,6 +7,7 @@ use commonplace_trust::{DeviceKey, Draft, VerifiedRecord};
 
 use super::{Added, Roll, RollError};
 use crate::{
+    ballot::{self, Poll},
     body::{Act, Admission, Body, Choice, Cut, JoinRequest, Policy, Proposal, Removal, Seal, Vote},
     dag::{At, Kind, Whom},
     decide::{Said, Spends, rule_of},
@@ -143,7 +144,9 @@ impl Roll {
     }
 
     /// Proposals that this device can acknowledge without asking its person: those that have what they need, are not sealed,
-    /// and have no rival that does, in rounds in which the person's ballot is not spent.
+    /// and have no rival that does, in rounds in which the person's ballot is not spent. Also one that they are for already,
+    /// when all that is known here would seal it: electors who acknowledged at once, none knowing of the others, have sealed
+    /// nothing until one of them says it again.
     pub fn due(&self, device: &DeviceId) -> Vec<RecordId> {
         let Some(standing) = self.outcome.devices.get(device) else { return Vec::new() };
         let mut due = Vec::new();
@@ -172,7 +175,21 @@ impl Roll {
         let [one] = ripe.as_slice() else { return None };
         let spends = rule.spends(Said::Acknowledged) == Some(Spends::OnIt);
         let done = spends && poll.has_spent(&me) || poll.has_said(*one, &me, Said::Acknowledged);
-        (!done).then(|| self.dag.get(*one).id)
+        (!done || self.would_seal(*one, &poll, footing, me)).then(|| self.dag.get(*one).id)
+    }
+
+    /// Whether a member who is for a proposal already would seal it by acknowledging it once more.
+    fn would_seal(&self, proposal: At, poll: &Poll, footing: &Footing, me: MemberId) -> bool {
+        let rule = rule_of(footing.model);
+        let said = |what| rule.spends(what) == Some(Spends::OnIt) && poll.has_said(proposal, &me, what);
+        let is_for_it = said(Said::Acknowledged) || said(Said::Voted(Choice::Yes));
+        if !is_for_it || !rule.weigh(&poll.tally(proposal, footing.electorate().len())).sealed {
+            return false;
+        }
+        // As a record signed now would see it: else it would be said again and again.
+        let tips = self.outcome.tips.iter().take(VerifiedRecord::MAX_PARENTS).filter_map(|id| self.dag.find(id));
+        let past = self.dag.past(&tips.collect::<Vec<_>>());
+        ballot::weigh_in(&self.dag, proposal, footing, &past).sealed
     }
 
     /// The last decision that stands.

@@ -89,6 +89,35 @@ fn consent_is_suspended_by_an_objection_and_goes_on_when_it_is_withdrawn() {
 }
 
 #[test]
+fn acknowledgements_that_did_not_know_of_each_other_are_joined_by_one_more() {
+    for model in [Model::Open, Model::Consent { quorum: 1 }, Model::Stewards { needed: 1 }] {
+        let [mut a, mut b, mut c] = commons(model);
+        let proposal = a.propose(Act::Policy(commonplace_governance::Policy::Vouched));
+        if model != Model::Open {
+            a.yes(proposal);
+        }
+        b.hear(&a);
+        c.hear(&a);
+        for peer in [&mut a, &mut b, &mut c] {
+            let due = peer.roll.due(&peer.key.id());
+            for proposal in due {
+                peer.seal(proposal);
+            }
+        }
+        meet(&mut [&mut a, &mut b, &mut c]);
+        let again = b.roll.due(&b.key.id());
+        for proposal in again {
+            b.seal(proposal);
+        }
+        assert_eq!(b.standing(proposal), Standing::ForGood, "{model}");
+        meet(&mut [&mut a, &mut b, &mut c]);
+        for peer in [&a, &b, &c] {
+            assert!(peer.roll.due(&peer.key.id()).is_empty(), "{model}: nothing is said again and again");
+        }
+    }
+}
+
+#[test]
 fn consent_below_its_quorum_waits() {
     let [mut a, mut b, mut c] = commons(Model::Consent { quorum: 60 });
     let proposal = a.propose(licence("CC0-1.0"));

@@ -61,6 +61,12 @@ pub(super) enum Refused {
     Declined,
     /// Something failed here; asking again may help.
     Trouble,
+    /// A member closed that ticket.
+    Closed,
+    /// An elector has to vouch for them first.
+    NotVouched,
+    /// It takes a decision to let them in.
+    ByDecision,
 }
 
 impl Refused {
@@ -76,6 +82,19 @@ impl Refused {
             Self::UsedUp => (
                 ErrorCode::TicketUsedUp,
                 "The ticket has let in as many as it may. Nothing was changed: ask for a new one.",
+            ),
+            Self::Closed => {
+                (ErrorCode::TicketClosed, "A member closed this ticket. Nothing was changed: ask for a new one.")
+            }
+            Self::NotVouched => (
+                ErrorCode::NotAllowed,
+                "In this commons an elector has to vouch for you before you come in. They know now that you asked, and the \
+                 ticket is still good: ask one of them to vouch for you, then use it again.",
+            ),
+            Self::ByDecision => (
+                ErrorCode::NotAllowed,
+                "In this commons it takes a decision to let somebody in. They know now that you asked, and the ticket is still \
+                 good: use it again once it was decided.",
             ),
             Self::Declined => (ErrorCode::Declined, "They said no. Nothing was changed."),
             Self::Trouble => (

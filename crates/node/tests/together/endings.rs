@@ -1,8 +1,8 @@
 //! Members who are removed or leave, between engines over loopback.
 
 use commonplace_node::{
-    ErrorCode,
-    view::{Event, PageQuery},
+    Error, ErrorCode,
+    view::{Event, PageQuery, Proposed},
 };
 
 use crate::device::{self, Device, equal};
@@ -19,6 +19,11 @@ async fn three() -> (Device, Device, Device, String, String) {
     }
     tomas.meet(&noor).await;
     (ines, tomas, noor, commons, page)
+}
+
+async fn remove(device: &Device, commons: &str, member: &str) -> Result<(), Error> {
+    let proposed = Proposed::Remove { member: member.to_owned() };
+    device.engine.propose(commons.to_owned(), proposed, None).await.map(drop)
 }
 
 async fn titles(device: &Device, commons: &str) -> Vec<String> {
@@ -44,7 +49,7 @@ async fn who_is_removed_keeps_what_they_hold_and_changes_nothing_any_more() {
         other.until("Noor's tag is there", async || other.engine.tags(commons.clone()).await.unwrap().len() == 1).await;
     }
     let mut heard = noor.engine.events();
-    ines.engine.member_remove(commons.clone(), "noor".into()).await.expect("removes her");
+    remove(&ines, &commons, "noor").await.expect("removes her");
     device::until(&mut heard, |event| {
         matches!(event, Event::Trouble { message } if message.contains("no member’s of “Repair Café” any more"))
     })
@@ -57,7 +62,7 @@ async fn who_is_removed_keeps_what_they_hold_and_changes_nothing_any_more() {
         noor.engine.page_new(commons.clone(), "Irons".into(), None).await.map(drop),
         noor.engine.tag(commons.clone(), page.clone(), vec!["x".into()]).await.map(drop),
         noor.engine.invite(commons.clone(), None, None).await.map(drop),
-        noor.engine.member_remove(commons.clone(), "Ines".into()).await,
+        remove(&noor, &commons, "Ines").await,
     ] {
         assert_eq!(refused.unwrap_err().code, ErrorCode::NotAMember);
     }
@@ -103,7 +108,7 @@ async fn what_was_written_meanwhile_counts_as_far_as_others_built_on_it() {
     noor.go_offline().await;
 
     // Ines knows nothing of all that.
-    ines.engine.member_remove(commons.clone(), "Noor".into()).await.expect("removes her");
+    remove(&ines, &commons, "Noor").await.expect("removes her");
     ines.go_online().await;
     let stays = "crumbs\nseen by Tomás\nindeed";
     for device in [&tomas, &ines] {
@@ -146,7 +151,7 @@ async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
     }
     assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, "crumbs and dust");
     assert_eq!(noor.engine.leave(commons.clone()).await.unwrap_err().code, ErrorCode::NotAMember);
-    let ines_again = ines.engine.member_remove(commons.clone(), "Noor".into()).await.unwrap_err();
+    let ines_again = remove(&ines, &commons, "Noor").await.unwrap_err();
     assert_eq!(ines_again.code, ErrorCode::NotFound);
 }
 
@@ -156,8 +161,8 @@ async fn two_who_remove_each_other_are_both_gone_everywhere() {
     ines.go_offline().await;
     tomas.go_offline().await;
     ines.engine.page_append(commons.clone(), page.clone(), "\nby Ines".into()).await.unwrap();
-    ines.engine.member_remove(commons.clone(), "Tomás".into()).await.expect("removes him");
-    tomas.engine.member_remove(commons.clone(), "Ines".into()).await.expect("removes her");
+    remove(&ines, &commons, "Tomás").await.expect("removes him");
+    remove(&tomas, &commons, "Ines").await.expect("removes her");
     for device in [&mut ines, &mut tomas] {
         device.go_online().await;
     }

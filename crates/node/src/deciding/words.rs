@@ -1,0 +1,418 @@
+//! What models, policies, voices and reasons mean, in plain words. Pure.
+
+use std::collections::BTreeSet;
+
+use commonplace_governance::{
+    Decision, Model, Policy, Reason,
+    decide::{Needed, Said, more_than_half, rule_of},
+    decision::Standing,
+};
+use commonplace_model::{MemberId, RecordId};
+
+use super::answers;
+use crate::view::{Admission, Answer, Deciding, Outcome};
+
+/// How those whom a decision names are called.
+pub(super) trait Names {
+    /// A member's name.
+    fn member(&self, id: MemberId) -> String;
+    /// A decision in words, with the beginning of its id.
+    fn decision(&self, id: RecordId) -> String;
+
+    /// Members, as a sentence lists them.
+    fn members(&self, ids: &BTreeSet<MemberId>) -> String {
+        let mut names: Vec<_> = ids.iter().map(|id| self.member(*id)).collect();
+        names.sort();
+        listed(&names)
+    }
+}
+
+/// Words as a sentence lists them.
+pub(super) fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A model, apart from its numbers.
+pub(super) fn deciding(model: Model) -> Deciding {
+    match model {
+        Model::Open => Deciding::Open,
+        Model::Stewards { .. } => Deciding::Stewards,
+        Model::Consent { .. } => Deciding::Consent,
+        Model::Majority => Deciding::Majority,
+    }
+}
+
+/// A policy.
+pub(super) fn admission(policy: Policy) -> Admission {
+    match policy {
+        Policy::Ticket => Admission::Ticket,
+        Policy::Vouched => Admission::Vouched,
+        Policy::Decision => Admission::Decision,
+    }
+}
+
+/// What a model means and what is final when, with so many who decide.
+pub(super) fn meaning(model: Model, electors: usize) -> String {
+    let Needed { yes, ballots } = rule_of(model).needed(electors);
+    let after = "Whoever comes in takes part from the next decision on, so that nobody wins a vote by letting in friends. \
+                 What is not final counts as far as is known here, and may change when more comes in.";
+    match model {
+        Model::Open => format!(
+            "What any member does counts at once, and any member can undo it by another act; nothing is deleted. Acts that \
+             change how the commons decides or how people come in follow one another: of two made apart only one stands, and \
+             it is final once more than half of the electors ({ballots} of {electors}) have acknowledged it, which their \
+             devices do by themselves. Any member can also remove another by their own word, and somebody about to be removed \
+             can remove others at that moment: who fears that chooses a model in which it takes more than one. {after}"
+        ),
+        Model::Stewards { .. } => format!(
+            "Anybody may propose. It counts at once when {yes} of {electors} stewards have said yes, and is final when more \
+             than half of the stewards ({ballots} of {electors}) have said yes or acknowledged it, which their devices do by \
+             themselves; until then stewards who decided otherwise while apart may still displace it. A steward has one \
+             ballot for each decision and cannot take it back.{} {after}",
+            if model == (Model::Stewards { needed: 1 }) {
+                " One steward can remove a member by their own word."
+            } else {
+                ""
+            }
+        ),
+        Model::Consent { quorum } => format!(
+            "Anybody may propose. It counts, and is final, when {yes} of {electors} electors ({quorum} %) have said yes, no \
+             objection stands, and more than half of the electors ({ballots} of {electors}) have acknowledged that, which \
+             their devices do by themselves. An objection suspends it until it is withdrawn; one that comes after so many \
+             have acknowledged is too late. No date ends it. {after}"
+        ),
+        Model::Majority => format!(
+            "Anybody may propose. It counts, and is final, when more than half of all electors ({yes} of {electors}) have said \
+             yes; who does not vote has not said yes. Each elector has one vote for each decision and cannot take it back. A \
+             missing vote can delay a decision and never forge one; no date ends it. {after}"
+        ),
+    }
+}
+
+/// How people come in.
+pub(super) fn admission_meaning(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Ticket => "Whoever has a ticket comes in.",
+        Policy::Vouched => "Whoever has a ticket comes in once an elector has vouched for them.",
+        Policy::Decision => "Whoever has a ticket may ask; it takes a decision to let them in.",
+    }
+}
+
+/// What it takes.
+pub(super) fn rule(decision: &Decision) -> String {
+    let (electors, Needed { yes, ballots }) = (decision.electorate.len(), decision.needed);
+    if decision.electorate.is_empty() {
+        return "Open: it counts by itself, without anybody’s answer.".to_owned();
+    }
+    match decision.model {
+        Model::Open => {
+            format!("Open: it counts at once, and for good when {ballots} of {electors} have acknowledged it.")
+        }
+        Model::Stewards { .. } => format!(
+            "Stewards: it counts when {yes} of {electors} say yes, and for good when {ballots} of {electors} have said yes or \
+             acknowledged it."
+        ),
+        Model::Consent { .. } => format!(
+            "Consent: it counts when {yes} of {electors} say yes, nobody objects, and {ballots} of {electors} have \
+             acknowledged that."
+        ),
+        Model::Majority => format!("Majority: it counts when {yes} of {electors} say yes."),
+    }
+}
+
+/// What an elector said.
+pub(super) fn said(all: &BTreeSet<Said>, objects: bool) -> String {
+    let mut words = Vec::new();
+    for said in all {
+        words.push(match said {
+            Said::Voted(choice) => match answers::answer(*choice) {
+                Answer::Yes => "said yes",
+                Answer::No => "said no",
+                Answer::Object if objects => "objects",
+                Answer::Object => "objected",
+                Answer::Withdraw if objects => continue,
+                Answer::Withdraw => "withdrew the objection",
+            },
+            Said::Acknowledged => "acknowledged it",
+        });
+    }
+    listed(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// How it stands, as far as windows tell apart.
+pub(super) fn outcome(standing: &Standing) -> Outcome {
+    match standing {
+        Standing::ForGood => Outcome::ForGood,
+        Standing::ForNow => Outcome::ForNow,
+        Standing::Not(reasons) => {
+            let waits = |r: &Reason| matches!(r, Reason::Lacks(_) | Reason::Objection(_) | Reason::Unsealed);
+            if reasons.iter().all(waits) { Outcome::Open } else { Outcome::Fallen }
+        }
+    }
+}
+
+/// How it stands, in a few words for a list.
+pub(super) fn standing(decision: &Decision) -> String {
+    let Standing::Not(reasons) = &decision.standing else {
+        return if decision.standing == Standing::ForGood { "stands for good" } else { "stands for now" }.to_owned();
+    };
+    let word = |reason: &Reason| match reason {
+        Reason::Rival { .. } => "does not stand: another was decided".to_owned(),
+        Reason::Exhausted => "does not stand: it found too few".to_owned(),
+        Reason::Unfounded(_) => "does not stand: what it follows does not".to_owned(),
+        Reason::Author => "does not stand: its author was out".to_owned(),
+        Reason::TimeOver => "does not stand: the rule changed".to_owned(),
+        Reason::Objection(objectors) => format!("suspended by {}", count(objectors.len(), "objection", "objections")),
+        Reason::Lacks(_) => format!("open, {} of {} yes", decision.tally.yes, decision.needed.yes),
+        Reason::Unsealed => "open, waits for acknowledgements".to_owned(),
+    };
+    let fallen = |r: &&Reason| !matches!(r, Reason::Lacks(_) | Reason::Objection(_) | Reason::Unsealed);
+    let telling = reasons.iter().find(fallen).or_else(|| reasons.first());
+    telling.map_or_else(|| "open".to_owned(), word)
+}
+
+/// Why it stands, or does not: a sentence each.
+pub(super) fn why(decision: &Decision, names: &dyn Names) -> Vec<String> {
+    match &decision.standing {
+        Standing::ForGood => vec![
+            "It counts for good: it is sealed, and so is every decision that it follows. Nothing that is not known here yet \
+             undoes it; only another decision changes it."
+                .to_owned(),
+        ],
+        Standing::ForNow if decision.electorate.is_empty() => vec![
+            "It counts because any member’s act does in an open commons, and as long as nobody undoes it by another act."
+                .to_owned(),
+        ],
+        Standing::ForNow if decision.sealed_by.is_some() => {
+            vec!["It counts, and is sealed; a decision that it follows is not sealed yet.".to_owned()]
+        }
+        Standing::ForNow => {
+            let (have, need) = (decision.tally.ballots, decision.needed.ballots);
+            vec![format!(
+                "It counts for now. For good it needs {}, and has {have}: until then one that is not known here yet may \
+                 displace it.",
+                ballots(decision.model, need)
+            )]
+        }
+        Standing::Not(reasons) => reasons.iter().map(|reason| of(reason, decision, names)).collect(),
+    }
+}
+
+fn of(reason: &Reason, decision: &Decision, names: &dyn Names) -> String {
+    match reason {
+        Reason::Lacks(Needed { yes, ballots: acks }) => {
+            let mut lacks = Vec::new();
+            if *yes > 0 {
+                lacks.push(format!("{yes} more yes"));
+            }
+            if *acks > 0 && !(decision.model == Model::Majority && yes == acks) {
+                lacks.push(format!("{} more", ballots(decision.model, *acks)));
+            }
+            format!("It does not count yet: it lacks {}.", listed(&lacks))
+        }
+        Reason::Objection(objectors) if objectors.len() == 1 => {
+            format!("It is suspended: {} objects. It goes on when that is withdrawn.", names.members(objectors))
+        }
+        Reason::Objection(objectors) => {
+            format!("It is suspended: {} object. It goes on when all of that is withdrawn.", names.members(objectors))
+        }
+        Reason::Unsealed if rule_of(decision.model).at_once() => {
+            "It would count at once, but as many decisions as can \
+             stand unsealed already do. It counts when some of them are acknowledged."
+                .to_owned()
+        }
+        Reason::Unsealed => format!(
+            "It has the yes that it needs and counts once {} of {} electors have acknowledged that; {} have so far.",
+            decision.needed.ballots,
+            decision.electorate.len(),
+            decision.tally.ballots
+        ),
+        Reason::Rival { other, doubles } => {
+            let mut words = format!(
+                "It does not stand, because another that follows the same decision does: {}.",
+                names.decision(*other)
+            );
+            if !doubles.is_empty() {
+                words += &format!(
+                    " {} provably answered more than one of those, so that no such answer of theirs counts.",
+                    names.members(doubles)
+                );
+            }
+            words
+        }
+        Reason::Exhausted => {
+            "So many ballots of this round are spent that nothing in it can be decided any more. The next \
+             round is open: it can be proposed again."
+                .to_owned()
+        }
+        Reason::Unfounded(before) => format!(
+            "It does not stand, because the decision that it follows does not: {}. It can be proposed again.",
+            names.decision(*before)
+        ),
+        Reason::Author => {
+            "It does not stand, because whoever proposed it was no member in good standing when they did.".to_owned()
+        }
+        Reason::TimeOver => {
+            "It does not stand, because it was decided elsewhere, before anybody there knew of it, that such \
+             acts no longer count by themselves. It can be proposed again, by the rule in force."
+                .to_owned()
+        }
+    }
+}
+
+fn ballots(model: Model, n: usize) -> String {
+    match model {
+        Model::Stewards { .. } => count(n, "ballot", "ballots"),
+        Model::Majority => format!("{n} yes"),
+        Model::Open | Model::Consent { .. } => count(n, "acknowledgement", "acknowledgements"),
+    }
+}
+
+/// A number of things in words.
+pub(super) fn count(n: usize, one: &str, several: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {several}") }
+}
+
+/// A model as a proposal to decide by it says it.
+pub(super) fn model(model: Model) -> String {
+    match model {
+        Model::Open => "decide openly: what any member does counts at once".to_owned(),
+        Model::Stewards { needed } => {
+            format!(
+                "have stewards decide, {} of them",
+                if needed == 1 { "any one".to_owned() } else { needed.to_string() }
+            )
+        }
+        Model::Consent { quorum } => format!("decide by consent, {quorum} % saying yes and nobody objecting"),
+        Model::Majority => "decide by majority of all electors".to_owned(),
+    }
+}
+
+/// How much of the electorate that is.
+pub(super) fn most(electors: usize) -> usize {
+    more_than_half(electors)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use commonplace_governance::{Act, Choice, Proposal, decide::Tally};
+
+    use super::*;
+
+    struct Numbered;
+
+    impl Names for Numbered {
+        fn member(&self, id: MemberId) -> String {
+            format!("Member {}", id.as_bytes()[0])
+        }
+
+        fn decision(&self, id: RecordId) -> String {
+            format!("Decision {}", id.as_bytes()[0])
+        }
+    }
+
+    fn member(n: u8) -> MemberId {
+        MemberId::new([n; 32])
+    }
+
+    fn decision(model: Model, standing: Standing) -> Decision {
+        let electorate: BTreeSet<MemberId> = (1..=5).map(member).collect();
+        let proposal = Proposal {
+            after: RecordId::new([0; 32]),
+            round: 0,
+            act: Act::Roster,
+            newcomers: Vec::new(),
+            departed: Vec::new(),
+            reason: String::new(),
+        };
+        Decision {
+            id: RecordId::new([1; 32]),
+            proposal,
+            by: member(1),
+            model,
+            voices: BTreeMap::new(),
+            tally: Tally { electors: 5, yes: 1, objections: 0, ballots: 2 },
+            needed: rule_of(model).needed(electorate.len()),
+            electorate,
+            sealed_by: None,
+            standing,
+        }
+    }
+
+    fn said_of(model: Model, reason: Reason) -> (Outcome, String, String) {
+        let about = decision(model, Standing::Not(vec![reason]));
+        (outcome(&about.standing), standing(&about), why(&about, &Numbered).join(" "))
+    }
+
+    #[test]
+    fn every_reason_has_its_words() {
+        let consent = Model::Consent { quorum: 50 };
+        let two = BTreeSet::from([member(2), member(3)]);
+        let lacks = |yes, ballots| Reason::Lacks(Needed { yes, ballots });
+        let other = RecordId::new([9; 32]);
+        let waiting = [
+            (consent, lacks(2, 1), "open, 1 of 3 yes", "lacks 2 more yes and 1 acknowledgement more"),
+            (Model::Majority, lacks(2, 2), "open, 1 of 3 yes", "lacks 2 more yes."),
+            (consent, Reason::Objection(BTreeSet::from([member(2)])), "suspended by 1 objection", "Member 2 objects."),
+            (consent, Reason::Objection(two.clone()), "suspended by 2 objections", "Member 2 and Member 3 object."),
+            (consent, Reason::Unsealed, "open, waits for acknowledgements", "once 3 of 5 electors have"),
+            (Model::Open, Reason::Unsealed, "open, waits for acknowledgements", "as many decisions as can stand"),
+        ];
+        for (model, reason, short, long) in waiting {
+            let said = said_of(model, reason.clone());
+            assert_eq!((said.0, said.1.as_str()), (Outcome::Open, short), "{reason:?}");
+            assert!(said.2.contains(long), "{reason:?}: {}", said.2);
+        }
+        let fallen = [
+            (Reason::Rival { other, doubles: BTreeSet::new() }, "another was decided", "does: Decision 9."),
+            (Reason::Rival { other, doubles: two }, "another was decided", "Member 2 and Member 3 provably"),
+            (Reason::Exhausted, "found too few", "next round is open"),
+            (Reason::Unfounded(other), "what it follows does not", "does not: Decision 9."),
+            (Reason::Author, "author was out", "no member in good standing"),
+            (Reason::TimeOver, "the rule changed", "no longer count by themselves"),
+        ];
+        for (reason, short, long) in fallen {
+            let said = said_of(Model::Majority, reason.clone());
+            assert_eq!(said.0, Outcome::Fallen, "{reason:?}");
+            assert!(said.1.contains(short) && said.2.contains(long), "{reason:?}: {} {}", said.1, said.2);
+        }
+    }
+
+    #[test]
+    fn what_stands_says_how_firmly() {
+        let mut about = decision(Model::Stewards { needed: 1 }, Standing::ForNow);
+        assert!(why(&about, &Numbered)[0].contains("needs 3 ballots, and has 2"), "{:?}", why(&about, &Numbered));
+        about.sealed_by = Some(RecordId::new([5; 32]));
+        assert!(why(&about, &Numbered)[0].contains("is not sealed yet"));
+        about.electorate.clear();
+        assert!(why(&about, &Numbered)[0].contains("any member’s act does"));
+        about.standing = Standing::ForGood;
+        assert!(why(&about, &Numbered)[0].contains("for good"));
+    }
+
+    #[test]
+    fn every_model_says_what_it_means_and_when_it_is_final() {
+        for model in [Model::Open, Model::Stewards { needed: 2 }, Model::Consent { quorum: 60 }, Model::Majority] {
+            let words = meaning(model, 5);
+            assert!(words.contains("final") && words.contains("of 5"), "{words}");
+        }
+        assert!(meaning(Model::Stewards { needed: 1 }, 3).contains("can remove a member"));
+        assert!(!meaning(Model::Stewards { needed: 2 }, 3).contains("can remove a member"));
+    }
+
+    #[test]
+    fn voices_are_told_in_words() {
+        let object = BTreeSet::from([Said::Voted(Choice::Object)]);
+        assert_eq!(said(&object, true), "objects");
+        let more =
+            BTreeSet::from([Said::Voted(Choice::Yes), Said::Voted(Choice::Object), Said::Voted(Choice::Withdraw)]);
+        assert_eq!(said(&more, false), "said yes, objected and withdrew the objection");
+        assert_eq!(said(&BTreeSet::from([Said::Acknowledged]), false), "acknowledged it");
+    }
+}
