@@ -153,8 +153,12 @@ export class FakeEngine implements Platform {
     return { total: rows.length, rows: rows.slice(offset, offset + (query.limit ?? 200)) };
   }
 
+  #noDecision(): never {
+    throw refusal("notFound", "There is no decision, ticket or request here. Nothing was changed.");
+  }
+
   #show(page: FakePage): Reply<"page_show"> {
-    return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort() };
+    return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null };
   }
 
   #write(commons: string, page: FakePage, body: string): PageRow {
@@ -229,6 +233,19 @@ export class FakeEngine implements Platform {
       this.#changed(commons, page);
       return page.row;
     },
+    tickets: () => [],
+    ticket_close: () => this.#noDecision(),
+    asking: () => [],
+    vouch: () => this.#noDecision(),
+    charter: ({ commons }) => {
+      const { id, name, purpose, licence, deciding } = this.#find(commons).view;
+      const entry = { admission: "ticket", admissionMeaning: "Whoever has a ticket comes in." } as const;
+      return { commons: id, name, purpose, licence, text: "", deciding, needed: null, quorum: null, meaning: "What any member does counts at once.", ...entry, stewards: [], electors: [], waiting: [] };
+    },
+    propose: () => this.#noDecision(),
+    vote: () => this.#noDecision(),
+    decisions: () => [],
+    decision: () => this.#noDecision(),
     page_show: ({ commons, page }) => this.#show(this.#page(commons, page)),
     page_write: ({ commons, page, body }) => this.#write(commons, this.#page(commons, page), body),
     page_append: ({ commons, page, text }) => this.#write(commons, this.#page(commons, page), this.#page(commons, page).log.string + text),

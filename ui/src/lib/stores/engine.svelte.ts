@@ -79,6 +79,9 @@ function hear(event: Event): void {
     case "held":
       desk.hear(event);
       break;
+    case "decisions":
+      // No view shows decisions yet.
+      break;
     case "progress":
       jobs.put(event);
       break;
