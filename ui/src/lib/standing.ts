@@ -40,6 +40,11 @@ export function standing(known: Known): Standing {
       going.job === "sync" ? [t.status.syncing(going.with, going.done, going.total), t.status.ready] : [JOBS[going.job](going.done, going.total)];
     return result;
   }
+  if (commons?.left === true) {
+    result.icon = "nobody";
+    result.says.push(t.status.left);
+    return result;
+  }
   result.says.push(known.online ? whoIsHere(here) : t.status.offline);
   const held = heldWords(known.holding, here.length);
   if (held !== null) {

@@ -2,7 +2,7 @@
 import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { search, searchKeymap } from "@codemirror/search";
-import { EditorState, type Extension } from "@codemirror/state";
+import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { othersInText, reportCaret } from "./carets";
 import { collabBinding, type CollabBindingOptions } from "./collab";
@@ -55,12 +55,20 @@ const writing: Extension = [
   ]),
 ];
 
+const whoMayWrite = new Compartment();
+
+/** Whether keys write in it. What others write appears in any case. */
+export function mayWrite(view: EditorView, may: boolean): void {
+  view.dispatch({ effects: whoMayWrite.reconfigure(EditorState.readOnly.of(!may)) });
+}
+
 /** An editor, not yet in any document. Its text is drawn as soon as it is put into one. */
 export function createEditor(options: EditorOptions): EditorView {
   const state = EditorState.create({
     doc: options.text,
     extensions: [
       collabBinding(options.binding),
+      whoMayWrite.of([]),
       writing,
       markdownText(),
       linksLead(options.onFollow),

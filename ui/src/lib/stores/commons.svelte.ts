@@ -8,6 +8,11 @@ class CommonsShelf {
   #making = false;
   current = $derived(this.all.find((c) => c.id === this.currentId) ?? null);
 
+  /** Whether this device is no member's of a commons any more. */
+  hasLeft(id: string): boolean {
+    return this.all.find((c) => c.id === id)?.left ?? false;
+  }
+
   replace(all: readonly CommonsView[]): void {
     this.all = all;
     if (this.current === null) {
