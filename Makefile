@@ -91,6 +91,17 @@ deny: ## licences, sources and banned crates of all dependencies
 advisories: ## known vulnerabilities of all dependencies; fetches the advisory database
 	@scripts/deny.sh advisories
 
+MINUTES ?= 10
+.PHONY: fuzz
+fuzz: setup ## look longer for input that does harm: MINUTES=10 for each kind of input
+	@export COMMONPLACE_FUZZ_SECONDS=$$((60 * $(MINUTES))); \
+	    cargo test --workspace --test fuzz -- --nocapture && cargo test --workspace --test gate -- --nocapture fuzz::
+
+.PHONY: mutants
+mutants: setup ## change the code of trust and governance line by line and list what no test notices; takes hours
+	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants
+	@cargo mutants --package commonplace-trust --package commonplace-governance --output target
+
 .PHONY: bench
 bench: setup-test ui ## measure, print a table and write it as JSON (target/bench.json)
 	@cargo build --release --workspace --bins

@@ -5,6 +5,7 @@ mod caps;
 mod cost;
 mod device;
 mod forge;
+mod fuzz;
 mod harm;
 mod honest;
 mod hostile;

@@ -10,6 +10,23 @@ use crate::{
     forge::{Dice, Targets, bytes_changed, hash, sense_changed},
 };
 
+/// Changes of both kinds of documents, to be changed for as long as one likes.
+pub(crate) struct Corpora([Corpus; 2]);
+
+impl Corpora {
+    pub(crate) fn new() -> Self {
+        Self([PAGE, LEDGER].map(Corpus::new))
+    }
+
+    /// Judges changes made from a seed.
+    pub(crate) fn judge(&self, seed: u64) {
+        for corpus in &self.0 {
+            judge(corpus, 4, seed, |chunk, dice, _| bytes_changed(chunk, dice));
+            judge(corpus, 4, seed, sense_changed);
+        }
+    }
+}
+
 /// Three devices of different members have written in turn and at once; each change with what was known before it.
 struct Corpus {
     doc: DocId,
