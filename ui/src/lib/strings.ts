@@ -263,7 +263,7 @@ When you need this page no more, delete it. It can be brought back.
 
   you: {
     title: "You",
-    name: "Name", ink: "Ink", device: "This device", deviceName: "What it is called", id: "Device id", home: "Kept in",
+    name: "Name", ink: "Ink", device: "This device", deviceName: "What this device is called", id: "Device id", home: "Kept in",
     size: "Size of text", larger: "Larger text", smaller: "Smaller text", usual: "Text of the usual size", percent: (size: number) => `${size} %`,
     theme: "Light or dark", system: "As the system", light: "Light", dark: "Dark",
     saved: "Saved",
