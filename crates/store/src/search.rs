@@ -68,6 +68,7 @@ fn snippet(text: &str, query: &Query) -> Vec<(String, bool)> {
     }
     for hit in first.into_iter().chain(hits) {
         room = put(&mut parts, &text[at..hit.start], false, room);
+        at = hit.start;
         if room == 0 {
             break;
         }
@@ -78,9 +79,11 @@ fn snippet(text: &str, query: &Query) -> Vec<(String, bool)> {
         }
     }
     if room > 0 {
-        room = put(&mut parts, text[at..].trim_end(), false, room);
+        put(&mut parts, text[at..].trim_end(), false, room);
+        at = text.len();
     }
-    if room > 0 && more_behind {
+    let more = more_behind || !text[at..].trim_end().is_empty();
+    if more && !parts.last().is_some_and(|(text, _)| text.ends_with('…')) {
         parts.push(("…".to_owned(), false));
     }
     parts
@@ -203,6 +206,9 @@ mod tests {
         assert!(cut.starts_with("…hay "), "{cut}");
         assert!(cut.contains("[needle]") && cut.ends_with('…'), "{cut}");
         assert!(cut.chars().count() < 170, "{cut}");
+        // Also where there is room for just what stands before the next hit.
+        let cut = marked(&format!("needle {}needle", "hay ".repeat((SNIPPET - 7) / 4 + 1)), "needle");
+        assert!(cut.starts_with("[needle] hay ") && cut.ends_with('…'), "{cut}");
     }
 
     #[test]
