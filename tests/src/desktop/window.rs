@@ -130,8 +130,8 @@ impl Window {
         })
     }
 
-    /// Presses the mouse over the middle of what `css` selects, as soon as that is what lies there. For what the driver
-    /// does not believe to be displayed although it is, and to see that nothing covers it.
+    /// Presses the mouse over the middle of what `css` selects, as soon as that is what lies there: nothing may cover it.
+    /// Also for what the driver refuses to click: it takes what clips its overflow and has only text in it for hidden.
     ///
     /// # Errors
     /// When it does not come, or something else lies over its middle.
