@@ -5,6 +5,7 @@
 //! both windows and their logs in `target/pictures`.
 
 mod knock;
+mod looks;
 mod many;
 mod pages;
 mod refusals;

@@ -19,6 +19,7 @@ mod open;
 mod packed;
 mod page;
 mod peer;
+mod plain;
 mod projection;
 mod reader;
 mod search;

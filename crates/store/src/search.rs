@@ -8,6 +8,7 @@ use rusqlite::params;
 use crate::{
     error::StoreError,
     page::{PageRow, ROW, ROW_JOINS, read_row},
+    plain::plain,
     projection::stored_text,
     reader::{No, Reader, commons_no},
     words::{self, Query},
@@ -51,19 +52,23 @@ impl Reader {
     }
 }
 
-/// The words around the first hit.
+/// The words around the first hit, as they are read: without markup.
 fn snippet(text: &str, query: &Query) -> Vec<(String, bool)> {
+    let around = around(text, Hits::new(text, query).next().map_or(0, |hit| hit.start));
+    let (more_before, more_behind) = (around.start > 0, around.end < text.len());
+    let text = &plain(&text[around]);
     let mut hits = Hits::new(text, query);
     let first = hits.next();
     let start = first.as_ref().map_or(0, |hit| back(text, hit.start));
     let mut parts: Vec<(String, bool)> = Vec::new();
     let mut room = SNIPPET;
     let mut at = start;
-    if start > 0 {
+    if start > 0 || more_before {
         parts.push(("…".to_owned(), false));
     }
     for hit in first.into_iter().chain(hits) {
         room = put(&mut parts, &text[at..hit.start], false, room);
+        at = hit.start;
         if room == 0 {
             break;
         }
@@ -74,9 +79,25 @@ fn snippet(text: &str, query: &Query) -> Vec<(String, bool)> {
         }
     }
     if room > 0 {
-        put(&mut parts, &text[at..], false, room);
+        put(&mut parts, text[at..].trim_end(), false, room);
+        at = text.len();
+    }
+    let more = more_behind || !text[at..].trim_end().is_empty();
+    if more && !parts.last().is_some_and(|(text, _)| text.ends_with('…')) {
+        parts.push(("…".to_owned(), false));
     }
     parts
+}
+
+/// So much of a text around a place that a snippet can be made of its words, from the beginning of a line if one is near.
+fn around(text: &str, at: usize) -> Range<usize> {
+    let reach = |(place, _): (usize, char)| place;
+    let far = text[..at].char_indices().rev().take(4 * BEFORE).last().map_or(at, reach);
+    let near = text[..at].char_indices().rev().take(BEFORE).last().map_or(at, reach);
+    let line = text[..near].rfind('\n').map_or(0, |end| end + 1);
+    let start = if line < far { back(text, at) } else { line };
+    let end = text[at..].char_indices().nth(4 * SNIPPET).map_or(text.len(), |(place, _)| at + place);
+    start..end
 }
 
 /// A place some characters before this one, where a word begins if there is such a place.
@@ -185,6 +206,18 @@ mod tests {
         assert!(cut.starts_with("…hay "), "{cut}");
         assert!(cut.contains("[needle]") && cut.ends_with('…'), "{cut}");
         assert!(cut.chars().count() < 170, "{cut}");
+        // Also where there is room for just what stands before the next hit.
+        let cut = marked(&format!("needle {}needle", "hay ".repeat((SNIPPET - 7) / 4 + 1)), "needle");
+        assert!(cut.starts_with("[needle] hay ") && cut.ends_with('…'), "{cut}");
+    }
+
+    #[test]
+    fn markup_is_not_shown() {
+        assert_eq!(marked("# Kettles\n\nSee **that one** and [[Zips]].", "that"), "Kettles See [that] one and Zips.");
+        let text = format!("- [x] {}\n\n## A *needle*\n\n{}", "hay ".repeat(100), "> straw\n".repeat(100));
+        let cut = marked(&text, "needle");
+        assert!(cut.starts_with("…hay ") && cut.contains("hay A [needle] straw straw") && cut.ends_with('…'), "{cut}");
+        assert_eq!(marked("See [the manual](https://example.org/kettle).", "kettle"), "See the manual.");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use fantoccini::Locator;
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key as Code;
@@ -28,6 +28,14 @@ const QUITTING: Duration = Duration::from_secs(15);
 const TEXTS: &str = "
     const written = 'input, textarea, select';
     return [...document.querySelectorAll(arguments[0])].map((e) => e.matches(written) ? e.value : e.innerText ?? e.textContent);";
+/// The middle of an element, in whole pixels, when a press there would hit it or what is in it.
+const MIDDLE: &str = "
+    const element = document.querySelector(arguments[0]);
+    if (element === null) return null;
+    element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const box = element.getBoundingClientRect();
+    const [x, y] = [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+    return element.contains(document.elementFromPoint(x, y)) ? [x, y] : null;";
 /// Waits until letters have their typeface and what is there now has been drawn; not for ever, where nothing is drawn at all.
 const DRAWN: &str = "
     const done = arguments[arguments.length - 1];
@@ -52,6 +60,7 @@ pub enum Key {
     End,
     Left,
     Backspace,
+    Tab,
 }
 
 impl Key {
@@ -65,6 +74,7 @@ impl Key {
             Self::End => Code::End,
             Self::Left => Code::Left,
             Self::Backspace => Code::Backspace,
+            Self::Tab => Code::Tab,
         })
     }
 }
@@ -118,6 +128,24 @@ impl Window {
             let Some(element) = self.ready(css)? else { return Ok(None) };
             Ok(Some(self.block_on(element.click())?))
         })
+    }
+
+    /// Presses the mouse over the middle of what `css` selects, as soon as that is what lies there: nothing may cover it.
+    /// Also for what the driver refuses to click: it takes what clips its overflow and has only text in it for hidden.
+    ///
+    /// # Errors
+    /// When it does not come, or something else lies over its middle.
+    pub fn press_on(&self, css: &str) -> anyhow::Result<()> {
+        let (x, y) = self.until(&format!("{css} to lie uncovered"), || {
+            let middle = self.ask(MIDDLE, vec![json!(css)])?;
+            Ok(serde_json::from_value::<Option<(f64, f64)>>(middle)?)
+        })?;
+        let button = MOUSE_BUTTON_LEFT;
+        let actions = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::MoveTo { duration: None, x, y })
+            .then(PointerAction::Down { button })
+            .then(PointerAction::Up { button });
+        Ok(self.block_on(self.driver.client.perform_actions(actions))?)
     }
 
     /// Writes into the field that `css` selects, in place of what is in it.

@@ -91,8 +91,8 @@ When you need this page no more, delete it. It can be brought back.
   nearby: {
     title: "Nearby",
     lead: "Devices on this network whose people are open to a knock. They see your name and answer.",
-    nobody: "No other device has been seen yet. Commonplace has to be open on both, and both on the same Wi-Fi or cable.",
-    looking: "Still looking, on Wi-Fi and on the cable",
+    nobody: "No other device has been seen yet. Commonplace has to be open on both, and both on the same Wi-\u2060Fi or cable.",
+    looking: "Still looking, on Wi-\u2060Fi and on the cable",
     knock: "Knock",
     withdraw: "Withdraw",
     waiting: "you knocked, waiting for an answer",
@@ -165,6 +165,21 @@ When you need this page no more, delete it. It can be brought back.
     label: "What can stand here",
     newPage: (name: string) => `New page “${name}”`,
     onPages: (count: number) => `on ${of(count, "page", "pages")}`,
+  },
+
+  /** Finding in a page; the editor asks for these words by its own. */
+  find: {
+    Find: "Find",
+    Replace: "Replace with",
+    next: "Next",
+    previous: "Previous",
+    all: "Select all",
+    "match case": "Match case",
+    regexp: "Regular expression",
+    "by word": "Whole words",
+    replace: "Replace",
+    "replace all": "Replace all",
+    close: "Close",
   },
 
   /** What callouts say of themselves, by the word in their brackets; another word is shown as it is. */
@@ -264,7 +279,7 @@ When you need this page no more, delete it. It can be brought back.
 
   you: {
     title: "You",
-    name: "Name", ink: "Ink", device: "This device", deviceName: "What it is called", id: "Device id", home: "Kept in",
+    name: "Name", ink: "Ink", device: "This device", deviceName: "What this device is called", id: "Device id", home: "Kept in",
     size: "Size of text", larger: "Larger text", smaller: "Smaller text", usual: "Text of the usual size", percent: (size: number) => `${size} %`,
     theme: "Light or dark", system: "As the system", light: "Light", dark: "Dark",
     saved: "Saved",

@@ -3,7 +3,7 @@ import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { search, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
-import { drawSelection, dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
+import { drawSelection, dropCursor, EditorView, highlightSpecialChars, keymap, placeholder, tooltips } from "@codemirror/view";
 import { othersInText, reportCaret } from "./carets";
 import { collabBinding, type CollabBindingOptions } from "./collab";
 import { completion, type Known } from "./complete";
@@ -45,6 +45,8 @@ const writing: Extension = [
   EditorView.lineWrapping,
   EditorView.perLineTextDirection.of(true),
   search({ top: true }),
+  // What is offered stays in the part of the window that shows the text.
+  tooltips({ tooltipSpace: (view) => (view.dom.closest(".scroll") ?? document.documentElement).getBoundingClientRect() }),
   keymap.of([
     { key: "Mod-Enter", run: tickHere },
     { key: "Tab", run: indentMore, shift: indentLess },
@@ -77,7 +79,7 @@ export function createEditor(options: EditorOptions): EditorView {
       othersInText(),
       reportCaret(options.onCaret),
       placeholder(options.placeholder),
-      EditorState.phrases.of({ Completions: t.complete.label }),
+      EditorState.phrases.of({ ...t.find, Completions: t.complete.label }),
       EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "true", autocapitalize: "sentences" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged || update.selectionSet) options.onChange({ text: update.docChanged });

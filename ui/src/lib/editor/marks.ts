@@ -32,7 +32,8 @@ const callout = lineClass("cm-calloutLine");
 const calloutFirst = lineClass("cm-calloutFirst");
 const calloutLast = lineClass("cm-calloutLast");
 const rule = lineClass("cm-ruleLine");
-const done = lineClass("cm-done");
+const done = Decoration.mark({ class: "cm-done" });
+const indent = Decoration.mark({ class: "cm-indent" });
 
 /** How a quotation says that it is a callout, and of which kind. */
 const CALLOUT = /^\s*>\s*\[!(\w+)\][+-]?\s*/;
@@ -137,14 +138,19 @@ export class Found {
     }
   }
 
-  /** Later rows of a list item begin below its first word. */
+  /** Later rows of a list item begin below its first word, and an item in another one stands one step further in. */
   #hang(node: SyntaxNodeRef): void {
     const line = this.state.doc.lineAt(node.from);
-    const lead = /^\s*(?:[-*+]|\d{1,9}[.)])\s+(\[[ xX]\]\s)?/.exec(line.text);
+    const lead = /^(\s*)(?:[-*+]|\d{1,9}[.)])\s+(\[[ xX]\]\s+)?/.exec(line.text);
     if (lead === null) return;
-    const depth = Math.min(8, Math.floor((/^\s*/.exec(line.text)?.[0].length ?? 0) / 2));
-    this.#line(line.from, Decoration.line({ class: "cm-item", attributes: { style: `--depth:${depth}` } }));
-    if (/\[[xX]\]/.test(lead[1] ?? "")) this.#line(line.from, done);
+    let depth = 0;
+    for (let around = node.node.parent; around !== null; around = around.parent) if (around.name === "ListItem") depth++;
+    this.#line(line.from, Decoration.line({ class: "cm-item", attributes: { style: `--depth:${Math.min(8, depth)}` } }));
+    // However many spaces were written: how far in it stands is the list's to say.
+    const start = line.from + (lead[1] ?? "").length;
+    if (start > line.from) this.#marks.push(indent.range(line.from, start));
+    const words = line.from + lead[0].length;
+    if (/\[[xX]\]/.test(lead[2] ?? "") && words < line.to) this.#marks.push(done.range(words, line.to));
   }
 
   #task(node: SyntaxNodeRef): void {

@@ -36,6 +36,18 @@ describe("live preview", () => {
     expect(tickAt(view, 0)).toBe(false);
   });
 
+  it("puts an item in another one a step further in, however many spaces were written", () => {
+    const view = shown("- one\n  - two\n    - three\n\n1. one\n    - two\n\n> - quoted");
+    const depths = [...view.contentDOM.querySelectorAll<HTMLElement>(".cm-item")].map((l) => l.style.getPropertyValue("--depth"));
+    expect(depths).toEqual(["0", "1", "2", "0", "1"]);
+    expect([...view.contentDOM.querySelectorAll(".cm-indent")].map((s) => s.textContent?.length)).toEqual([2, 4, 4]);
+  });
+
+  it("strikes through the words of what is done, and nothing before them", () => {
+    const view = shown("- [x] **Ask** first\n- [ ] then look\n- [x] ");
+    expect([...view.contentDOM.querySelectorAll(".cm-done")].map((s) => s.textContent).join("")).toBe("Ask first");
+  });
+
   it("puts signs in the place of marks: bullets, rules, callouts, pictures", () => {
     const view = shown("- one\n- two\n\n---\n\n> [!warning] Hot\n> for a while\n\n![The drawer](a/drawer.jpg) ![](a/b.png) \\*no star\\*");
     expect(lines(view)).toEqual(["• one", "• two", "", "", "", "Careful Hot", "for a while", "", "The drawer b.png *no star*"]);

@@ -62,6 +62,11 @@ class Appearance {
     remember("inspector", open ? null : "shut");
   }
 
+  /** Somebody goes into the text: an inspector that lies over it makes way. */
+  uncover(): void {
+    this.#over = false;
+  }
+
   #measure(): void {
     this.rem = rem();
     const narrow = isNarrow();

@@ -28,7 +28,11 @@ describe("the size of text", () => {
     expect([appearance.rem, appearance.inspector]).toEqual([32, false]);
     appearance.showInspector(true);
     expect(appearance.inspector).toBe(true);
+    appearance.uncover();
+    expect(appearance.inspector).toBe(false);
     appearance.resize(0);
+    expect(appearance.inspector).toBe(true);
+    appearance.uncover();
     expect(appearance.inspector).toBe(true);
   });
 });
