@@ -307,6 +307,10 @@ impl Core {
         let waiting = self.store.unindexed(INDEX_STEP + self.warm.len())?;
         let ready: Vec<_> = waiting.into_iter().filter(|key| !self.warm.contains_key(key)).take(INDEX_STEP).collect();
         self.index_waits = !ready.is_empty();
+        if ready.is_empty() && self.warm.is_empty() {
+            // A quiet moment.
+            self.store.shrink_log()?;
+        }
         self.index(&ready)
     }
 

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags};
@@ -25,8 +26,17 @@ const MIGRATIONS: &[&str] = &[
 ];
 /// The step after which clocks are worked out for the changes that are there.
 const CLOCKS: u32 = 2;
+/// How long one connection waits for another.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Statements kept prepared.
 const STATEMENTS: usize = 128;
+
+/// Bytes of the database's log.
+pub(crate) fn log_size(dir: &Path) -> u64 {
+    let mut path = database_path(dir).into_os_string();
+    path.push("-wal");
+    fs::metadata(path).map_or(0, |log| log.len())
+}
 
 /// Where the database of a profile is.
 pub(crate) fn database_path(dir: &Path) -> PathBuf {
@@ -113,7 +123,7 @@ pub(crate) fn reader(dir: &Path) -> Result<Connection> {
 
 fn prepare(db: &Connection) -> Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.busy_timeout(PATIENCE)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     // 16 MiB. The file is not mapped into memory: a disk that fails would then end the process instead of giving an error.

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     ops::Deref,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use commonplace_model::CommonsId;
@@ -17,6 +18,8 @@ use crate::{
     reader::{No, Reader, all_within, commons_no},
 };
 
+/// Bytes of the log below which it is left as it is.
+const WORTH_SHRINKING: u64 = 1 << 20;
 /// Documents removed in one step when a commons is left.
 const LEAVE_STEP: u32 = 64;
 
@@ -200,6 +203,22 @@ impl Store {
         }
         tx.execute("UPDATE doc SET waits = 1 WHERE commons = ?1 AND changes > 0", [commons])?;
         Ok(tx.commit()?)
+    }
+
+    /// Brings the log into the database and gives its room on the disk back, if that is worth it and nobody reads from it just
+    /// now. To be called in a quiet moment.
+    ///
+    /// # Errors
+    /// When the disk does not take it; nothing is lost then.
+    pub fn shrink_log(&mut self) -> Result<(), StoreError> {
+        if open::log_size(&self.dir) < WORTH_SHRINKING {
+            return Ok(());
+        }
+        let db = &self.reader.db;
+        db.busy_timeout(Duration::ZERO)?;
+        let done = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        db.busy_timeout(open::PATIENCE)?;
+        Ok(done?)
     }
 
     /// Writes a whole copy of the database, as of now, to a new file. It appears under its name when it is complete.

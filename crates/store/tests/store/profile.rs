@@ -127,3 +127,28 @@ fn a_backup_is_a_profile() {
     assert_eq!(copied.search(commons, "boil", 10).expect("finds").len(), 1);
     assert_eq!(copied.integrity().expect("checks"), Vec::<String>::new());
 }
+
+#[test]
+fn a_long_log_gives_its_room_back_in_a_quiet_moment() {
+    let (dir, mut store, commons) = profile();
+    let size = || fs::metadata(dir.path().join("profile.db-wal")).map_or(0, |log| log.len());
+    for n in 0..400_u32 {
+        let text = blake3::hash(&n.to_le_bytes()).to_hex().repeat(80);
+        list(&mut store, commons, page_id(n), page(&format!("Page {n}"), "", &text));
+    }
+    let grown = size();
+    assert!(grown > 1 << 20, "{grown}");
+    {
+        let reader = store.reader().expect("opens");
+        let busy = reader.at_once(|reader| {
+            assert_eq!(reader.counts(commons).expect("reads").pages, 400);
+            store.shrink_log()
+        });
+        // Whoever reads at that moment is not disturbed, and does not make it wait.
+        let _ = busy.expect("reads on");
+        assert_eq!(reader.counts(commons).expect("reads").pages, 400);
+    }
+    store.shrink_log().expect("shrinks");
+    assert_eq!(size(), 0);
+    assert_eq!(store.counts(commons).expect("reads").pages, 400);
+}
