@@ -126,7 +126,6 @@ impl Core {
 
     /// Takes in records that were made here or came from others; gives those that were new.
     pub(crate) fn add_records(&mut self, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Vec<VerifiedRecord>> {
-        let was_in = self.is_in(id);
         let held = self.held_commons(id)?;
         let mut roll = held.roll.clone();
         // Stored are those that are in the fold now, also those that had waited in memory until these came.
@@ -146,9 +145,6 @@ impl Core {
             held.records.extend(new.iter().map(|r| (r.id(), r.bytes().to_vec())));
         }
         self.heed_endings(id)?;
-        if was_in && let Err(out) = self.must_be_in(id) {
-            self.trouble(&out);
-        }
         self.commons_changed_members(id);
         self.tell(Event::People { commons: id.to_string() });
         self.tell_commons(id);
@@ -158,6 +154,17 @@ impl Core {
         }
         self.acknowledge_soon(id);
         Ok(new)
+    }
+
+    /// Takes in records that another device brought, passes on those that were new, and says so if this device is out by them.
+    pub(crate) fn take_records(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<()> {
+        let was_in = self.is_in(id);
+        let new = self.add_records(id, records)?;
+        self.pass_on_records(id, &new, Some(from));
+        if was_in && let Err(out) = self.must_be_in(id) {
+            self.trouble(&out);
+        }
+        Ok(())
     }
 
     pub(crate) fn held_commons(&self, id: CommonsId) -> Result<&Commons> {

@@ -229,7 +229,9 @@ impl Core {
     /// Judges records that are to prove membership; they count whoever brings them. The answer to a member is no records, to
     /// one who was it all of them, so that they learn how that ended, and to anybody else nothing.
     fn judge_proof(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Option<Vec<Vec<u8>>> {
-        self.take_records(from, id, records);
+        if let Err(error) = self.take_records(from, id, records) {
+            self.trouble(&error);
+        }
         let held = self.commons.get(&id)?;
         match held.roll.standing_of(&from) {
             DeviceStanding::Good(_) => Some(Vec::new()),
@@ -238,16 +240,11 @@ impl Core {
         }
     }
 
-    fn take_records(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) {
-        match self.add_records(id, records) {
-            Ok(new) => self.pass_on_records(id, &new, Some(from)),
-            Err(error) => self.trouble(&error),
-        }
-    }
-
     /// Takes in what was answered to a proof of ours; whether both are members still.
     pub(crate) fn told_at_door(&mut self, by: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> bool {
-        self.take_records(by, id, records);
+        if let Err(error) = self.take_records(by, id, records) {
+            self.trouble(&error);
+        }
         self.shared(&by).contains(&id)
     }
 

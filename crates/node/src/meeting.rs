@@ -329,8 +329,7 @@ impl Core {
             Effect::Arrived(arrivals) => return self.arrivals(id, arrivals).map(Some),
             Effect::ArrivedRecords(records) => {
                 let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
-                let new = self.add_records(commons, verified)?;
-                self.pass_on_records(commons, &new, Some(device));
+                self.take_records(device, commons, verified)?;
                 return Ok(Some(Input::RecordsStored));
             }
             Effect::Acknowledged { docs } => self.acknowledged(commons, device, &docs)?,

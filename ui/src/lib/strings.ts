@@ -117,7 +117,7 @@ When you need this page no more, delete it. It can be brought back.
 
   side: {
     head: (members: number, here: number) => `${of(members, "member", "members")}${here > 0 ? `, ${n(here)} here now` : ""}`,
-    search: "Search", pages: "Pages", tags: "Tags", people: "People",
+    search: "Search", pages: "Pages", tags: "Tags", people: "People", decisions: "Decisions",
     lately: "Lately",
     nothing: "What is written in will stand here.",
     searchKey: "Ctrl Shift F",
@@ -233,6 +233,45 @@ When you need this page no more, delete it. It can be brought back.
     lastSeen: (when: string) => `last seen ${when}`,
     never: "not met by this device yet",
     tagged: (count: number) => `tagged ${of(count, "page", "pages")}`,
+  },
+
+  decisions: {
+    title: "Decisions",
+    open: "Open", decided: "Decided and done",
+    none: "Nothing has been proposed yet.",
+    by: (name: string) => `proposed by ${name}`,
+    silent: "has not answered",
+    signed: "Signed, and final once given. It travels with your next meeting of any device.",
+    answer: { yes: "Yes", no: "No", object: "Object", withdraw: "Withdraw objection" },
+    wait: (count: number) => (count === 1 ? "1 waits for you" : `${n(count)} wait for you`),
+    how: "How this commons decides",
+    model: { open: "Open", stewards: "By stewards", consent: "By consent", majority: "By majority" },
+    entry: "How people come in",
+    purpose: "What it is for", text: "What its members agreed on", licence: "Licence",
+    stewards: "Stewards", electors: "Who decides", waiting: "Decide from the next decision on",
+  },
+
+  propose: {
+    open: "Propose",
+    title: "Propose something",
+    lead: "Where this commons is open, most of it counts at once, and another act undoes it. Else it counts when it has what it needs.",
+    what: "What is to be another", to: "What it is to be", reason: "Why, if you like", go: "Propose",
+    kinds: { text: "What members agreed on", purpose: "What it is for", name: "Its name", licence: "Its licence", model: "How it decides", admission: "How people come in" },
+    admission: { ticket: "Whoever has a ticket", vouched: "With a ticket, after a member vouched", decision: "By decision" },
+  },
+
+  part: {
+    removes: "Remove", leaves: "Leave",
+    remove: (name: string) => ({
+      title: `Remove ${name}?`,
+      says: ["What they wrote until now stays. What they write after this enters no other device.", "What they hold on their devices, they keep: nobody can take that back.", "Where this commons decides such things together, this is a proposal."],
+      go: "Remove",
+    }),
+    leave: (name: string) => ({
+      title: `Leave ${name}?`,
+      says: ["What you wrote stays there, under your name.", "What this device holds of it stays here, to read and to export. To come back, you need a new ticket."],
+      go: "Leave",
+    }),
   },
 
   search: {

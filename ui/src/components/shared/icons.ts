@@ -15,6 +15,7 @@ export { default as Pencil } from "@lucide/svelte/icons/pencil";
 export { default as Plus } from "@lucide/svelte/icons/plus";
 export { default as QrCode } from "@lucide/svelte/icons/qr-code";
 export { default as Radar } from "@lucide/svelte/icons/radar";
+export { default as Scale } from "@lucide/svelte/icons/scale";
 export { default as Search } from "@lucide/svelte/icons/search";
 export { default as Shut } from "@lucide/svelte/icons/panel-right-close";
 export { default as Trash } from "@lucide/svelte/icons/trash-2";

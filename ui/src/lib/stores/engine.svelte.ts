@@ -6,7 +6,7 @@ import { t } from "../strings";
 import { shelf } from "./commons.svelte";
 import { desk } from "./desk.svelte";
 import { jobs } from "./jobs.svelte";
-import { lately, listsOf, people, tags } from "./lists.svelte";
+import { charter, decisions, lately, listsOf, people, tags } from "./lists.svelte";
 import { nearby } from "./nearby.svelte";
 import { notices } from "./notices.svelte";
 import { pages } from "./pages.svelte";
@@ -42,7 +42,7 @@ async function askForEverything(): Promise<void> {
 
 const everythingAgain = paced(500, () => {
   void askForEverything();
-  for (const list of [tags, people, lately, pages]) list.missed();
+  for (const list of [tags, people, lately, decisions, charter, pages]) list.missed();
   desk.missed();
 });
 
@@ -80,7 +80,8 @@ function hear(event: Event): void {
       desk.hear(event);
       break;
     case "decisions":
-      // No view shows decisions yet.
+      decisions.changed(event.commons);
+      charter.changed(event.commons);
       break;
     case "progress":
       jobs.put(event);

@@ -1,5 +1,5 @@
-/** The short lists of the open commons: tags, people, and the pages written in lately. */
-import type { PageRow, Person, TagRow } from "../api/generated";
+/** The short lists of the open commons: tags, people, the pages written in lately, and what it decides. */
+import type { CharterView, DecisionRow, PageRow, Person, TagRow } from "../api/generated";
 import { call } from "../platform/platform";
 import { Snapshot } from "./snapshot.svelte";
 
@@ -12,11 +12,16 @@ export const lately = new Snapshot<PageRow[]>(async (commons) => {
   return list.rows;
 });
 
+export const decisions = new Snapshot<DecisionRow[]>((commons) => call("decisions", { commons }));
+export const charter = new Snapshot<CharterView>((commons) => call("charter", { commons }));
+
 /** All of them, of this commons from now on. */
 export function listsOf(commons: string | null): void {
   tags.of(commons);
   people.of(commons);
   lately.of(commons);
+  decisions.of(commons);
+  charter.of(commons);
 }
 
 /** Others who are on a page now. */

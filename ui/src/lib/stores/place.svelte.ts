@@ -1,7 +1,7 @@
 /** Where in the app one is, and what is open over it. */
 
-export type View = "pages" | "tags" | "people" | "search" | "page" | "nearby" | "you" | "add";
-export type Over = "newPage" | "rename" | "import" | "export" | "invite" | "palette";
+export type View = "pages" | "tags" | "people" | "decisions" | "search" | "page" | "nearby" | "you" | "add";
+export type Over = "newPage" | "rename" | "import" | "export" | "invite" | "propose" | "palette";
 
 class Place {
   view = $state<View>("pages");
