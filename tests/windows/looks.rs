@@ -20,7 +20,7 @@ const TOASTERS: &str = "\
 
 Nine times in ten it is crumbs, and the tenth time the small *electromagnet* that holds the carriage down: see [[Kettles]]. #electrical
 
-- [x] Ask what it did the last time it worked
+- [x] Ask what it did the last time it worked, what was to be toasted on that day, and who stood beside it and saw
   - and the time before
 
 | What you see | Likely |
@@ -52,6 +52,15 @@ const TOO_WIDE: &str = "
     const wide = all.filter((e) => e.scrollWidth > Math.max(e.clientWidth, e.offsetWidth));
     if (document.scrollingElement.scrollWidth > innerWidth) wide.push(document.scrollingElement);
     return wide.map((e) => `${e.tagName}.${e.className}: ${e.scrollWidth} in ${e.clientWidth}`);";
+
+/// How far a done task's second row begins from its first, and how much further in the item inside it begins.
+const INDENTS: &str = "
+    const rows = [...document.querySelector('.cm-done').getClientRects()];
+    const inner = document.createRange();
+    const marks = document.querySelectorAll('.cm-bullet');
+    inner.selectNodeContents(marks[0].closest('.cm-line'));
+    inner.setStartAfter(marks[0]);
+    return [rows.at(-1).left - rows[0].left, inner.getClientRects()[0].left - rows[0].left, rows.length];";
 
 /// Maren's commons of two pages and a tag, in a window of this size.
 fn opened(stage: &Stage, size: (u32, u32)) -> anyhow::Result<Window> {
@@ -118,6 +127,11 @@ fn every_screen_fits_into_a_small_dark_window() -> anyhow::Result<()> {
         }
         window.fill(&marked("search-field"), "crumbs")?;
         window.wait_for(&marked("search-hit"))?;
+        let found = window.read(&format!("{} p", marked("search-hit")))?;
+        ensure!(
+            found.contains("see Kettles") && !found.contains(['*', '[', '|']),
+            "what was found is shown as {found:?}"
+        );
         fits(&window, "search, with what was found")?;
         window.open_page("Toasters")?;
         fits(&window, "a page")?;
@@ -157,6 +171,11 @@ fn everything_is_reached_by_mouse() -> anyhow::Result<()> {
         window.wait_open("Toasters")?;
         window.press_on(".cm-content .cm-line")?;
         holds_focus(&window, ".cm-content")?;
+        // What lies over the text makes way for it.
+        window.press_on(&marked("thumb-outline"))?;
+        window.wait_for(".insp")?;
+        window.press_on(".cm-table th")?;
+        window.wait_gone(".insp")?;
         window.press_on(&marked("nav-nearby"))?;
         window.press_on(&marked("spine"))?;
         window.wait_open("Toasters")?;
@@ -249,14 +268,18 @@ fn text_stands_out_from_its_ground_by_day_and_by_night() -> anyhow::Result<()> {
 }
 
 #[test]
-fn two_brackets_offer_a_page_and_a_table_is_drawn() -> anyhow::Result<()> {
-    tell("looks::two_brackets_offer_a_page_and_a_table_is_drawn", |stage| {
+fn lists_and_tables_are_drawn_and_two_brackets_offer_a_page() -> anyhow::Result<()> {
+    tell("looks::lists_and_tables_are_drawn_and_two_brackets_offer_a_page", |stage| {
         let window = opened(stage, SMALL)?;
         choose(&window, "dark")?;
         window.open_page("Toasters")?;
         window.wait_for(".cm-table table")?;
         let cells = window.texts(".cm-table td")?;
         ensure!(cells == ["Pops up at once", "No current to its magnet"], "the table says {cells:?}");
+
+        let (hang, step, rows): (f64, f64, usize) = serde_json::from_value(window.ask(INDENTS, Vec::new())?)?;
+        ensure!(rows > 1 && hang.abs() < 4.0, "a task's {rows} rows begin {hang} pixels apart");
+        ensure!(step > 10.0, "an item in another one begins {step} pixels further in");
 
         window.write_at_end("\nFirst read [[kett")?;
         window.wait_for_text(".cm-completions li[aria-selected]", "Kettles")?;

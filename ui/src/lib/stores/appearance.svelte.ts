@@ -62,7 +62,7 @@ class Appearance {
     remember("inspector", open ? null : "shut");
   }
 
-  /** Somebody goes into the text: an inspector that lies over it makes way. */
+  /** Somebody goes into the text, or to another page: an inspector that lies over it makes way. */
   uncover(): void {
     this.#over = false;
   }
