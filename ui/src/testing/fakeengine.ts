@@ -56,6 +56,13 @@ export class FakeEngine implements Platform {
     this.closing = settle;
   }
 
+  /** Opens a link to the app, as somebody's mail program would. */
+  open: (link: string) => void = () => undefined;
+
+  async opened(onLink: (link: string) => void): Promise<void> {
+    this.open = onLink;
+  }
+
   async chooseFolder(): Promise<string | null> {
     return "/home/maren/handbook";
   }
