@@ -5,10 +5,8 @@ import { runOn } from "./lib/platform/platform";
 import { tauri } from "./lib/platform/tauri";
 import { desk } from "./lib/stores/desk.svelte";
 import { start } from "./lib/stores/engine.svelte";
-import { place } from "./lib/stores/place.svelte";
 
 runOn(tauri);
 tauri.beforeClosing(() => desk.settle());
 mount(App, { target: document.getElementById("app") as HTMLElement });
-void tauri.opened((link) => place.showTicket(link));
 void start();

@@ -1,14 +1,17 @@
 // @vitest-environment jsdom
 import { mount, tick, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import App from "../../App.svelte";
 import { runOn } from "../../lib/platform/platform";
+import { shelf } from "../../lib/stores/commons.svelte";
+import { start } from "../../lib/stores/engine.svelte";
 import { place } from "../../lib/stores/place.svelte";
-import { repairCafe, type Story } from "../../testing/story";
+import { firstMinute, repairCafe, type Story } from "../../testing/story";
 import JoinWay from "./JoinWay.svelte";
 
 const TICKET = "commonplace://join/k7f2mzq3t5n8xw4hcyb6rjd9gpv2ea7s";
 
-let story: Story;
+let story: Pick<Story, "engine">;
 let shown: Record<string, unknown> | null = null;
 const asked: string[] = [];
 
@@ -33,6 +36,13 @@ beforeEach(async () => {
   await story.engine.opened((link) => place.showTicket(link));
 });
 
+/** Starts the whole app with this ticket. */
+async function begin(): Promise<void> {
+  story.engine.startedWith = TICKET;
+  shown = mount(App, { target: document.body });
+  await start();
+}
+
 afterEach(async () => {
   if (shown !== null) await unmount(shown);
   shown = null;
@@ -48,6 +58,33 @@ describe("a ticket that the app is opened with", () => {
     expect((marked("join-go") as HTMLButtonElement).disabled).toBe(false);
     expect(asked).toEqual(["ticket_read"]);
     expect(place.ticket).toBeNull();
+  });
+
+  it("is there when everything is, if the app is started with it", async () => {
+    await begin();
+    await vi.waitFor(() => expect(marked("join-about")).not.toBeNull());
+    expect(marked("app")).not.toBeNull();
+    expect((marked("join-ticket") as HTMLInputElement).value).toBe(TICKET);
+    expect(asked).not.toContain("join");
+  });
+
+  it("is there in the first minute, under the question for a name", async () => {
+    story = { engine: firstMinute() };
+    runOn(story.engine);
+    shelf.replace([]);
+    await begin();
+    await vi.waitFor(() => expect(marked("join-about")).not.toBeNull());
+    expect(marked("welcome-name")).not.toBeNull();
+    expect((marked("join-ticket") as HTMLInputElement).value).toBe(TICKET);
+  });
+
+  it("waits in the shell until the profile is open", async () => {
+    story.engine.broken = { code: "profileInUse", message: "Open elsewhere." };
+    await begin();
+    expect(story.engine.startedWith).toBe(TICKET);
+    story.engine.broken = null;
+    await start();
+    await vi.waitFor(() => expect((marked("join-ticket") as HTMLInputElement | null)?.value).toBe(TICKET));
   });
 
   it("takes the place of what the field holds while it is shown", async () => {
