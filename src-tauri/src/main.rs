@@ -56,7 +56,7 @@ fn run(options: Options) -> anyhow::Result<()> {
     let single_instance = tauri_plugin_single_instance::Builder::new()
         .dbus_id(options.instance_name())
         .callback(|app, arguments, _folder| {
-            ticket::hand_on(app, arguments);
+            ticket::hand_on(app, &arguments);
             window::raise(app);
         })
         .build();

@@ -33,12 +33,13 @@ impl Opened {
 
 /// Gives the link that the app was opened with, once.
 #[tauri::command]
+#[expect(clippy::needless_pass_by_value, reason = "commands are given their state so")]
 pub(crate) fn opened_with(opened: State<'_, Opened>) -> Option<String> {
     opened.take()
 }
 
 /// Hands a link on to the window: one that another start of the app on this profile, with these arguments, was given.
-pub(crate) fn hand_on(app: &AppHandle, arguments: Vec<String>) {
+pub(crate) fn hand_on(app: &AppHandle, arguments: &[String]) {
     let Some(link) = link_in(arguments) else { return };
     app.state::<Opened>().put(link);
     if let Err(error) = app.emit(CAME, ()) {
@@ -47,8 +48,8 @@ pub(crate) fn hand_on(app: &AppHandle, arguments: Vec<String>) {
 }
 
 /// The link in a whole command line, program's name and all.
-fn link_in(arguments: Vec<String>) -> Option<String> {
-    match Start::parse(arguments.into_iter().skip(1).map(Into::into)) {
+fn link_in(arguments: &[String]) -> Option<String> {
+    match Start::parse(arguments.iter().skip(1).map(Into::into)) {
         Ok(Start::Window(Options { link, .. })) => link,
         _ => None,
     }
@@ -72,10 +73,10 @@ mod tests {
 
     #[test]
     fn another_start_may_bring_a_link() {
-        let link = link_in(words("commonplace-desktop --home /a commonplace://join/a"));
+        let link = link_in(&words("commonplace-desktop --home /a commonplace://join/a"));
         assert_eq!(link.as_deref(), Some("commonplace://join/a"));
-        assert_eq!(link_in(words("commonplace-desktop --home /a")), None);
-        assert_eq!(link_in(words("commonplace-desktop --help")), None);
-        assert_eq!(link_in(Vec::new()), None);
+        assert_eq!(link_in(&words("commonplace-desktop --home /a")), None);
+        assert_eq!(link_in(&words("commonplace-desktop --help")), None);
+        assert_eq!(link_in(&[]), None);
     }
 }
