@@ -15,6 +15,15 @@ target/release/commonplace completions bash >"$completions/commonplace.bash"
 target/release/commonplace completions zsh >"$completions/_commonplace"
 target/release/commonplace completions fish >"$completions/commonplace.fish"
 
+step "Manual and changelog"
+manual=target/man
+rm -rf "$manual"
+mkdir -p "$manual"
+target/release/commonplace manual "$manual"
+cp src-tauri/bundle/commonplace-desktop.1 "$manual/"
+gzip --best --no-name "$manual"/*.1
+scripts/changelog.sh | gzip --best --no-name >target/changelog.gz
+
 step "Packages"
 rm -rf target/release/bundle dist
 scripts/node_modules/.bin/tauri bundle --bundles deb,rpm

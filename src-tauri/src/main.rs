@@ -1,7 +1,8 @@
 //! The desktop shell: one window over the engine.
 //!
 //! The engine (`commonplace-api`) does the work; this crate gives it a window and nothing else. The interface reaches it
-//! by two commands, [`engine::call`] and [`engine::listen`]. The window opens at once, while the profile is still being
+//! by two commands, [`engine::call`] and [`engine::listen`], and asks by a third for the ticket that the app was opened
+//! with, [`ticket::opened_with`]. The window opens at once, while the profile is still being
 //! opened, and it opens as well when the profile cannot be: the interface then shows why, in words.
 //!
 //! Deliberately absent: product logic, state of commons and pages, access to files from the webview (it may only ask the
@@ -10,19 +11,23 @@
 mod engine;
 mod links;
 mod options;
+mod ticket;
 mod window;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use engine::Engine;
-use options::Options;
+use options::{Options, Start};
 use tauri::{Manager, RunEvent};
+use ticket::Opened;
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args_os().skip(1)) {
-        Ok(options) => options,
+    let options = match Start::parse(std::env::args_os().skip(1)) {
+        Ok(Start::Window(options)) => options,
+        Ok(Start::Help) => return answer(options::HELP),
+        Ok(Start::Version) => return answer(concat!("commonplace-desktop ", env!("CARGO_PKG_VERSION"))),
         Err(refusal) => {
             // Runs before there is a window or a log: the terminal is the only place to say it.
             tell(&format!("commonplace-desktop: {refusal}\n{}", options::USAGE));
@@ -50,13 +55,18 @@ fn run(options: Options) -> anyhow::Result<()> {
     ensure!(display, "there is no display to open a window on. The command line, commonplace, works without one.");
     let single_instance = tauri_plugin_single_instance::Builder::new()
         .dbus_id(options.instance_name())
-        .callback(|app, _arguments, _folder| window::raise(app))
+        .callback(|app, arguments, _folder| {
+            ticket::hand_on(app, &arguments);
+            window::raise(app);
+        })
         .build();
     let app = tauri::Builder::default()
         // First, so that a second start on one profile ends before it opens anything.
         .plugin(single_instance)
         .plugin(tauri_plugin_dialog::init())
-        .invoke_handler(tauri::generate_handler![engine::call, engine::listen])
+        // Before the window is there: another start may hand a ticket on at any time.
+        .manage(Opened::new(options.link.clone()))
+        .invoke_handler(tauri::generate_handler![engine::call, engine::listen, ticket::opened_with])
         .setup(move |app| {
             app.manage(Engine::start(options.home.clone()));
             window::open(app, &options)?;
@@ -92,6 +102,12 @@ fn quit_on_signal(app: tauri::AppHandle) {
         }
         app.exit(0);
     });
+}
+
+/// Says what was asked for. Whoever reads it may have read enough before the end.
+fn answer(words: &str) -> ExitCode {
+    let _ = writeln!(std::io::stdout(), "{words}");
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stderr, reason = "there is no window to say it in")]

@@ -194,6 +194,9 @@ pub(crate) enum Command {
     },
     /// Print a script that completes commands in a shell.
     Completions { shell: Shell },
+    /// Write the manual, a page for each command, into a folder that is there.
+    #[command(hide = true)]
+    Manual { dir: PathBuf },
 }
 
 /// The answer to a knock.

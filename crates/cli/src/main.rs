@@ -13,7 +13,7 @@ mod people;
 mod show;
 mod tickets;
 
-use std::{io, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 use args::{Cli, Command, Shell};
 use clap::{CommandFactory, Parser};
@@ -76,8 +76,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    if let Command::Completions { shell } = cli.command {
-        return completions(shell);
+    match cli.command {
+        Command::Completions { shell } => return completions(shell),
+        Command::Manual { dir } => return manual(&dir),
+        _ => {}
     }
     let options = Options { online: cli.command.needs_network(), loopback: cli.loopback };
     let client = Client::connect_or_open(cli.home, options).await?;
@@ -121,7 +123,12 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::People { commons } => people::people(client, out, commons).await,
         Command::Search { commons, query, limit } => page::search(client, out, commons, query.join(" "), limit).await,
         Command::Completions { shell } => completions(shell),
+        Command::Manual { dir } => manual(&dir),
     }
+}
+
+fn manual(dir: &Path) -> Result<(), Failure> {
+    Ok(clap_mangen::generate_to(Cli::command(), dir)?)
 }
 
 fn completions(shell: Shell) -> Result<(), Failure> {

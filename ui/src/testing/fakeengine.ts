@@ -56,6 +56,17 @@ export class FakeEngine implements Platform {
     this.closing = settle;
   }
 
+  /** What the app was started with. */
+  startedWith: string | null = null;
+  /** Opens a link to the app, as somebody's mail program would. */
+  open: (link: string) => void = () => undefined;
+
+  async opened(onLink: (link: string) => void): Promise<void> {
+    this.open = onLink;
+    if (this.startedWith !== null) onLink(this.startedWith);
+    this.startedWith = null;
+  }
+
   async chooseFolder(): Promise<string | null> {
     return "/home/maren/handbook";
   }

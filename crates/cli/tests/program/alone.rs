@@ -194,6 +194,13 @@ fn help_and_completions_are_there() {
             assert!(Command::new(shell).arg("-n").arg(&file).status().unwrap().success(), "{shell} reads the script");
         }
     }
+    let manual = profile.dir().join("manual");
+    fs::create_dir(&manual).unwrap();
+    profile.done(&["manual", manual.to_str().unwrap()]);
+    for page in ["commonplace.1", "commonplace-invite.1", "commonplace-page-write.1"] {
+        assert!(fs::read_to_string(manual.join(page)).unwrap().contains(".SH SYNOPSIS"), "{page}");
+    }
+    assert!(!manual.join("commonplace-manual.1").exists());
     assert!(!profile.home().exists(), "none of these opens a profile");
 }
 

@@ -127,7 +127,9 @@ fn a_page_of_which_nothing_counts_is_in_no_list() {
     let (_dir, mut store, commons) = profile();
     let mut writer = Writer::new(GONE, commons, page_id(5));
     let made = writer.begin("Spam", "buy this");
-    store.write(batch(commons, writer.doc(), &[made.clone()], page("Spam", "", "buy this"), false)).expect("stores");
+    store
+        .write(batch(commons, writer.doc(), std::slice::from_ref(&made), page("Spam", "", "buy this"), false))
+        .expect("stores");
     assert_eq!(store.written_by(commons, &BTreeSet::from([device(GONE)])).expect("reads"), vec![writer.doc()]);
     assert!(store.cut_back(commons, writer.doc(), is_gone, &BTreeSet::new()).expect("cuts back"));
     assert_eq!(store.counts(commons).expect("reads").pages, 0);

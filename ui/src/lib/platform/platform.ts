@@ -15,6 +15,8 @@ export interface Platform {
   listen(onEvent: (event: Event) => void): Promise<void>;
   /** Lets a folder be chosen; null when the person changed their mind. */
   chooseFolder(title: string): Promise<string | null>;
+  /** Hands on every ticket link that the app was or is opened with, from anywhere outside it. */
+  opened(onLink: (link: string) => void): Promise<void>;
   /** Hands an address of the web to the person's browser. */
   browse(address: string): void;
   /** Names the window. */

@@ -1,5 +1,6 @@
 /** The shell that is shipped. Nothing else in the interface knows it. */
 import { Channel, invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
 import { getCurrentWindow } from "@tauri-apps/api/window";
 import { open } from "@tauri-apps/plugin-dialog";
 import type { Event } from "../api/generated";
@@ -16,6 +17,15 @@ export const tauri: Platform = {
     const channel = new Channel<Event>();
     channel.onmessage = onEvent;
     await invoke("listen", { channel });
+  },
+  async opened(onLink) {
+    // The shell keeps a link until it is asked for, so none is lost while nobody listens, and none comes twice.
+    const ask = async () => {
+      const link = await invoke<string | null>("opened_with");
+      if (link !== null) onLink(link);
+    };
+    await listen("ticket-came", () => void ask());
+    await ask();
   },
   async chooseFolder(title) {
     return await open({ directory: true, multiple: false, title });

@@ -10,6 +10,7 @@ import { charter, decisions, lately, listsOf, people, tags } from "./lists.svelt
 import { nearby } from "./nearby.svelte";
 import { notices } from "./notices.svelte";
 import { pages } from "./pages.svelte";
+import { place } from "./place.svelte";
 import { session } from "./session.svelte";
 
 /** Listens first and asks then, so that nothing falls between. */
@@ -22,7 +23,9 @@ export async function start(): Promise<void> {
     session.phase = "failed";
     return;
   }
-  await askForEverything();
+  const answered = await askForEverything();
+  // Only now is it known where tickets are read: in the first minute, or in a view. Until then the shell keeps them.
+  if (answered) await platform().opened((link) => place.showTicket(link));
 }
 
 /** The commons that is open is another: its lists are what is wanted from now on. */
@@ -31,13 +34,15 @@ export function showCommons(id: string | null): void {
   pages.of(id);
 }
 
-async function askForEverything(): Promise<void> {
+/** Whether there was an answer. */
+async function askForEverything(): Promise<boolean> {
   const status = await session.refresh();
-  if (status === null) return;
+  if (status === null) return false;
   shelf.replace(status.commons);
   showCommons(shelf.currentId);
   // Before the first minute is over nobody can be heard of, and that is no trouble.
   await nearby.refresh().catch(() => undefined);
+  return true;
 }
 
 const everythingAgain = paced(500, () => {

@@ -8,12 +8,20 @@ class Place {
   over = $state<Over | null>(null);
   /** What the search field holds; it outlives the view. */
   searched = $state("");
+  /** A ticket that the app was opened with, until the field for tickets has it. */
+  ticket = $state<string | null>(null);
   /** The name that a new page is offered. */
   suggested = "";
 
   go(view: View): void {
     this.view = view;
     this.over = null;
+  }
+
+  /** Shows a ticket where tickets are read; what comes of it is for the person to say. */
+  showTicket(ticket: string): void {
+    this.ticket = ticket;
+    this.go("add");
   }
 
   openOver(over: Over): void {
