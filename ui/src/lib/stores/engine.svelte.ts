@@ -80,7 +80,9 @@ function hear(event: Event): void {
       desk.hear(event);
       break;
     case "decisions":
-      // No view shows decisions yet.
+    case "pairing":
+    case "paired":
+      // No view shows decisions or pairings yet.
       break;
     case "progress":
       jobs.put(event);
