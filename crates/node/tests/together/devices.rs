@@ -202,9 +202,14 @@ async fn what_a_revoked_device_writes_later_counts_nowhere() {
     let later = ines.found("Allotments").await;
     assert_eq!(own(&ines, &later).await.len(), 1);
     pair(&ines, &phone).await;
-    phone.until_text(&commons, &page, "crumbs, seen by all").await;
+    // Then also what it wrote in between.
+    let body = async |device: &Device| device.engine.page_show(commons.clone(), page.clone()).await.unwrap().body;
+    phone.until("it has caught up", async || body(&phone).await.contains(" by all")).await;
     phone.engine.page_append(commons.clone(), page.clone(), ", again".into()).await.unwrap();
-    tomas.until_text(&commons, &page, "crumbs, seen by all, again").await;
+    let whole = body(&phone).await;
+    for device in [&ines, &tomas] {
+        device.until_text(&commons, &page, &whole).await;
+    }
     assert_eq!(own(&ines, &later).await.len(), 2);
 }
 
