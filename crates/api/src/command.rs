@@ -4,10 +4,10 @@
 //! of the command line and of tests, and the TypeScript of the window.
 
 use commonplace_node::view::{
-    Answer, Asking, CharterView, CommonsView, Deciding, DecisionRow, DecisionView, EditorOpened, EditorPushed,
-    EditorUpdate, EditorUpdates, ExportReport, Finding, Holding, ImportReport, Ink, Invitation, Knock, NearbyDevice,
-    PageList, PageQuery, PageRow, PageView, Person, Profile, Proposed, Resolution, SearchResult, Status, TagRow,
-    TicketView,
+    Answer, Asking, CharterView, CommonsView, Deciding, DecisionRow, DecisionView, DeviceTicketView, EditorOpened,
+    EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, Holding, ImportReport, Ink, Invitation, Knock,
+    NearbyDevice, OwnDevices, PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile, Proposed,
+    Resolution, Revoked, SearchResult, Status, TagRow, TicketView,
 };
 
 commands! {
@@ -40,6 +40,23 @@ commands! {
     asking => Vec<Asking> { commons: String }
     /// Vouches for the person at a device; its id, or the beginning of one that asks.
     vouch => Asking { commons: String, device: String }
+
+    /// This person's devices in a commons, or in each.
+    device_list => Vec<OwnDevices> { commons: Option<String> }
+    /// Makes a ticket for one more device of this person; one that was made before is good no longer.
+    device_add => DeviceTicketView {}
+    /// Has this device become one more of the person whose ticket it is; both show a code until that is approved there.
+    device_join => Paired { ticket: String, device_name: Option<String>, wait_seconds: Option<u32> }
+    /// The pairing that waits for its code, if there is one.
+    device_pairing => Option<PairingView> {}
+    /// Approves the device that waits, if the code is the one shown here; otherwise the pairing is over.
+    device_approve => Paired { code: String }
+    /// Says no to the device that waits, and makes the ticket void.
+    device_decline => () {}
+    /// Revokes another device of this person, in one commons or all.
+    device_revoke => Revoked { device: String, commons: Option<String> }
+    /// The recovery phrase of this device's key: 24 words, whoever has which can write as this device.
+    device_phrase => String {}
 
     /// The charter: what a commons is and how it decides.
     charter => CharterView { commons: String }

@@ -22,7 +22,7 @@ pub mod typescript;
 pub use client::{Client, Events};
 pub use command::{dispatch, names};
 pub use commonplace_node::{
-    profile::{HOME_VARIABLE, home_dir},
+    profile::{HOME_VARIABLE, home_dir, restore},
     view::{self, Event},
 };
 pub use declare::Command;

@@ -4,7 +4,10 @@
 
 use std::ops::Deref;
 
-use commonplace_node::{Engine, Result, view::TicketView};
+use commonplace_node::{
+    Engine, Result,
+    view::{DeviceTicketView, TicketView},
+};
 
 use crate::picture;
 
@@ -22,6 +25,11 @@ impl Deref for Surface<'_> {
 impl Surface<'_> {
     pub(crate) async fn invite(&self, commons: String, uses: Option<u32>, hours: Option<u32>) -> Result<TicketView> {
         self.0.invite(commons, uses, hours).await.map(with_picture)
+    }
+
+    pub(crate) async fn device_add(&self) -> Result<DeviceTicketView> {
+        let ticket = self.0.device_add().await?;
+        Ok(DeviceTicketView { qr_svg: picture::svg(&ticket.ticket).unwrap_or_default(), ..ticket })
     }
 
     pub(crate) async fn ticket_read(&self, ticket: String) -> Result<TicketView> {

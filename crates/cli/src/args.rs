@@ -45,7 +45,14 @@ pub(crate) enum Command {
         /// What this device is called.
         #[arg(long, value_name = "NAME")]
         device_name: Option<String>,
+        /// Give this device the key of a lost one: its recovery phrase is read from standard input. Only where there is no
+        /// profile yet.
+        #[arg(long)]
+        from_phrase: bool,
     },
+    /// Your devices: list them, add one, revoke one.
+    #[command(subcommand)]
+    Device(Device),
     /// Start a commons and print its id.
     New {
         /// Its name.
@@ -197,6 +204,50 @@ pub(crate) enum Command {
     /// Write the manual, a page for each command, into a folder that is there.
     #[command(hide = true)]
     Manual { dir: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Device {
+    /// List your devices in a commons, or in each.
+    List { commons: Option<String> },
+    /// Make a ticket for a new device of yours, print it and wait for that device.
+    ///
+    /// Both devices then show a code. Approve it here when the two are the same: at a terminal you are asked, elsewhere by
+    /// `device approve`.
+    Add {
+        /// How long to wait for the device and its approval.
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+        wait: u32,
+        /// Approve at once if this is the code, as the new device shows it.
+        #[arg(long, value_name = "CODE")]
+        yes_code: Option<String>,
+    },
+    /// Make this device one more of the person who made the ticket, on their other device.
+    Join {
+        ticket: String,
+        /// What this device is called.
+        #[arg(long, value_name = "NAME")]
+        device_name: Option<String>,
+        /// How long to wait until the other device is reached, and then for pages that do not come.
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        wait: u32,
+    },
+    /// Let in the device that waits, if this is the code that it shows.
+    Approve {
+        /// The code: six digits.
+        #[arg(required = true, num_args = 1..=2)]
+        code: Vec<String>,
+    },
+    /// Say no to the device that waits, and make the ticket void.
+    Decline,
+    /// Revoke another device of yours, in one commons or all: what it writes from then on counts nowhere.
+    Revoke {
+        /// The device: its name, its id or the beginning of one.
+        device: String,
+        commons: Option<String>,
+    },
+    /// Show the recovery phrase of this device: 24 words that are its key.
+    Phrase,
 }
 
 /// The answer to a knock.
@@ -374,7 +425,14 @@ pub(crate) enum Shell {
 impl Command {
     /// Whether it is about other devices.
     pub(crate) fn needs_network(&self) -> bool {
-        matches!(self, Self::Join { .. } | Self::Nearby { .. } | Self::Knock { .. } | Self::Peer { .. })
+        matches!(
+            self,
+            Self::Device(Device::Add { .. } | Device::Join { .. })
+                | Self::Join { .. }
+                | Self::Nearby { .. }
+                | Self::Knock { .. }
+                | Self::Peer { .. }
+        )
     }
 }
 

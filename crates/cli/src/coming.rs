@@ -55,7 +55,7 @@ fn joined(out: &Out, commons: &CommonsView) -> Result<(), Failure> {
 }
 
 /// Waits until the first pages have come, or nothing comes for `stall`.
-async fn arrival(
+pub(crate) async fn arrival(
     client: &Client,
     mut events: Events,
     mut commons: CommonsView,

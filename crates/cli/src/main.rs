@@ -7,6 +7,7 @@ mod args;
 mod coming;
 mod commons;
 mod decide;
+mod device;
 mod page;
 mod peer;
 mod people;
@@ -82,6 +83,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         _ => {}
     }
     let options = Options { online: cli.command.needs_network(), loopback: cli.loopback };
+    if let Command::Init { from_phrase: true, .. } = &cli.command {
+        device::restore(cli.home.clone())?;
+    }
     let client = Client::connect_or_open(cli.home, options).await?;
     let done = carry_out(&client, &Out::new(cli.json), cli.command).await;
     // Also after a refusal: whatever was done before it is made durable.
@@ -91,7 +95,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 
 async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Init { name, ink, device_name } => commons::init(client, out, name, ink, device_name).await,
+        Command::Init { name, ink, device_name, from_phrase: _ } => {
+            commons::init(client, out, name, ink, device_name).await
+        }
+        Command::Device(device) => device::carry_out(client, out, device).await,
         Command::New { name, licence, purpose, deciding } => {
             commons::new(client, out, name, licence, purpose, deciding).await
         }

@@ -4,6 +4,8 @@
 mod alone;
 #[path = "program/decide.rs"]
 mod decide;
+#[path = "program/device.rs"]
+mod device;
 #[path = "program/manual.rs"]
 mod manual;
 #[path = "program/profile.rs"]

@@ -23,7 +23,10 @@
 //!
 //! Deliberately absent: clocks (an invitation's end is judged by whoever admits), and statements of ledgers.
 
+mod pairing;
 mod write;
+
+pub use pairing::Pairing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,14 +1,16 @@
-//! Tickets: what one person hands another to let them into a commons.
+//! Tickets: what one person hands another to let them into a commons, or a device of theirs to a new one.
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
 use commonplace_model::{CommonsId, DeviceId};
 use commonplace_trust::DeviceKey;
 use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What stands before a ticket.
 const PREFIX: &str = "commonplace://join/";
+/// What stands before a ticket for a device.
+const DEVICE_PREFIX: &str = "commonplace://device/";
 /// Version of tickets, their first byte.
 const VERSION: u8 = 1;
 /// Bytes of the check at the end.
@@ -20,6 +22,9 @@ pub enum TicketError {
     /// It does not look like one.
     #[error("this is not a ticket; a ticket begins with {PREFIX}")]
     NoTicket,
+    /// It does not look like one for a device.
+    #[error("this is not a ticket for a device; such a ticket begins with {DEVICE_PREFIX}")]
+    NoDeviceTicket,
     /// A part of it is missing or mistyped.
     #[error("the ticket is cut short or mistyped; ask for it again")]
     Damaged,
@@ -65,11 +70,7 @@ impl Ticket {
 
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = vec![VERSION];
-        bytes.extend(postcard::to_allocvec(self).map_err(|_| fmt::Error)?);
-        let check = blake3::hash(&bytes);
-        bytes.extend_from_slice(&check.as_bytes()[..CHECK]);
-        write!(f, "{PREFIX}{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
+        write(f, PREFIX, self)
     }
 }
 
@@ -77,23 +78,92 @@ impl FromStr for Ticket {
     type Err = TicketError;
 
     fn from_str(text: &str) -> Result<Self, TicketError> {
-        // Mail and chat programs break long lines.
-        let text: String = text.chars().filter(|c| !c.is_whitespace()).take(Self::MAX_CHARS + 1).collect();
-        let at = text.to_ascii_lowercase().find(PREFIX).ok_or(TicketError::NoTicket)?;
-        let rest = text.get(at + PREFIX.len()..).filter(|r| r.len() <= Self::MAX_CHARS).ok_or(TicketError::Damaged)?;
-        let bytes = BASE32_NOPAD_NOCASE.decode(rest.as_bytes()).map_err(|_| TicketError::Damaged)?;
-        let (payload, check) = bytes.split_last_chunk::<CHECK>().ok_or(TicketError::Damaged)?;
-        if blake3::hash(payload).as_bytes()[..CHECK] != *check {
-            return Err(TicketError::Damaged);
-        }
-        let ticket: Self = match payload.split_first() {
-            Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| TicketError::Damaged)?,
-            Some(_) => return Err(TicketError::Newer),
-            None => return Err(TicketError::Damaged),
-        };
+        let ticket: Self = read(text, PREFIX)?;
         if ticket.addresses.len() > Self::MAX_ADDRESSES {
             return Err(TicketError::Damaged);
         }
         Ok(ticket)
+    }
+}
+
+/// What one of a person's devices hands to a new one, so that it becomes theirs too. It lets nobody in by itself: that takes
+/// the code that both then show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceTicket {
+    /// The device that made it.
+    pub device: DeviceId,
+    /// Where that device could be reached then.
+    pub addresses: Vec<SocketAddr>,
+    /// The secret; whoever has it may ask, once.
+    pub secret: [u8; 16],
+    /// When it ends, milliseconds since 1970.
+    pub expires_at: u64,
+}
+
+impl fmt::Display for DeviceTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, DEVICE_PREFIX, self)
+    }
+}
+
+impl FromStr for DeviceTicket {
+    type Err = TicketError;
+
+    fn from_str(text: &str) -> Result<Self, TicketError> {
+        let ticket: Self = read(text, DEVICE_PREFIX).map_err(|error| match error {
+            TicketError::NoTicket => TicketError::NoDeviceTicket,
+            other => other,
+        })?;
+        if ticket.addresses.len() > Ticket::MAX_ADDRESSES {
+            return Err(TicketError::Damaged);
+        }
+        Ok(ticket)
+    }
+}
+
+fn write(f: &mut fmt::Formatter<'_>, prefix: &str, ticket: &impl Serialize) -> fmt::Result {
+    let mut bytes = vec![VERSION];
+    bytes.extend(postcard::to_allocvec(ticket).map_err(|_| fmt::Error)?);
+    let check = blake3::hash(&bytes);
+    bytes.extend_from_slice(&check.as_bytes()[..CHECK]);
+    write!(f, "{prefix}{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
+}
+
+fn read<T: DeserializeOwned>(text: &str, prefix: &str) -> Result<T, TicketError> {
+    // Mail and chat programs break long lines.
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).take(Ticket::MAX_CHARS + 1).collect();
+    let at = text.to_ascii_lowercase().find(prefix).ok_or(TicketError::NoTicket)?;
+    let rest = text.get(at + prefix.len()..).filter(|r| r.len() <= Ticket::MAX_CHARS).ok_or(TicketError::Damaged)?;
+    let bytes = BASE32_NOPAD_NOCASE.decode(rest.as_bytes()).map_err(|_| TicketError::Damaged)?;
+    let (payload, check) = bytes.split_last_chunk::<CHECK>().ok_or(TicketError::Damaged)?;
+    if blake3::hash(payload).as_bytes()[..CHECK] != *check {
+        return Err(TicketError::Damaged);
+    }
+    match payload.split_first() {
+        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| TicketError::Damaged),
+        Some(_) => Err(TicketError::Newer),
+        None => Err(TicketError::Damaged),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_for_a_device_is_read_as_written_and_is_no_ticket_for_a_commons() {
+        let ticket = DeviceTicket {
+            device: DeviceId::new([7; 32]),
+            addresses: vec!["127.0.0.1:4000".parse().expect("an address")],
+            secret: [9; 16],
+            expires_at: 5,
+        };
+        let text = ticket.to_string();
+        assert!(text.starts_with(DEVICE_PREFIX));
+        assert_eq!(text.parse(), Ok(ticket.clone()));
+        assert_eq!(format!(" {}\n{}", &text[..30], &text[30..]).parse(), Ok(ticket));
+        assert_eq!(text.parse::<Ticket>(), Err(TicketError::NoTicket));
+        assert_eq!(text[..text.len() - 2].parse::<DeviceTicket>(), Err(TicketError::Damaged));
+        assert_eq!("hello".parse::<DeviceTicket>(), Err(TicketError::NoDeviceTicket));
     }
 }

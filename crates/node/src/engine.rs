@@ -1,6 +1,7 @@
 //! The handle on the engine: each of its functions is one command, carried out on the engine's own thread.
 
 mod deciding;
+mod devices;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 //!
 //! A knock is answered with a ticket, so there is one way into a commons and it is always the same.
 
-mod words;
+pub(crate) mod words;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,6 +19,7 @@ use self::words::{
 };
 use crate::{
     core::{Core, Mailbox},
+    devices::pairing,
     error::{Error, ErrorCode, Result},
     profile,
     view::{CommonsView, Event, Knock, KnockState, TicketView},
@@ -30,7 +31,7 @@ const MAX_USES: u32 = 10_000;
 /// A ticket that answers a knock is used at once.
 const KNOCK_HOURS: u32 = 1;
 /// Between two tries to reach the inviter.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 /// Knocks that wait for an answer here; further ones are declined.
 const MAX_KNOCKS: usize = 16;
 
@@ -62,7 +63,7 @@ impl Knocking {
     }
 }
 
-fn needs_network() -> Error {
+pub(crate) fn needs_network() -> Error {
     Error::new(
         ErrorCode::Unreachable,
         "The network is switched off here, so nobody can be reached. Nothing was changed.",
@@ -158,7 +159,7 @@ impl Core {
     }
 
     /// Takes in the commons whose records an admission came with.
-    fn joined(&mut self, id: CommonsId, verified: Vec<VerifiedRecord>) -> Result<CommonsView> {
+    pub(crate) fn joined(&mut self, id: CommonsId, verified: Vec<VerifiedRecord>) -> Result<CommonsView> {
         let roll = Roll::fold(id, &verified).map_err(|_| Refused::Unknown.error())?;
         if roll.member_of(&self.device()).is_none() {
             return Err(Refused::Unknown.error());
@@ -445,7 +446,7 @@ pub(crate) async fn prove(
 }
 
 /// Records that are the answer to what was asked at a door.
-async fn come(from: &mut FrameReceiver) -> Result<Gathered> {
+pub(crate) async fn come(from: &mut FrameReceiver) -> Result<Gathered> {
     let mut all = Gathered::default();
     loop {
         match next(from).await? {
@@ -502,6 +503,10 @@ async fn at_door(stream: Stream, mailbox: &Mailbox) -> Result<()> {
                 }
             }
         }
+        DoorFrame::Pair { proof, commitment } => {
+            pairing::answer(device, proof.into(), commitment.into(), &mut to, &mut from, mailbox).await?;
+        }
+        DoorFrame::Belong(belonging) => pairing::belong(device, belonging, &mut to, &mut from, mailbox).await?,
         _ => send(&mut to, &DoorFrame::No(Refused::Unknown)).await?,
     }
     to.finish().await.map_err(|e| unreachable(&e))

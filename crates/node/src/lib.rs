@@ -11,6 +11,7 @@ mod changeset;
 mod commons;
 mod core;
 mod deciding;
+mod devices;
 mod doctor;
 mod documents;
 mod editor;

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     commons::Commons,
     core::Core,
+    devices::Pairings,
     joining::Knocking,
     meeting::Meetings,
     profile,
@@ -68,6 +69,7 @@ pub(crate) struct Network {
     topics: HashMap<CommonsId, (Epoch, mpsc::Sender<TopicJob>)>,
     pub(crate) meetings: Meetings,
     pub(crate) knocking: Knocking,
+    pub(crate) pairings: Pairings,
 }
 
 impl Network {
@@ -215,6 +217,7 @@ impl Core {
                 self.dial(device);
             }
         }
+        self.share_with_own();
     }
 
     /// Devices of other members, and of this one elsewhere.
@@ -315,6 +318,7 @@ impl Core {
             self.tell(Event::People { commons: id.to_string() });
             self.tell_commons(id);
         }
+        self.share_with_own();
         self.tell(Event::Nearby { devices: self.nearby() });
     }
 

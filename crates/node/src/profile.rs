@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bip39::{Language, Mnemonic};
 use commonplace_model::DeviceId;
 use commonplace_store::{Store, StoreError};
 use commonplace_trust::DeviceKey;
@@ -78,6 +79,44 @@ pub(crate) fn open(home: &Path) -> Result<(Store, DeviceKey)> {
     Ok((store, key))
 }
 
+/// The recovery phrase of a key: its seed as 24 words of the English list of BIP 39, the last of them with a checksum.
+pub(crate) fn phrase(key: &DeviceKey) -> Result<String> {
+    let words = Mnemonic::from_entropy_in(Language::English, &key.seed()).map_err(Error::internal)?;
+    Ok(words.to_string())
+}
+
+/// Makes a profile whose device has the key of a recovery phrase; see [`home_dir`] for where.
+///
+/// # Errors
+/// When the words are no such phrase, there is a profile already, or it cannot be written.
+pub fn restore(home: Option<PathBuf>, phrase: &str) -> Result<()> {
+    let words = phrase.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+    let seed: Option<[u8; 32]> = Mnemonic::parse_in_normalized(Language::English, &words)
+        .ok()
+        .and_then(|words| words.to_entropy().try_into().ok());
+    let seed = seed.ok_or_else(|| {
+        Error::bad(
+            "These are not the 24 words of a recovery phrase: one is missing, mistyped or in another place. Nothing was changed.",
+        )
+    })?;
+    let home = home_dir(home)?;
+    let path = home.join(KEY_FILE);
+    if path.symlink_metadata().is_ok() || Store::is_at(&home) {
+        return Err(Error::new(
+            ErrorCode::Exists,
+            format!(
+                "There is a profile in {} already, and it keeps the key that it has. Nothing was changed: choose another folder \
+                 with --home.",
+                home.display()
+            ),
+        ));
+    }
+    let key = DeviceKey::from_seed(&seed);
+    let mut store = Store::open_begun(&home, false)?;
+    keep_key(&path, &key)?;
+    Ok(store.set_setting(DEVICE, key.id().as_bytes())?)
+}
+
 /// The key in a file, if there is one.
 fn read_key(path: &Path) -> Result<Option<DeviceKey>> {
     match fs::File::open(path) {
@@ -103,9 +142,14 @@ fn key_trouble(path: &Path, what: &str) -> Error {
     )
 }
 
-/// Makes a key, which is in its file whole or not at all.
 fn make_key(path: &Path) -> Result<DeviceKey> {
     let key = DeviceKey::from_seed(&random()?);
+    keep_key(path, &key)?;
+    Ok(key)
+}
+
+/// Keeps a key, which is in its file whole or not at all.
+fn keep_key(path: &Path, key: &DeviceKey) -> Result<()> {
     let unfinished = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -117,8 +161,7 @@ fn make_key(path: &Path) -> Result<DeviceKey> {
         file.sync_all()?;
         fs::rename(&unfinished, path)
     };
-    write().map_err(StoreError::from)?;
-    Ok(key)
+    Ok(write().map_err(StoreError::from)?)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -37,11 +37,13 @@ pub enum Ink {
 }
 
 mod deciding;
+mod devices;
 
 pub use deciding::{
     Admission, Answer, Asking, CharterView, Deciding, DecisionRow, DecisionView, Invitation, InvitationState, Named,
     Outcome, Proposed, Resolution, Voice,
 };
+pub use devices::{CommonsName, DeviceTicketView, OwnDevice, OwnDevices, Paired, PairingView, Revoked};
 
 views! {
     /// Who uses this installation.
@@ -531,6 +533,16 @@ pub enum Event {
         device: String,
         /// The commons we are let into; nothing when declined.
         commons: Option<CommonsView>,
+    },
+    /// A device waits to be paired with this one, and both show a code; nothing when that is over, however it ended.
+    Pairing {
+        /// The one that waits.
+        pairing: Option<PairingView>,
+    },
+    /// Two of this person's devices were paired, this one of them.
+    Paired {
+        /// With which, and in which commons.
+        paired: Paired,
     },
     /// New updates in the log of an editor session.
     Editor {

@@ -168,6 +168,10 @@ export class FakeEngine implements Platform {
     throw refusal("notFound", "There is no decision, ticket or request here. Nothing was changed.");
   }
 
+  #noDevice(): never {
+    throw refusal("notFound", "No other device is here. Nothing was changed.");
+  }
+
   #show(page: FakePage): Reply<"page_show"> {
     return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null };
   }
@@ -252,6 +256,14 @@ export class FakeEngine implements Platform {
     ticket_close: () => this.#noDecision(),
     asking: () => [],
     vouch: () => this.#noDecision(),
+    device_list: () => [],
+    device_add: () => ({ ticket: "commonplace://device/k7f2mzq3t5n8xw4hcyb6rjd9gpv2ea7s", expiresAt: Date.now() + 600_000, qrSvg: QR }),
+    device_join: () => this.#noDevice(),
+    device_pairing: () => null,
+    device_approve: () => this.#noDevice(),
+    device_decline: () => this.#noDevice(),
+    device_revoke: () => this.#noDevice(),
+    device_phrase: () => `${"abandon ".repeat(23)}art`,
     charter: ({ commons }) => {
       const { id, name, purpose, licence, deciding } = this.#find(commons).view;
       const entry = { admission: "ticket", admissionMeaning: "Whoever has a ticket comes in." } as const;

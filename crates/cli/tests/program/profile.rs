@@ -93,6 +93,13 @@ impl Profile {
         json
     }
 
+    /// As [`Profile::refused`], for what can be tried only once: what it says before goes to standard output.
+    pub(crate) fn refused_once(&self, args: &[&str]) -> Value {
+        let output = self.run(&[&["--json"], args].concat());
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        serde_json::from_slice(&output.stderr).unwrap()
+    }
+
     /// Starts a peer and waits until it listens.
     pub(crate) fn peer(&self) -> Peer {
         let mut child = self.command(&["--json", "peer"]).stdout(Stdio::piped()).spawn().unwrap();

@@ -8,7 +8,7 @@ use commonplace_trust::{DeviceKey, Draft, VerifiedRecord};
 use super::{Added, Roll, RollError};
 use crate::{
     ballot::{self, Poll},
-    body::{Act, Admission, Body, Choice, Cut, JoinRequest, Policy, Proposal, Removal, Seal, Vote},
+    body::{Act, Admission, Body, Choice, Cut, DeviceRevocation, JoinRequest, Policy, Proposal, Removal, Seal, Vote},
     dag::{At, Kind, Whom},
     decide::{Said, Spends, rule_of},
     footing::Footing,
@@ -101,6 +101,26 @@ impl Roll {
         let cuts = if cuts.is_empty() { vec![Cut::default()] } else { cuts };
         // All are signed before any is folded: who leaves can say nothing after the first.
         let sign = |cut| self.sign(&Body::Removal(Removal { member, under, cut }), key);
+        let records: Vec<VerifiedRecord> = cuts.into_iter().map(sign).collect::<Result<_, _>>()?;
+        for record in &records {
+            self.fold_own(record)?;
+        }
+        Ok(records)
+    }
+
+    /// Revokes another device of the same member: one record for each cut, at least one.
+    ///
+    /// # Errors
+    /// As [`Roll::write`]; [`RollError::Unfit`] when that is no other device of this member in good standing.
+    pub fn revoke(
+        &mut self,
+        device: DeviceId,
+        cuts: Vec<Cut>,
+        key: &DeviceKey,
+    ) -> Result<Vec<VerifiedRecord>, RollError> {
+        let standing = self.outcome.devices.get(&device).ok_or(RollError::Unfit)?.by;
+        let cuts = if cuts.is_empty() { vec![Cut::default()] } else { cuts };
+        let sign = |cut| self.sign(&Body::DeviceRevocation(DeviceRevocation { standing, cut }), key);
         let records: Vec<VerifiedRecord> = cuts.into_iter().map(sign).collect::<Result<_, _>>()?;
         for record in &records {
             self.fold_own(record)?;

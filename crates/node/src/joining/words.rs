@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use commonplace_governance::{Introduction, JoinRequest};
+use commonplace_model::{CommonsId, MemberId};
 use commonplace_net::{FrameReceiver, FrameSender};
-use commonplace_trust::VerifiedRecord;
+use commonplace_trust::{Signature, VerifiedRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
 
 /// How long the other side of a door may take for its next word.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// Records in a roll that are taken in at the door, and their bytes: who brings them may be nobody yet.
 const MAX_RECORDS: usize = 100_000;
 const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
@@ -19,7 +20,7 @@ const RECORDS_BYTES: usize = 40_000;
 
 /// What is said at the door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum DoorFrame {
+pub(crate) enum DoorFrame {
     /// Let me in, I have a ticket.
     Ask(Box<JoinRequest>),
     /// I have none; this is who I am.
@@ -46,11 +47,53 @@ pub(super) enum DoorFrame {
     Ticket(String),
     /// No.
     No(Refused),
+    /// I am to be one more device of the person with you, who gave me your ticket.
+    Pair {
+        /// That the ticket is had, see `devices::code`.
+        proof: [u8; 32],
+        /// To the nonce that is said later.
+        commitment: [u8; 32],
+    },
+    /// The nonce of the device that made the ticket.
+    PairNonce([u8; 32]),
+    /// The nonce that was committed to.
+    PairReveal {
+        /// It.
+        nonce: [u8; 32],
+        /// What the device is called; empty while it has no name.
+        device_name: String,
+    },
+    /// We are one person's devices, and these are the commons that I am in.
+    Belong(Belonging),
+    /// I am willing to be their device there.
+    Consent {
+        /// What I am called.
+        device_name: String,
+        /// For each commons, see `DeviceCertificate::consent`.
+        consents: Vec<(CommonsId, Signature)>,
+    },
+    /// The records that come next are of this commons.
+    Of(CommonsId),
+    /// That was all.
+    Done,
+}
+
+/// Whose device one is, and in which commons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Belonging {
+    /// Name of the person.
+    pub(crate) name: String,
+    /// Number of their ink.
+    pub(crate) ink: u8,
+    /// What the device is called that says this.
+    pub(crate) device_name: String,
+    /// The commons, each with the member that they are in it.
+    pub(crate) commons: Vec<(CommonsId, MemberId)>,
 }
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// That ticket was never made here, or is for a commons that this device does not have.
     Unknown,
     /// Its time is over.
@@ -70,7 +113,7 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    pub(super) fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         let (code, words) = match self {
             Self::Unknown => (
                 ErrorCode::Declined,
@@ -106,12 +149,12 @@ impl Refused {
     }
 }
 
-pub(super) async fn send(to: &mut FrameSender, frame: &DoorFrame) -> Result<()> {
+pub(crate) async fn send(to: &mut FrameSender, frame: &DoorFrame) -> Result<()> {
     let bytes = postcard::to_allocvec(frame).map_err(Error::internal)?;
     to.send(&bytes).await.map_err(|e| unreachable(&e))
 }
 
-pub(super) async fn next(from: &mut FrameReceiver) -> Result<DoorFrame> {
+pub(crate) async fn next(from: &mut FrameReceiver) -> Result<DoorFrame> {
     let bytes = tokio::time::timeout(PATIENCE, from.next())
         .await
         .map_err(|e| unreachable(&e))?
@@ -121,7 +164,7 @@ pub(super) async fn next(from: &mut FrameReceiver) -> Result<DoorFrame> {
 }
 
 /// Records in parts that fit into a frame each, with whether more follow. There is always one, if only an empty one.
-pub(super) fn in_parts(records: Vec<Vec<u8>>) -> Vec<(Vec<Vec<u8>>, bool)> {
+pub(crate) fn in_parts(records: Vec<Vec<u8>>) -> Vec<(Vec<Vec<u8>>, bool)> {
     let mut parts = vec![(Vec::new(), false)];
     let mut bytes = 0;
     for record in records {
@@ -142,7 +185,7 @@ pub(super) fn in_parts(records: Vec<Vec<u8>>) -> Vec<(Vec<Vec<u8>>, bool)> {
 
 /// Records gathered from frames at the door, within bounds.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     records: Vec<Vec<u8>>,
     bytes: usize,
 }
@@ -150,27 +193,27 @@ pub(super) struct Gathered {
 impl Gathered {
     /// False when they are more than a roll has. A frame that brings none and announces more counts as one too, so that
     /// they come to an end.
-    pub(super) fn add(&mut self, records: Vec<Vec<u8>>) -> bool {
+    pub(crate) fn add(&mut self, records: Vec<Vec<u8>>) -> bool {
         self.bytes += records.iter().map(Vec::len).sum::<usize>() + 1;
         self.records.extend(records);
         self.records.len() <= MAX_RECORDS && self.bytes <= MAX_RECORD_BYTES
     }
 
     /// Those whose signatures are right. Checked outside the engine's thread, for that takes a while where there are many.
-    pub(super) async fn verified(self) -> Result<Vec<VerifiedRecord>> {
+    pub(crate) async fn verified(self) -> Result<Vec<VerifiedRecord>> {
         let verify = move || self.records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
         tokio::task::spawn_blocking(verify).await.map_err(Error::internal)
     }
 }
 
-pub(super) async fn send_records(to: &mut FrameSender, records: Vec<Vec<u8>>) -> Result<()> {
+pub(crate) async fn send_records(to: &mut FrameSender, records: Vec<Vec<u8>>) -> Result<()> {
     for (records, more) in in_parts(records) {
         send(to, &DoorFrame::Come { records, more }).await?;
     }
     Ok(())
 }
 
-pub(super) fn unreachable(why: &dyn std::fmt::Display) -> Error {
+pub(crate) fn unreachable(why: &dyn std::fmt::Display) -> Error {
     Error::new(
         ErrorCode::Unreachable,
         format!("The other device was not reached ({why}). Nothing was changed; try again when it is on and near."),
@@ -178,7 +221,7 @@ pub(super) fn unreachable(why: &dyn std::fmt::Display) -> Error {
 }
 
 /// All records of a proof of which the first part has come.
-pub(super) async fn rest_of_proof(from: &mut FrameReceiver, first: Vec<Vec<u8>>, mut more: bool) -> Result<Gathered> {
+pub(crate) async fn rest_of_proof(from: &mut FrameReceiver, first: Vec<Vec<u8>>, mut more: bool) -> Result<Gathered> {
     let stopped = || unreachable(&"it stopped in the middle of its proof, or it had no end");
     let mut all = Gathered::default();
     if !all.add(first) {

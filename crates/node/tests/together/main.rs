@@ -3,6 +3,7 @@
 
 mod deciding;
 mod device;
+mod devices;
 mod endings;
 
 use commonplace_node::{ErrorCode, view::Event};

@@ -77,6 +77,14 @@ export type CharterView = {
     waiting: Array<Named>,
 };
 
+/** A commons, by name. */
+export type CommonsName = {
+    /** Its id. */
+    id: string,
+    /** Its name. */
+    name: string,
+};
+
 /** A commons on this device. */
 export type CommonsView = {
     /** Its id. */
@@ -176,6 +184,16 @@ export type DecisionView = {
     why: Array<string>,
 };
 
+/** A ticket to give to a new device of one's own. */
+export type DeviceTicketView = {
+    /** The ticket itself, `commonplace://device/…`; one device may use it, once. */
+    ticket: string,
+    /** When it ends, milliseconds since 1970. */
+    expiresAt: number,
+    /** The ticket as a QR picture, SVG. */
+    qrSvg: string,
+};
+
 /** A page opened for writing. */
 export type EditorOpened = {
     /** Names this window's session in later calls. */
@@ -229,6 +247,8 @@ export type Event =
     | { "type": "nearby", devices: Array<NearbyDevice> }
     | { "type": "knocks", knocks: Array<Knock> }
     | { "type": "knockAnswered", device: string, commons: CommonsView | null }
+    | { "type": "pairing", pairing: PairingView | null }
+    | { "type": "paired", paired: Paired }
     | { "type": "editor", session: number, updates: EditorUpdates }
     | { "type": "editorPage", session: number, row: PageRow, tags: Array<string> }
     | { "type": "carets", session: number, carets: Array<Caret> }
@@ -370,6 +390,34 @@ export type NearbyDevice = {
 /** How a proposal stands, as far as is known on this device. */
 export type Outcome = "forGood" | "forNow" | "open" | "fallen";
 
+/** One of this person's devices in a commons. */
+export type OwnDevice = {
+    /** Its id. */
+    device: string,
+    /** What it is called. */
+    deviceName: string,
+    /** Whether it is this one. */
+    this: boolean,
+    /** Whether it is connected now; always for this one. */
+    here: boolean,
+    /** When it was last connected to this one. */
+    lastSeen: number | null,
+    /** Name of the other device that made it one of theirs; nothing for the first. */
+    by: string | null,
+    /** When it was paired, if this device was one of the two. */
+    since: number | null,
+    /** Whether another device of theirs revoked it, or its standing ended otherwise: what it writes counts no more. */
+    revoked: boolean,
+};
+
+/** This person's devices in one commons, this one first. */
+export type OwnDevices = {
+    /** The commons. */
+    commons: CommonsName,
+    /** The devices. */
+    devices: Array<OwnDevice>,
+};
+
 /** A stretch of a list of pages. */
 export type PageList = {
     /** How many rows the whole list has. */
@@ -427,6 +475,30 @@ export type PageView = {
     hidden: boolean,
     /** The page that a decision put in its place. */
     anew: PageRow | null,
+};
+
+/** What came of pairing two devices. */
+export type Paired = {
+    /** The other device. */
+    device: string,
+    /** What it is called. */
+    deviceName: string,
+    /** What the person is called whose devices they are. */
+    name: string,
+    /** The commons that both are in now. */
+    commons: Array<CommonsName>,
+};
+
+/** A device that is to become one of this person's; both show the code. */
+export type PairingView = {
+    /** The other device. */
+    device: string,
+    /** What it is called; empty while it has no name. */
+    deviceName: string,
+    /** Six digits in two groups. */
+    code: string,
+    /** Whether it is this device that has to approve; otherwise the other one does. */
+    approves: boolean,
 };
 
 /** A member of a commons. */
@@ -489,6 +561,16 @@ export type Resolution = {
     said: string,
     /** The proposal; nothing where the charter let the act count without one. */
     decision: DecisionView | null,
+};
+
+/** A device that is this person's no longer. */
+export type Revoked = {
+    /** The device. */
+    device: string,
+    /** What it was called. */
+    deviceName: string,
+    /** Where it was revoked. */
+    commons: Array<CommonsName>,
 };
 
 /** A page that a search found. */
@@ -621,6 +703,22 @@ export interface Commands {
     asking: { args: { commons: string }, reply: Array<Asking> },
     /** Vouches for the person at a device; its id, or the beginning of one that asks. */
     vouch: { args: { commons: string, device: string }, reply: Asking },
+    /** This person's devices in a commons, or in each. */
+    device_list: { args: { commons?: string | null }, reply: Array<OwnDevices> },
+    /** Makes a ticket for one more device of this person; one that was made before is good no longer. */
+    device_add: { args: Record<string, never>, reply: DeviceTicketView },
+    /** Has this device become one more of the person whose ticket it is; both show a code until that is approved there. */
+    device_join: { args: { ticket: string, deviceName?: string | null, waitSeconds?: number | null }, reply: Paired },
+    /** The pairing that waits for its code, if there is one. */
+    device_pairing: { args: Record<string, never>, reply: PairingView | null },
+    /** Approves the device that waits, if the code is the one shown here; otherwise the pairing is over. */
+    device_approve: { args: { code: string }, reply: Paired },
+    /** Says no to the device that waits, and makes the ticket void. */
+    device_decline: { args: Record<string, never>, reply: null },
+    /** Revokes another device of this person, in one commons or all. */
+    device_revoke: { args: { device: string, commons?: string | null }, reply: Revoked },
+    /** The recovery phrase of this device's key: 24 words, whoever has which can write as this device. */
+    device_phrase: { args: Record<string, never>, reply: string },
     /** The charter: what a commons is and how it decides. */
     charter: { args: { commons: string }, reply: CharterView },
     /** Proposes something. Where the charter lets the act count at once, it does. */

@@ -88,6 +88,10 @@ function hear(event: Event): void {
       decisions.changed(event.commons);
       charter.changed(event.commons);
       break;
+    case "pairing":
+    case "paired":
+      // Devices are paired on the command line for now.
+      break;
     case "progress":
       jobs.put(event);
       break;
