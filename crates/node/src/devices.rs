@@ -86,6 +86,14 @@ fn nothing_waits() -> Error {
     )
 }
 
+fn differs() -> Error {
+    Error::new(
+        ErrorCode::Declined,
+        "That is not the code that this device shows, so something may stand between the two, or it was mistyped. No device was \
+         added, and the ticket is used up: make a new one and compare again.",
+    )
+}
+
 impl Core {
     /// This person's devices, in one commons or all.
     pub(crate) fn device_list(&mut self, commons: Option<&str>) -> Result<Vec<OwnDevices>> {
@@ -253,18 +261,10 @@ impl Core {
             Some(Offered { use_: Use::Shown { view, .. }, .. }) => is_code(&view.code, given),
             _ => return drop(answer.send(Err(nothing_waits()))),
         };
-        if !is_it {
-            self.end_pairing(Refused::Declined);
-            return drop(answer.send(Err(Error::new(
-                ErrorCode::Declined,
-                "That is not the code that this device shows, so something may stand between the two, or it was mistyped. No device \
-                 was added, and the ticket is used up: make a new one and compare again.",
-            ))));
-        }
         let Some(offered) = &mut self.network.pairings.offered else { return };
         if let Use::Shown { verdict, .. } = std::mem::replace(&mut offered.use_, Use::Spent) {
             // When it is gone, so is the answer, and whoever waits for it is told.
-            let _ = verdict.send(Verdict::Yes(answer));
+            let _ = verdict.send(if is_it { Verdict::Yes(answer) } else { Verdict::Differs(answer) });
         }
     }
 

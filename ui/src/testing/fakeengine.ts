@@ -76,7 +76,7 @@ export class FakeEngine implements Platform {
   }
 
   addCommons(name: string, more: Partial<CommonsView> = {}): FakeCommons {
-    const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, ...more };
+    const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, left: false, ...more };
     const commons: FakeCommons = { view, pages: [], people: [] };
     this.commons.push(commons);
     return commons;
@@ -208,6 +208,12 @@ export class FakeEngine implements Platform {
       const commons = this.addCommons(name, { purpose: purpose ?? "", licence: licence ?? "CC-BY-SA-4.0" });
       commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], tagged: 0 });
       return commons.view;
+    },
+    leave: ({ commons }) => {
+      const { view } = this.#find(commons);
+      view.left = true;
+      this.tell({ type: "commons", commons: view });
+      return null;
     },
     invite: ({ commons, uses, hours }) => this.#ticket(this.#find(commons).view.name, commons, hours ?? 72, uses ?? 1),
     ticket_read: ({ ticket }) => {
