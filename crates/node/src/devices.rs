@@ -409,11 +409,11 @@ impl Core {
         if said.commons.len() > MAX_COMMONS || anew.is_none() && !self.is_own(&with) {
             return Err(Refused::Unknown);
         }
-        if let Some(device_name) = anew {
-            if self.owner.is_none() || self.commons.is_empty() {
-                let name = Some(device_name.to_owned()).filter(|name| !name.is_empty());
-                self.init(&said.name, Some(profile::ink(said.ink)), name).map_err(|e| trouble(self, &e))?;
-            }
+        if let Some(device_name) = anew
+            && (self.owner.is_none() || self.commons.is_empty())
+        {
+            let name = Some(device_name.to_owned()).filter(|name| !name.is_empty());
+            self.init(&said.name, Some(profile::ink(said.ink)), name).map_err(|e| trouble(self, &e))?;
         }
         let device_name = self.introduction().map_err(|e| trouble(self, &e))?.device_name;
         let wanted = said.commons.iter().filter(|(id, member)| match self.commons.get(id) {
