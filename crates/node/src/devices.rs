@@ -86,6 +86,14 @@ fn nothing_waits() -> Error {
     )
 }
 
+fn differs() -> Error {
+    Error::new(
+        ErrorCode::Declined,
+        "That is not the code that this device shows, so something may stand between the two, or it was mistyped. No device was \
+         added, and the ticket is used up: make a new one and compare again.",
+    )
+}
+
 impl Core {
     /// This person's devices, in one commons or all.
     pub(crate) fn device_list(&mut self, commons: Option<&str>) -> Result<Vec<OwnDevices>> {
@@ -253,18 +261,10 @@ impl Core {
             Some(Offered { use_: Use::Shown { view, .. }, .. }) => is_code(&view.code, given),
             _ => return drop(answer.send(Err(nothing_waits()))),
         };
-        if !is_it {
-            self.end_pairing(Refused::Declined);
-            return drop(answer.send(Err(Error::new(
-                ErrorCode::Declined,
-                "That is not the code that this device shows, so something may stand between the two, or it was mistyped. No device \
-                 was added, and the ticket is used up: make a new one and compare again.",
-            ))));
-        }
         let Some(offered) = &mut self.network.pairings.offered else { return };
         if let Use::Shown { verdict, .. } = std::mem::replace(&mut offered.use_, Use::Spent) {
             // When it is gone, so is the answer, and whoever waits for it is told.
-            let _ = verdict.send(Verdict::Yes(answer));
+            let _ = verdict.send(if is_it { Verdict::Yes(answer) } else { Verdict::Differs(answer) });
         }
     }
 
@@ -409,11 +409,11 @@ impl Core {
         if said.commons.len() > MAX_COMMONS || anew.is_none() && !self.is_own(&with) {
             return Err(Refused::Unknown);
         }
-        if let Some(device_name) = anew {
-            if self.owner.is_none() || self.commons.is_empty() {
-                let name = Some(device_name.to_owned()).filter(|name| !name.is_empty());
-                self.init(&said.name, Some(profile::ink(said.ink)), name).map_err(|e| trouble(self, &e))?;
-            }
+        if let Some(device_name) = anew
+            && (self.owner.is_none() || self.commons.is_empty())
+        {
+            let name = Some(device_name.to_owned()).filter(|name| !name.is_empty());
+            self.init(&said.name, Some(profile::ink(said.ink)), name).map_err(|e| trouble(self, &e))?;
         }
         let device_name = self.introduction().map_err(|e| trouble(self, &e))?.device_name;
         let wanted = said.commons.iter().filter(|(id, member)| match self.commons.get(id) {

@@ -211,11 +211,14 @@ impl Import {
 
 impl Core {
     pub(crate) fn import_begin(&mut self, commons: &str) -> Result<CommonsId> {
-        self.find_commons(commons)
+        let id = self.find_commons(commons)?;
+        self.must_be_in(id)?;
+        Ok(id)
     }
 
     pub(crate) fn import_batch(&mut self, batch: ImportBatch) -> Result<ImportDone> {
         let commons = batch.commons;
+        self.must_be_in(commons)?;
         let mut done = ImportDone { made: 0, changed: 0, same: 0 };
         let mut new = Vec::new();
         for (folder, title, text) in batch.pages {

@@ -140,11 +140,14 @@ impl Outcome {
     /// Takes in one entry, after all that it builds on.
     pub(crate) fn take(&mut self, dag: &Dag, fold: &Fold, commons: CommonsId, at: At) {
         let entry = dag.get(at);
-        if fold.counts[at] {
+        // An ending in force is built on also when its author was ended beside it: who goes on knows of it.
+        if fold.counts[at] || fold.in_force.contains(&at) {
             for link in &entry.links {
                 self.tips.remove(&dag.get(*link).id);
             }
             self.tips.insert(entry.id);
+        }
+        if fold.counts[at] {
             self.invite(entry);
         }
         self.introduce(entry, commons);

@@ -26,6 +26,22 @@ fn two_stewards_who_remove_each_other_both_go() {
 }
 
 #[test]
+fn two_who_removed_each_other_stay_out_when_the_others_change_the_rule() {
+    for model in [Model::Majority, Model::Consent { quorum: 100 }, Model::Stewards { needed: 1 }] {
+        let [mut a, mut b, mut c] = commons(Model::Open);
+        let (idb, idc) = (b.me(), c.me());
+        b.remove(idc);
+        c.remove(idb);
+        meet(&mut [&mut a, &mut b, &mut c]);
+        assert_eq!(a.roll.members().count(), 1);
+        a.propose(Act::Model { model, stewards: Vec::new() });
+        assert!(!a.has_member(idb) && !a.has_member(idc), "{model}");
+        meet(&mut [&mut a, &mut b, &mut c]);
+        assert!(!b.has_member(idb) && !c.has_member(idc), "{model}");
+    }
+}
+
+#[test]
 fn a_ring_of_removals_removes_all_in_it() {
     let [mut a, mut b, mut c, mut d] = commons(one_steward_is_enough());
     let (ida, idb, idc) = (a.me(), b.me(), c.me());

@@ -27,7 +27,12 @@ pub(crate) enum Verdict {
     Yes(oneshot::Sender<Result<Paired>>),
     /// No.
     No(Refused),
+    /// It is another code; the answer goes to whoever said so.
+    Differs(oneshot::Sender<Result<Paired>>),
 }
+
+/// How long a device that was refused may take to hear of it, before this one may close.
+const HEARING: Duration = Duration::from_secs(2);
 
 /// Why a device was not paired, in words.
 pub(crate) fn refused(refused: Refused) -> Error {
@@ -162,6 +167,16 @@ pub(crate) async fn answer(
         Verdict::No(why) => {
             on_core(mailbox, move |core| core.pairing_gone(device)).await?;
             send(to, &DoorFrame::No(why)).await
+        }
+        Verdict::Differs(answer) => {
+            let said = send(to, &DoorFrame::No(Refused::Declined)).await;
+            let _ = tokio::time::timeout(HEARING, from.next()).await;
+            on_core(mailbox, move |core| {
+                core.tell(Event::Pairing { pairing: core.device_pairing() });
+                drop(answer.send(Err(super::differs())));
+            })
+            .await?;
+            said
         }
         Verdict::Yes(answer) => {
             on_core(mailbox, move |core| core.network.pairings.sharing.insert(device)).await?;

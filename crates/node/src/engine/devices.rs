@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::{
+    core::Core,
     devices::LIFE,
     error::{Error, ErrorCode, Result},
     profile,
@@ -35,7 +36,7 @@ impl Engine {
     /// When nobody has given their name yet, they are in no commons, or the network is off.
     pub async fn device_add(&self) -> Result<DeviceTicketView> {
         self.network_open().await?;
-        self.ask(|core| core.device_add()).await
+        self.ask(Core::device_add).await
     }
 
     /// Has this device become one more of the person whose ticket it is, and waits until that is approved there. Meanwhile
@@ -78,7 +79,7 @@ impl Engine {
     /// # Errors
     /// When no ticket is in use.
     pub async fn device_decline(&self) -> Result<()> {
-        self.ask(|core| core.device_decline()).await
+        self.ask(Core::device_decline).await
     }
 
     /// Revokes another device of this person, in one commons or all. All of its work that is known here stays.

@@ -62,6 +62,7 @@ async fn who_is_removed_keeps_what_they_hold_and_changes_nothing_any_more() {
         noor.engine.page_new(commons.clone(), "Irons".into(), None).await.map(drop),
         noor.engine.tag(commons.clone(), page.clone(), vec!["x".into()]).await.map(drop),
         noor.engine.invite(commons.clone(), None, None).await.map(drop),
+        noor.engine.import(commons.clone(), env!("CARGO_MANIFEST_DIR").to_owned()).await.map(drop),
         remove(&noor, &commons, "Ines").await,
     ] {
         assert_eq!(refused.unwrap_err().code, ErrorCode::NotAMember);
