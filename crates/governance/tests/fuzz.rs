@@ -8,6 +8,7 @@ use bolero::check;
 use commonplace_governance::{Body, Genesis, Introduction, Invitation, JoinRequest, Roll, Ticket};
 use commonplace_trust::{DeviceKey, Draft, VerifiedRecord};
 
+#[expect(clippy::disallowed_methods, reason = "`make fuzz` says for how long, and it changes nothing else")]
 fn time() -> Duration {
     let seconds = std::env::var("COMMONPLACE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(20))

@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// How long each of these looks for something.
+#[expect(clippy::disallowed_methods, reason = "`make fuzz` says for how long, and it changes nothing else")]
 fn time() -> Duration {
     let seconds = std::env::var("COMMONPLACE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(10))
