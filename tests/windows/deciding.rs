@@ -37,10 +37,10 @@ fn two_decide_together_and_one_leaves() -> anyhow::Result<()> {
         propose(&maren, "purpose", "propose-words", "Mend what can be mended.")?;
         for window in [&maren, &tomas] {
             window.wait_for(&decided("forNow"))?;
-            window.wait_for_text(".words", "Mend what can be mended.")?;
+            window.wait_for_text(".prose", "Mend what can be mended.")?;
         }
         propose(&maren, "model", "propose-model", "majority")?;
-        tomas.wait_for_text(".words", "By majority.")?;
+        tomas.wait_for_text(".prose", "By majority.")?;
 
         // From here on it takes both.
         propose(&maren, "text", "propose-words", "Leave the kettle full.")?;
@@ -54,7 +54,7 @@ fn two_decide_together_and_one_leaves() -> anyhow::Result<()> {
             }
         }
         for window in [&maren, &tomas] {
-            window.wait_for_text(".words", "Leave the kettle full.")?;
+            window.wait_for_text(".prose", "Leave the kettle full.")?;
             window.wait_gone(&decided("open"))?;
         }
         maren.picture("decisions")?;
