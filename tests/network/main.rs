@@ -8,3 +8,4 @@ mod killed;
 mod knock;
 mod moved;
 mod plug;
+mod twice;

@@ -62,6 +62,9 @@ fn status_lines(status: &Status, remote: bool) -> Vec<String> {
         (true, false) => "Another command has it open.".to_owned(),
         (false, _) => "Neither the app nor a peer runs, so other devices cannot reach this one now.".to_owned(),
     });
+    if status.elsewhere {
+        lines.push("A copy of this profile seems to run elsewhere on this network: see commonplace doctor.".to_owned());
+    }
     lines.push(count(status.commons.len() as u64, "commons", "commons"));
     lines.extend(status.commons.iter().map(|c| format!("  {}", commons_line(c))));
     if !status.connected.is_empty() {

@@ -1,7 +1,7 @@
 //! What a device tells of itself on the local network, and how that is written into an mDNS record.
 //!
-//! `v` version, `id` device, `6` port for IPv6 (the record itself has the one for IPv4); when the person allows it `n` name, `i` number of
-//! the ink, `d` name of the device. Nothing of which commons.
+//! `v` version, `id` device, `s` which start of the program, `6` port for IPv6 (the record itself has the one for IPv4); when the person
+//! allows it `n` name, `i` number of the ink, `d` name of the device. Nothing of which commons.
 
 use std::collections::HashMap;
 
@@ -23,18 +23,40 @@ pub struct Announcement {
     pub device_name: String,
 }
 
+/// A start of the program, told from all others by a number drawn for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Start(u64);
+
+impl Start {
+    /// One that no other has, unless the system has no random numbers: then a copy goes unnoticed.
+    pub(crate) fn new() -> Self {
+        Self(getrandom::u64().unwrap_or_default())
+    }
+}
+
 /// A record as it arrived.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) device: DeviceId,
+    /// Which start of the program announces it: two at one time under one id have the same key.
+    pub(crate) start: Option<Start>,
     /// Port for IPv6, if it listens there.
     pub(crate) port_v6: Option<u16>,
     pub(crate) announcement: Option<Announcement>,
 }
 
 /// The properties of a record.
-pub(crate) fn write(device: DeviceId, port_v6: Option<u16>, said: &Announcement) -> HashMap<String, String> {
-    let mut properties = HashMap::from([("v".to_owned(), VERSION.to_owned()), ("id".to_owned(), device.to_string())]);
+pub(crate) fn write(
+    device: DeviceId,
+    start: Start,
+    port_v6: Option<u16>,
+    said: &Announcement,
+) -> HashMap<String, String> {
+    let mut properties = HashMap::from([
+        ("v".to_owned(), VERSION.to_owned()),
+        ("id".to_owned(), device.to_string()),
+        ("s".to_owned(), format!("{:016x}", start.0)),
+    ]);
     if let Some(port) = port_v6 {
         properties.insert("6".to_owned(), port.to_string());
     }
@@ -55,6 +77,7 @@ pub(crate) fn read<'a>(property: impl Fn(&str) -> Option<&'a str>) -> Option<Rec
         return None;
     }
     let device = property("id")?.parse().ok()?;
+    let start = property("s").and_then(|start| u64::from_str_radix(start, 16).ok()).map(Start);
     let port_v6 = property("6").and_then(|port| port.parse().ok()).filter(|port| *port != 0);
     let said = Announcement {
         name: property("n").map(tidy).unwrap_or_default(),
@@ -62,7 +85,7 @@ pub(crate) fn read<'a>(property: impl Fn(&str) -> Option<&'a str>) -> Option<Rec
         device_name: property("d").map(tidy).unwrap_or_default(),
     };
     let announcement = (said != Announcement::default()).then_some(said);
-    Some(Record { device, port_v6, announcement })
+    Some(Record { device, start, port_v6, announcement })
 }
 
 /// One line without control characters, also not those that turn the direction of writing, and of at most [`MAX_NAME`] bytes.
@@ -85,14 +108,19 @@ mod tests {
     use super::*;
 
     fn through(said: &Announcement) -> Option<Record> {
-        let properties = write(DeviceId::new([7; 32]), Some(9), said);
+        let properties = write(DeviceId::new([7; 32]), Start(11), Some(9), said);
         read(|key| properties.get(key).map(String::as_str))
     }
 
     #[test]
     fn what_is_announced_is_what_arrives() {
         let said = Announcement { name: "Ada".into(), ink: 11, device_name: "Ada's laptop".into() };
-        let record = Record { device: DeviceId::new([7; 32]), port_v6: Some(9), announcement: Some(said.clone()) };
+        let record = Record {
+            device: DeviceId::new([7; 32]),
+            start: Some(Start(11)),
+            port_v6: Some(9),
+            announcement: Some(said.clone()),
+        };
         assert_eq!(through(&said), Some(record));
     }
 

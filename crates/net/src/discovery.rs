@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     Announcement,
-    announcement::{read, write},
+    announcement::{Start, read, write},
     book::MAX_ADDRESSES,
     interfaces::is_dialable,
     shared::Shared,
@@ -48,6 +48,7 @@ pub(crate) enum Request {
 pub(crate) struct Finder {
     pub(crate) announcement: watch::Receiver<Option<Announcement>>,
     pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) start: Start,
     pub(crate) port: u16,
     pub(crate) port_v6: Option<u16>,
 }
@@ -84,7 +85,7 @@ impl Finder {
                     return Ok(());
                 }
                 event = found.recv_async() => match event {
-                    Ok(event) => hear(shared, event),
+                    Ok(event) => hear(shared, self.start, event),
                     Err(_) => {
                         // More came at once than could wait: what is there is told anew.
                         sleep(AGAIN).await;
@@ -112,7 +113,7 @@ impl Finder {
         let said = self.announcement.borrow_and_update().clone();
         let Some(said) = said else { return daemon.unregister(&full_name(me)).map(drop) };
         let host = format!("commonplace-{}.local.", me.short());
-        let properties = write(me, self.port_v6, &said);
+        let properties = write(me, self.start, self.port_v6, &said);
         let mut info = ServiceInfo::new(SERVICE, &me.to_string(), &host, "", self.port, properties)?.enable_addr_auto();
         // The name is a key: nobody else has it by accident, and by intent nobody shall make us change it.
         info.set_requires_probe(false);
@@ -139,9 +140,9 @@ fn device_of(full_name: &str) -> Option<DeviceId> {
     full_name.split('.').next()?.parse().ok()
 }
 
-fn hear(shared: &Arc<Shared>, event: ServiceEvent) {
+fn hear(shared: &Arc<Shared>, start: Start, event: ServiceEvent) {
     match event {
-        ServiceEvent::ServiceResolved(service) => see(shared, &service),
+        ServiceEvent::ServiceResolved(service) => see(shared, start, &service),
         ServiceEvent::ServiceRemoved(_, full_name) => {
             if let Some(device) = device_of(&full_name) {
                 lose(shared, device);
@@ -151,10 +152,11 @@ fn hear(shared: &Arc<Shared>, event: ServiceEvent) {
     }
 }
 
-fn see(shared: &Arc<Shared>, service: &ResolvedService) {
+fn see(shared: &Arc<Shared>, start: Start, service: &ResolvedService) {
     let Some(record) = read(|key| service.get_property_val_str(key)) else { return };
     let device = record.device;
-    if device == shared.me || device_of(service.get_fullname()) != Some(device) {
+    let is_this = device == shared.me && record.start == Some(start);
+    if is_this || device_of(service.get_fullname()) != Some(device) {
         return;
     }
     let addresses = addresses(service, record.port_v6);
@@ -167,7 +169,7 @@ fn see(shared: &Arc<Shared>, service: &ResolvedService) {
         tracing::debug!(device = %device.short(), "too many devices are announced; one is not taken notice of");
         return;
     }
-    if shared.book.see(device, &addresses) {
+    if device != shared.me && shared.book.see(device, &addresses) {
         shared.said_to_be_at(device, &addresses);
     }
 }

@@ -105,7 +105,8 @@ impl fmt::Debug for NetConfig {
 /// reported as one change; streams wait.
 #[derive(Debug)]
 pub enum NetEvent {
-    /// A device is announced on the local network. Anybody can announce anything.
+    /// A device is announced on the local network. Anybody can announce anything. Of this device itself it is told only when
+    /// somebody else announces it, as a copy of its key would.
     Seen {
         /// Which device it says it is.
         device: DeviceId,

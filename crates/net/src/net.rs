@@ -22,6 +22,7 @@ use tokio::{
 
 use crate::{
     Announcement, Bind, Connection, Discovery, NetConfig, NetError, NetEvent, Topic, Welcome, accept,
+    announcement::Start,
     book::AddressBook,
     dial::Dials,
     discovery::Finder,
@@ -106,7 +107,8 @@ impl Net {
             let sockets = endpoint.bound_sockets();
             let port = |wanted: fn(&SocketAddr) -> bool| sockets.iter().find(|s| wanted(s)).map(SocketAddr::port);
             let (port, port_v6) = (port(SocketAddr::is_ipv4), port(SocketAddr::is_ipv6));
-            Finder { announcement: to_announce, requests, port: port.or(port_v6).unwrap_or_default(), port_v6 }
+            let port = port.or(port_v6).unwrap_or_default();
+            Finder { announcement: to_announce, requests, start: Start::new(), port, port_v6 }
         });
         let shared = Arc::new(Shared {
             me,

@@ -324,6 +324,7 @@ impl Core {
             commons: self.commons_list()?,
             online: self.network.is_open(),
             connected: self.connected_devices(),
+            elsewhere: self.network.elsewhere,
         })
     }
 

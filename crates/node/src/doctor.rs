@@ -7,7 +7,12 @@ use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, Document, Page};
 use commonplace_store::Reader;
 use commonplace_trust::{VerifiedAttestation, gate};
 
-use crate::{core::Core, documents::project, view::Finding};
+use crate::{
+    core::Core,
+    documents::project,
+    network::{ELSEWHERE, ELSEWHERE_ADVICE},
+    view::Finding,
+};
 
 /// Damaged pages that are named.
 const NAMED: usize = 5;
@@ -84,6 +89,9 @@ impl Core {
     fn check_network(&self) -> Finding {
         if !self.options.online {
             return finding("network", true, "Not listening: this command does not need the network.", "");
+        }
+        if self.network.elsewhere {
+            return finding("network", false, ELSEWHERE, ELSEWHERE_ADVICE);
         }
         let addresses = self.network.addresses();
         let list: Vec<_> = addresses.iter().map(ToString::to_string).collect();

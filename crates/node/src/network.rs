@@ -43,6 +43,14 @@ struct Seen {
     at: u64,
 }
 
+/// What it means that this device is announced by somebody else too.
+pub(crate) const ELSEWHERE: &str = "Somewhere else on this network a program runs as this very device: a copy of this profile, it seems. \
+     The others reach only one of the two at a time. What is written in either is kept.";
+/// And what to do about it.
+pub(crate) const ELSEWHERE_ADVICE: &str =
+    "Close one of the two. To have your commons there too, give it a profile of its own and join that to yours: \
+     commonplace device add here, commonplace device join TICKET there.";
+
 /// How dialling a device goes.
 struct Dial {
     failures: u32,
@@ -63,6 +71,8 @@ pub(crate) struct Network {
     /// Devices of members of any commons here; shared with the network's own policy.
     members: Arc<RwLock<HashSet<DeviceId>>>,
     pub(crate) connected: HashMap<DeviceId, Connection>,
+    /// Whether this device is announced by somebody else too, on the local network.
+    pub(crate) elsewhere: bool,
     seen: HashMap<DeviceId, Seen>,
     dials: HashMap<DeviceId, Dial>,
     /// What members say to each other, under the name of which epoch.
@@ -248,6 +258,8 @@ impl Core {
 
     fn net_event(&mut self, event: NetEvent) {
         match event {
+            NetEvent::Seen { device, .. } if device == self.device() => self.seen_elsewhere(),
+            NetEvent::Gone { device } if device == self.device() => self.network.elsewhere = false,
             NetEvent::Seen { device, announcement, addresses } => self.seen(device, announcement, &addresses),
             NetEvent::Gone { device } => {
                 self.network.seen.remove(&device);
@@ -273,6 +285,14 @@ impl Core {
                 dial.failures = 0;
             }
             self.dial(device);
+        }
+    }
+
+    /// Somebody else on the local network announces this device: with a copy of its profile, or to worry us. Both go on; what
+    /// both write comes together, as each start of the program writes as an actor of its own.
+    fn seen_elsewhere(&mut self) {
+        if !std::mem::replace(&mut self.network.elsewhere, true) {
+            self.tell(Event::Trouble { message: format!("{ELSEWHERE} {ELSEWHERE_ADVICE}") });
         }
     }
 

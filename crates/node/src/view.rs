@@ -72,6 +72,8 @@ views! {
         online: bool,
         /// Devices of members connected now.
         connected: Vec<ConnectedDevice>,
+        /// Whether somebody else on the local network runs as this device, with a copy of its profile.
+        elsewhere: bool,
     }
 
     /// A commons on this device.

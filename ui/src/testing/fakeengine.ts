@@ -204,7 +204,7 @@ export class FakeEngine implements Platform {
 
   readonly #commands: { [K in keyof Commands]: (args: Commands[K]["args"]) => Commands[K]["reply"] | Promise<Commands[K]["reply"]> } = {
     status: () => ({
-      version: "0.1.0", home: "/home/maren/.local/share/commonplace", profile: this.profile, commons: this.commons.map((c) => c.view), online: this.online,
+      version: "0.1.0", home: "/home/maren/.local/share/commonplace", profile: this.profile, commons: this.commons.map((c) => c.view), online: this.online, elsewhere: false,
       connected: this.devices.filter((d) => d.shared.length > 0).map((d) => ({ ...d, path: "this network", rttMs: 2, commons: this.commons.filter((c) => d.shared.includes(c.view.name)).map((c) => c.view.id) })),
     }),
     init: ({ name, ink, deviceName }) => {

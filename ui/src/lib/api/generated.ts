@@ -621,6 +621,8 @@ export type Status = {
     online: boolean,
     /** Devices of members connected now. */
     connected: Array<ConnectedDevice>,
+    /** Whether somebody else on the local network runs as this device, with a copy of its profile. */
+    elsewhere: boolean,
 };
 
 /** A tag in use. */
