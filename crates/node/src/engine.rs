@@ -332,7 +332,7 @@ impl Engine {
     /// # Errors
     /// When there is no such page, or it cannot be stored.
     pub async fn page_delete(&self, commons: String, page: String) -> Result<PageRow> {
-        self.ask(move |core| core.page_set_deleted(&commons, &page, true)).await
+        self.ask(move |core| core.page_delete(&commons, &page)).await
     }
 
     /// Brings a deleted page back.
@@ -340,7 +340,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::page_delete`].
     pub async fn page_restore(&self, commons: String, page: String) -> Result<PageRow> {
-        self.ask(move |core| core.page_set_deleted(&commons, &page, false)).await
+        self.ask(move |core| core.page_restore(&commons, &page)).await
     }
 
     /// Who holds this device's changes of a page.

@@ -181,6 +181,50 @@ fn standard_input_has_to_be_text_that_a_page_can_hold() {
 }
 
 #[test]
+fn a_deleted_page_comes_back_whatever_else_has_its_name() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let made = |name: &str| profile.json(&["page", "new", "Kettles", name])["id"].as_str().unwrap().to_owned();
+    let first = made("Tea");
+    profile.done(&["page", "delete", "Kettles", "Tea"]);
+    let second = made("Tea");
+    assert_eq!(profile.json(&["page", "restore", "Kettles", "Tea"])["id"], json!(first));
+    assert_eq!(profile.json(&["page", "list", "Kettles"])["total"], 2);
+    // What is not deleted cannot come back.
+    for name in ["Tea", &first, &first[..8]] {
+        let refused = profile.refused(&["page", "restore", "Kettles", name], b"");
+        assert_eq!(refused["code"], "exists");
+        assert!(refused["message"].as_str().unwrap().contains("is not deleted"), "{refused}");
+    }
+    assert_eq!(profile.refused(&["page", "restore", "Kettles", "Milk"], b"")["code"], "notFound");
+    // Of several the beginning of an id says which.
+    profile.done(&["page", "delete", "Kettles", &first]);
+    profile.done(&["page", "delete", "Kettles", &second]);
+    made("Tea");
+    let refused = profile.refused(&["page", "restore", "Kettles", "Tea"], b"");
+    assert_eq!(refused["code"], "ambiguous");
+    for id in [&first, &second] {
+        assert!(refused["message"].as_str().unwrap().contains(&id[..8]), "{refused}");
+    }
+    assert_eq!(profile.json(&["page", "restore", "Kettles", &second[..10]])["id"], json!(second));
+    assert_eq!(profile.json(&["page", "restore", "Kettles", &first])["id"], json!(first));
+}
+
+#[test]
+fn what_is_appended_begins_on_a_line_of_its_own() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    let append = |text: &[u8]| profile.done_with(&["page", "append", "Kettles", "Tea"], text);
+    append(b"one");
+    append(b"two");
+    append(b"\nthree\n");
+    append(b"four");
+    append(b"");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "one\ntwo\nthree\nfour");
+}
+
+#[test]
 fn help_and_completions_are_there() {
     let profile = Profile::fresh();
     assert!(profile.done(&["help"]).contains("Usage: commonplace"));

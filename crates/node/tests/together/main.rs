@@ -125,11 +125,11 @@ async fn changes_travel_through_a_third_device() {
     ines.go_offline().await;
     noor.engine.join(ticket, Some(20)).await.expect("lets her in");
     noor.until_text(&commons, &page.id, "dim").await;
-    noor.engine.page_append(commons.clone(), page.id.clone(), "mer".into()).await.unwrap();
-    tomas.until_text(&commons, &page.id, "dimmer").await;
+    noor.engine.page_append(commons.clone(), page.id.clone(), "bright".into()).await.unwrap();
+    tomas.until_text(&commons, &page.id, "dim\nbright").await;
     noor.go_offline().await;
     ines.go_online().await;
-    ines.until_text(&commons, &page.id, "dimmer").await;
+    ines.until_text(&commons, &page.id, "dim\nbright").await;
     assert_eq!(ines.engine.people(commons).await.unwrap().len(), 3);
 }
 
