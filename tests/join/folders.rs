@@ -38,9 +38,10 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
     symlink("good.md", folder.join("link.md"))?;
     fs::write(folder.join(OsStr::from_bytes(b"name \xff.md")), "its name is no text\n")?;
     fs::write(folder.join("picture.png"), b"\x89PNG")?;
-    // What programs keep for themselves is passed over in silence.
-    fs::create_dir_all(folder.join(".git"))?;
+    // What programs keep for themselves: a folder is named as a whole.
+    fs::create_dir_all(folder.join(".git/refs"))?;
     fs::write(folder.join(".git/notes.md"), "not looked at\n")?;
+    fs::write(folder.join(".DS_Store"), b"\0\0\0\x01Bud1")?;
     fs::write(folder.join("._good.md"), b"\0\x05\x16\x07")?;
     fs::write(folder.join("bell\u{7}\u{1b}[2J.md"), "its name would clear a terminal\n")?;
     fs::write(folder.join(format!("{}.md", "long".repeat(61))), "too long a name\n")?;
@@ -64,12 +65,17 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
         ("pipe.md", "file"),
         ("bell\u{fffd}\u{fffd}[2J.md", "cannot hold"),
         (&format!("{}.md", "long".repeat(61)), "240 bytes"),
+        (".git", "hidden"),
+        (".DS_Store", "hidden"),
+        ("._good.md", "hidden"),
     ] {
         ensure!(reason(name).is_some_and(|why| why.contains(word)), "{name}: {:?}", reason(name));
     }
     let unnamed = report.skipped.iter().any(|s| s.path.starts_with("name ") && s.reason.contains("UTF-8"));
     ensure!(unnamed, "the file whose name is no text is not named: {:?}", report.skipped);
-    ensure!(report.skipped.len() == 11, "{:?}", report.skipped);
+    ensure!((report.skipped.len(), report.skipped_total) == (14, 14), "{:?}", report.skipped);
+    let hidden: Vec<_> = report.skipped.iter().skip(11).map(|s| s.path.as_str()).collect();
+    ensure!(hidden == [".DS_Store", "._good.md", ".git"], "not what is missed least: {hidden:?}");
 
     let out = story::exported(&device, &commons)?;
     let names: Vec<_> = out.iter().filter_map(|(path, _)| path.to_str()).collect();

@@ -288,8 +288,10 @@ views! {
         changed: u64,
         /// Pages that were there already with the same text.
         same: u64,
-        /// Files left out.
+        /// Files and folders left out, those first that somebody may miss; a thousand at most.
         skipped: Vec<Skipped>,
+        /// How many were left out in all.
+        skipped_total: u64,
     }
 
     /// What an export did.

@@ -303,7 +303,8 @@ When you need this page no more, delete it. It can be brought back.
     behind: "You can close this and go on; the import goes on too.",
     done: (made: number, changed: number, same: number) =>
       [of(made, "page made", "pages made"), ...(changed > 0 ? [`${n(changed)} brought up to date`] : []), ...(same > 0 ? [`${n(same)} the same as before`] : [])].join(", "),
-    skipped: (count: number) => `${of(count, "file was", "files were")} left out`,
+    skipped: (count: number) => `${of(count, "file or folder was", "files and folders were")} left out`,
+    unnamed: (count: number) => `and ${n(count)} more`,
     choosing: "Choose a folder of Markdown files",
   },
 

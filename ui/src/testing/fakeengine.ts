@@ -371,6 +371,6 @@ export class FakeEngine implements Platform {
     this.tell({ type: "progress", job: "import", commons: commons.view.id, done: total, total, finished: true, with: "" });
     this.tell({ type: "pages", commons: commons.view.id, rows: [] });
     this.tell({ type: "commons", commons: commons.view });
-    return { made: total, changed: 0, same: 0, skipped: [{ path: "photos/kettle.md", reason: "It is not text in UTF-8." }, { path: "old/loop", reason: "The link leads back to a folder above it." }] };
+    return { made: total, changed: 0, same: 0, skipped: [{ path: "photos/kettle.md", reason: "not UTF-8 text" }, { path: "old/loop", reason: "a link, and links are not followed" }], skippedTotal: 2 };
   }
 }

@@ -313,8 +313,10 @@ export type ImportReport = {
     changed: number,
     /** Pages that were there already with the same text. */
     same: number,
-    /** Files left out. */
+    /** Files and folders left out, those first that somebody may miss; a thousand at most. */
     skipped: Array<Skipped>,
+    /** How many were left out in all. */
+    skippedTotal: number,
 };
 
 /** One of the twelve inks a person writes in, as named in the design tokens. */
