@@ -228,6 +228,63 @@ fn a_page_and_a_folder_of_one_name_are_both_exported() -> Result<()> {
     Ok(())
 }
 
+/// Exports into a folder and gives what that did.
+fn export(device: &Device, commons: &str, target: &Path, overwrite: bool) -> Result<ExportReport> {
+    let mut args = vec!["export", commons, target.to_str().context("a name")?];
+    args.extend(overwrite.then_some("--overwrite"));
+    device.json(args)
+}
+
+#[test]
+fn an_export_keeps_what_somebody_else_wrote() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    for (name, text) in [("Rules", "rules\n"), ("guides/Tea", "tea\n"), ("guides/Milk", "milk\n")] {
+        story::page(&device, &commons, name, text)?;
+    }
+    let target = device.beside("out");
+    fs::create_dir(&target)?;
+    fs::write(target.join("Rules.md"), "my own rules\n")?;
+    let did = |report: &ExportReport| (report.written, report.same, report.kept.clone(), report.kept_total);
+    let kept = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let first = export(&device, &commons, &target, false)?;
+    ensure!(did(&first) == (2, 0, kept(&["Rules.md"]), 1), "{first:?}");
+    ensure!(fs::read(target.join("Rules.md"))? == b"my own rules\n", "somebody’s file was overwritten");
+
+    // Pages changed since then reach their files, if these are as the export wrote them.
+    let changed = fs::metadata(target.join("guides/Milk.md"))?.modified()?;
+    device.feed(["page", "write", &commons, "Tea"], b"green tea\n")?;
+    let second = export(&device, &commons, &target, false)?;
+    ensure!(did(&second) == (1, 1, kept(&["Rules.md"]), 1), "{second:?}");
+    ensure!(fs::read(target.join("guides/Tea.md"))? == b"green tea\n", "the page did not reach its file");
+    ensure!(fs::metadata(target.join("guides/Milk.md"))?.modified()? == changed, "an equal file was written again");
+    device.feed(["page", "write", &commons, "Tea"], b"black tea\n")?;
+    fs::write(target.join("guides/Tea.md"), "my tea\n")?;
+    let third = export(&device, &commons, &target, false)?;
+    ensure!(did(&third) == (0, 1, kept(&["Rules.md", "guides/Tea.md"]), 2), "{third:?}");
+
+    // Notes of no use make it careful, not bold; an import does not take them for anything.
+    let notes = target.join(".commonplace-export");
+    fs::write(&notes, b"\xff\0 garbage\n../../../../etc/passwd\n")?;
+    device.feed(["page", "write", &commons, "Milk"], b"oat milk\n")?;
+    let fourth = export(&device, &commons, &target, false)?;
+    ensure!(fourth.kept_total == 3 && fourth.written == 0, "{fourth:?}");
+    let shown = target.to_str().context("a name")?;
+    let other = story::found(&device, "Another")?;
+    let taken: ImportReport = device.json(["import", &other, shown])?;
+    ensure!((taken.made, taken.skipped_total) == (3, 0), "{taken:?}");
+
+    // All is replaced when that is said, and known from then on.
+    let fifth = export(&device, &commons, &target, true)?;
+    ensure!(did(&fifth) == (3, 0, Vec::new(), 0), "{fifth:?}");
+    let wanted = story::exported(&device, &commons)?;
+    ensure!(files(&target)? == wanted, "not all was replaced");
+    device.feed(["page", "write", &commons, "Rules"], b"new rules\n")?;
+    let sixth = export(&device, &commons, &target, false)?;
+    ensure!(did(&sixth) == (1, 2, Vec::new(), 0), "{sixth:?}");
+    Ok(())
+}
+
 #[test]
 fn an_empty_folder_is_named() -> Result<()> {
     let device = Device::named(Place::Loopback, "Maren")?;

@@ -84,6 +84,9 @@ pub(crate) enum Command {
         commons: String,
         /// The folder to write into.
         dir: PathBuf,
+        /// Replace also files that hold something else than an export wrote.
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Make a ticket and print it.
     Invite {

@@ -120,12 +120,26 @@ pub(crate) async fn import(client: &Client, out: &Out, commons: String, dir: &Pa
     Ok(())
 }
 
-pub(crate) async fn export(client: &Client, out: &Out, commons: String, dir: &Path) -> Result<(), Failure> {
+pub(crate) async fn export(
+    client: &Client,
+    out: &Out,
+    commons: String,
+    dir: &Path,
+    overwrite: bool,
+) -> Result<(), Failure> {
     let dir = absolute(dir)?;
-    let call = client.call(export::Args { commons, dir });
+    let call = client.call(export::Args { commons, dir, overwrite: Some(overwrite) });
     let report = show::with_progress(client, Job::Export, "Writing", call).await?;
-    out.answer(&report, |r| vec![format!("{} written.", count(r.written, "file", "files"))])?;
+    out.answer(&report, |r| {
+        let same = if r.same == 0 { String::new() } else { format!(", {} the same", r.same) };
+        let kept = if r.kept_total == 0 { String::new() } else { format!(", {} kept", r.kept_total) };
+        vec![format!("{} written{same}{kept}.", count(r.written, "file", "files"))]
+    })?;
     remark_on("Renamed", &report.renamed, out);
+    if !out.is_json() && !report.kept.is_empty() {
+        let names = some_of(report.kept.iter().map(String::as_str), report.kept_total);
+        show::remark(&format!("Kept: {names}. What is there is not what an export wrote; --overwrite replaces it."));
+    }
     Ok(())
 }
 

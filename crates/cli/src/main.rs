@@ -106,7 +106,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Status => commons::status(client, out).await,
         Command::Doctor => commons::doctor(client, out).await,
         Command::Import { commons, dir } => commons::import(client, out, commons, &dir).await,
-        Command::Export { commons, dir } => commons::export(client, out, commons, &dir).await,
+        Command::Export { commons, dir, overwrite } => commons::export(client, out, commons, &dir, overwrite).await,
         Command::Invite { commons, uses, hours } => coming::invite(client, out, commons, uses, hours).await,
         Command::Join { ticket, wait } => coming::join(client, out, ticket, wait).await,
         Command::Tickets { commons } => tickets::tickets(client, out, commons).await,

@@ -298,8 +298,14 @@ views! {
     pub struct ExportReport {
         /// Files written.
         written: u64,
+        /// Files that were there already with the same bytes.
+        same: u64,
         /// Pages whose file got another name than their title, and why.
         renamed: Vec<Skipped>,
+        /// Files that were kept, for they hold something else than an export wrote; a thousand at most.
+        kept: Vec<String>,
+        /// How many were kept in all.
+        kept_total: u64,
     }
 
     /// One finding of the doctor.

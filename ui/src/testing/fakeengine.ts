@@ -324,8 +324,17 @@ export class FakeEngine implements Platform {
     people: ({ commons }) => this.#find(commons).people,
     search: ({ commons, query, limit }) => this.#search(this.#find(commons), query, limit ?? 30),
     import: async ({ commons, dir }) => this.#import(this.#find(commons), dir),
-    export: ({ commons }) => ({ written: this.#find(commons).view.pages, renamed: [] }),
+    export: ({ commons, overwrite }) => this.#export(this.#find(commons), overwrite === true),
   };
+
+  /** Files that somebody edited since the last export, by name. */
+  edited: string[] = [];
+
+  #export(commons: FakeCommons, overwrite: boolean): Reply<"export"> {
+    const kept = overwrite ? [] : [...this.edited];
+    if (overwrite) this.edited = [];
+    return { written: commons.view.pages - kept.length, same: 0, renamed: [], kept, keptTotal: kept.length };
+  }
 
   #knocked(device: string, knock: NearbyDevice["knock"]): null {
     this.#me();

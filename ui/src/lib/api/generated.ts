@@ -261,8 +261,14 @@ export type Event =
 export type ExportReport = {
     /** Files written. */
     written: number,
+    /** Files that were there already with the same bytes. */
+    same: number,
     /** Pages whose file got another name than their title, and why. */
     renamed: Array<Skipped>,
+    /** Files that were kept, for they hold something else than an export wrote; a thousand at most. */
+    kept: Array<string>,
+    /** How many were kept in all. */
+    keptTotal: number,
 };
 
 /** One finding of the doctor. */
@@ -781,6 +787,6 @@ export interface Commands {
     search: { args: { commons: string, query: string, limit?: number | null }, reply: SearchResult },
     /** Takes in a folder of Markdown; folders below it become the pages' folders. */
     import: { args: { commons: string, dir: string }, reply: ImportReport },
-    /** Writes all pages as a folder of Markdown. */
-    export: { args: { commons: string, dir: string }, reply: ExportReport },
+    /** Writes all pages as a folder of Markdown; a file there that somebody else wrote is kept, unless it is to overwrite. */
+    export: { args: { commons: string, dir: string, overwrite?: boolean | null }, reply: ExportReport },
 }
