@@ -401,7 +401,13 @@ pub(crate) enum Page {
     /// Print a page's Markdown as it is.
     Show { commons: String, page: String },
     /// Replace a page's text by what standard input holds, changing only what differs.
-    Write { commons: String, page: String },
+    Write {
+        commons: String,
+        page: String,
+        /// Let standard input be empty, which empties the page.
+        #[arg(long)]
+        empty: bool,
+    },
     /// Add to the end of a page: a line, or what standard input holds.
     Append {
         commons: String,

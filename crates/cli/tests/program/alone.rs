@@ -225,6 +225,22 @@ fn what_is_appended_begins_on_a_line_of_its_own() {
 }
 
 #[test]
+fn nothing_to_write_empties_a_page_only_when_that_is_said() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    profile.done_with(&["page", "write", "Kettles", "Tea"], b"as it was");
+    let refused = profile.refused(&["page", "write", "Kettles", "Tea"], b"");
+    assert_eq!(refused["code"], "badArgument");
+    assert!(refused["message"].as_str().unwrap().contains("--empty"), "{refused}");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "as it was");
+    profile.done_with(&["page", "write", "Kettles", "Tea", "--empty"], b"anew");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "anew");
+    profile.done_with(&["page", "write", "Kettles", "Tea", "--empty"], b"");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "");
+}
+
+#[test]
 fn help_and_completions_are_there() {
     let profile = Profile::fresh();
     assert!(profile.done(&["help"]).contains("Usage: commonplace"));
