@@ -149,7 +149,21 @@ fn wrong_usage_is_told_apart_from_a_refusal() {
         let output = profile.run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+        for args in [&[&["--json"], args].concat(), &[args, &["--json"]].concat()] {
+            let output = profile.run(args);
+            assert_eq!(output.status.code(), Some(2), "{args:?}");
+            assert!(output.stdout.is_empty(), "{args:?}");
+            let json: Value = serde_json::from_slice(&output.stderr).unwrap();
+            assert_eq!(json["code"], "usage", "{args:?}");
+            let message = json["message"].as_str().unwrap();
+            assert!(!message.is_empty() && !message.starts_with("error"), "{args:?}: {message}");
+        }
     }
+    // What is no option is a text like any other, and help stays help.
+    let output = profile.run(&["brew", "--", "--json"]);
+    assert!(output.status.code() == Some(2) && output.stderr.starts_with(b"error: "), "{output:?}");
+    assert!(profile.done(&["--json", "--help"]).contains("Usage: commonplace"));
+    assert!(profile.done(&["--json", "--version"]).starts_with("commonplace "));
     profile.done(&["new", "Kettles"]);
     let refused: [(&[&str], &str); 7] = [
         (&["page", "list", "Pans"], "notFound"),
