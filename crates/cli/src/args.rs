@@ -199,7 +199,7 @@ pub(crate) enum Command {
         #[arg(required = true)]
         query: Vec<String>,
         /// The most pages to show.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
     },
     /// Print a script that completes commands in a shell.

@@ -135,7 +135,8 @@ fn a_folder_comes_back_byte_for_byte() {
 #[test]
 fn wrong_usage_is_told_apart_from_a_refusal() {
     let profile = Profile::named("Maren");
-    let wrong: [&[&str]; 8] = [
+    let wrong: [&[&str]; 9] = [
+        &["search", "Kettles", "tea", "--limit", "0"],
         &[],
         &["brew"],
         &["init"],
@@ -165,7 +166,8 @@ fn wrong_usage_is_told_apart_from_a_refusal() {
     assert!(profile.done(&["--json", "--help"]).contains("Usage: commonplace"));
     assert!(profile.done(&["--json", "--version"]).starts_with("commonplace "));
     profile.done(&["new", "Kettles"]);
-    let refused: [(&[&str], &str); 7] = [
+    let refused: [(&[&str], &str); 8] = [
+        (&["init", "--name", "Maren", "--device-name", " "], "badArgument"),
         (&["page", "list", "Pans"], "notFound"),
         (&["page", "show", "Kettles", "Tea"], "notFound"),
         (&["new", ""], "badArgument"),

@@ -45,6 +45,18 @@ async fn bad_tickets_are_refused_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_cannot_be_one_leaves_the_one_before() {
+    let ines = Device::new("Ines").await;
+    let before = ines.engine.status().await.unwrap().profile;
+    for device_name in ["", " ", "two\nlines"] {
+        let refused = ines.engine.init("Ineke".into(), None, Some(device_name.into())).await.unwrap_err();
+        assert!(refused.code == ErrorCode::BadArgument && refused.message.contains("name of a device"), "{refused}");
+        assert_eq!(ines.engine.status().await.unwrap().profile, before);
+    }
+    assert!(before.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_appears_on_the_other_side_with_caret_and_name() {
     let (ines, tomas, commons) = device::pair().await;
     let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap();
