@@ -101,7 +101,7 @@ async fn equal(first: &Side, second: &Side, commons: &str, folder: &Path) -> Res
     for side in [first, second] {
         let out = TempDir::with_prefix("commonplace-bench-export-")?;
         let shown = out.path().to_str().context("a folder's name")?.to_owned();
-        side.engine.export(commons.to_owned(), shown).await?;
+        side.engine.export(commons.to_owned(), shown, None).await?;
         ensure!(files(out.path())? == wanted, "what comes out is not what went in");
     }
     Ok(())

@@ -38,9 +38,10 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
     symlink("good.md", folder.join("link.md"))?;
     fs::write(folder.join(OsStr::from_bytes(b"name \xff.md")), "its name is no text\n")?;
     fs::write(folder.join("picture.png"), b"\x89PNG")?;
-    // What programs keep for themselves is passed over in silence.
-    fs::create_dir_all(folder.join(".git"))?;
+    // What programs keep for themselves: a folder is named as a whole.
+    fs::create_dir_all(folder.join(".git/refs"))?;
     fs::write(folder.join(".git/notes.md"), "not looked at\n")?;
+    fs::write(folder.join(".DS_Store"), b"\0\0\0\x01Bud1")?;
     fs::write(folder.join("._good.md"), b"\0\x05\x16\x07")?;
     fs::write(folder.join("bell\u{7}\u{1b}[2J.md"), "its name would clear a terminal\n")?;
     fs::write(folder.join(format!("{}.md", "long".repeat(61))), "too long a name\n")?;
@@ -64,12 +65,17 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
         ("pipe.md", "file"),
         ("bell\u{fffd}\u{fffd}[2J.md", "cannot hold"),
         (&format!("{}.md", "long".repeat(61)), "240 bytes"),
+        (".git", "hidden"),
+        (".DS_Store", "hidden"),
+        ("._good.md", "hidden"),
     ] {
         ensure!(reason(name).is_some_and(|why| why.contains(word)), "{name}: {:?}", reason(name));
     }
     let unnamed = report.skipped.iter().any(|s| s.path.starts_with("name ") && s.reason.contains("UTF-8"));
     ensure!(unnamed, "the file whose name is no text is not named: {:?}", report.skipped);
-    ensure!(report.skipped.len() == 11, "{:?}", report.skipped);
+    ensure!((report.skipped.len(), report.skipped_total) == (14, 14), "{:?}", report.skipped);
+    let hidden: Vec<_> = report.skipped.iter().skip(11).map(|s| s.path.as_str()).collect();
+    ensure!(hidden == [".DS_Store", "._good.md", ".git"], "not what is missed least: {hidden:?}");
 
     let out = story::exported(&device, &commons)?;
     let names: Vec<_> = out.iter().filter_map(|(path, _)| path.to_str()).collect();
@@ -96,7 +102,8 @@ fn a_folder_that_is_none_is_refused() -> Result<()> {
 fn a_page_beyond_its_limit_is_refused_and_stays() -> Result<()> {
     let device = Device::named(Place::Loopback, "Maren")?;
     let commons = story::found(&device, "The Kettle")?;
-    let most = "x".repeat(Page::MAX_BODY_BYTES);
+    // There is room for one byte more, and not for the end of the line that comes before it.
+    let most = "x".repeat(Page::MAX_BODY_BYTES - 1);
     story::page(&device, &commons, "Large", &most)?;
     let appended = device.feed(["page", "append", &commons, "Large"], b"y");
     let words = appended.err().context("a page beyond its limit")?.to_string();
@@ -218,6 +225,63 @@ fn a_page_and_a_folder_of_one_name_are_both_exported() -> Result<()> {
     let file = device.beside("file");
     let reason = device.refused([OsStr::new("export"), OsStr::new(&commons), file.as_os_str()])?;
     ensure!(reason.contains("Nothing was written") && fs::read(&file)? == b"mine\n", "{reason}");
+    Ok(())
+}
+
+/// Exports into a folder and gives what that did.
+fn export(device: &Device, commons: &str, target: &Path, overwrite: bool) -> Result<ExportReport> {
+    let mut args = vec!["export", commons, target.to_str().context("a name")?];
+    args.extend(overwrite.then_some("--overwrite"));
+    device.json(args)
+}
+
+#[test]
+fn an_export_keeps_what_somebody_else_wrote() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    for (name, text) in [("Rules", "rules\n"), ("guides/Tea", "tea\n"), ("guides/Milk", "milk\n")] {
+        story::page(&device, &commons, name, text)?;
+    }
+    let target = device.beside("out");
+    fs::create_dir(&target)?;
+    fs::write(target.join("Rules.md"), "my own rules\n")?;
+    let did = |report: &ExportReport| (report.written, report.same, report.kept.clone(), report.kept_total);
+    let kept = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let first = export(&device, &commons, &target, false)?;
+    ensure!(did(&first) == (2, 0, kept(&["Rules.md"]), 1), "{first:?}");
+    ensure!(fs::read(target.join("Rules.md"))? == b"my own rules\n", "somebody’s file was overwritten");
+
+    // Pages changed since then reach their files, if these are as the export wrote them.
+    let changed = fs::metadata(target.join("guides/Milk.md"))?.modified()?;
+    device.feed(["page", "write", &commons, "Tea"], b"green tea\n")?;
+    let second = export(&device, &commons, &target, false)?;
+    ensure!(did(&second) == (1, 1, kept(&["Rules.md"]), 1), "{second:?}");
+    ensure!(fs::read(target.join("guides/Tea.md"))? == b"green tea\n", "the page did not reach its file");
+    ensure!(fs::metadata(target.join("guides/Milk.md"))?.modified()? == changed, "an equal file was written again");
+    device.feed(["page", "write", &commons, "Tea"], b"black tea\n")?;
+    fs::write(target.join("guides/Tea.md"), "my tea\n")?;
+    let third = export(&device, &commons, &target, false)?;
+    ensure!(did(&third) == (0, 1, kept(&["Rules.md", "guides/Tea.md"]), 2), "{third:?}");
+
+    // Notes of no use make it careful, not bold; an import does not take them for anything.
+    let notes = target.join(".commonplace-export");
+    fs::write(&notes, b"\xff\0 garbage\n../../../../etc/passwd\n")?;
+    device.feed(["page", "write", &commons, "Milk"], b"oat milk\n")?;
+    let fourth = export(&device, &commons, &target, false)?;
+    ensure!(fourth.kept_total == 3 && fourth.written == 0, "{fourth:?}");
+    let shown = target.to_str().context("a name")?;
+    let other = story::found(&device, "Another")?;
+    let taken: ImportReport = device.json(["import", &other, shown])?;
+    ensure!((taken.made, taken.skipped_total) == (3, 0), "{taken:?}");
+
+    // All is replaced when that is said, and known from then on.
+    let fifth = export(&device, &commons, &target, true)?;
+    ensure!(did(&fifth) == (3, 0, Vec::new(), 0), "{fifth:?}");
+    let wanted = story::exported(&device, &commons)?;
+    ensure!(files(&target)? == wanted, "not all was replaced");
+    device.feed(["page", "write", &commons, "Rules"], b"new rules\n")?;
+    let sixth = export(&device, &commons, &target, false)?;
+    ensure!(did(&sixth) == (1, 2, Vec::new(), 0), "{sixth:?}");
     Ok(())
 }
 

@@ -123,6 +123,6 @@ commands! {
 
     /// Takes in a folder of Markdown; folders below it become the pages' folders.
     import => ImportReport { commons: String, dir: String }
-    /// Writes all pages as a folder of Markdown.
-    export => ExportReport { commons: String, dir: String }
+    /// Writes all pages as a folder of Markdown; a file there that somebody else wrote is kept, unless it is to overwrite.
+    export => ExportReport { commons: String, dir: String, overwrite: Option<bool> }
 }

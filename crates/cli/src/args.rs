@@ -84,6 +84,9 @@ pub(crate) enum Command {
         commons: String,
         /// The folder to write into.
         dir: PathBuf,
+        /// Replace also files that hold something else than an export wrote.
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Make a ticket and print it.
     Invite {
@@ -196,7 +199,7 @@ pub(crate) enum Command {
         #[arg(required = true)]
         query: Vec<String>,
         /// The most pages to show.
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
     },
     /// Print a script that completes commands in a shell.
@@ -398,7 +401,13 @@ pub(crate) enum Page {
     /// Print a page's Markdown as it is.
     Show { commons: String, page: String },
     /// Replace a page's text by what standard input holds, changing only what differs.
-    Write { commons: String, page: String },
+    Write {
+        commons: String,
+        page: String,
+        /// Let standard input be empty, which empties the page.
+        #[arg(long)]
+        empty: bool,
+    },
     /// Add to the end of a page: a line, or what standard input holds.
     Append {
         commons: String,

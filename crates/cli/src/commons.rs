@@ -5,13 +5,16 @@ use std::path::Path;
 use commonplace_api::{
     ApiError, Client, ErrorCode,
     command::{commons_list, commons_new, doctor, export, import, init, status},
-    view::{ConnectedDevice, Deciding, Ink, Job, Skipped, Status},
+    view::{ConnectedDevice, Deciding, ImportReport, Ink, Job, Skipped, Status},
 };
 
 use crate::{
     Failure,
     show::{self, Out, columns, commons_line, count, short},
 };
+
+/// Names that a line lists before it counts; `--json` has more.
+const NAMED: usize = 5;
 
 pub(crate) async fn init(
     client: &Client,
@@ -107,24 +110,67 @@ pub(crate) async fn import(client: &Client, out: &Out, commons: String, dir: &Pa
     let call = client.call(import::Args { commons, dir: dir.clone() });
     let report = show::with_progress(client, Job::Import, "Taking in", call).await?;
     out.answer(&report, |r| {
-        let left_out = if r.skipped.is_empty() { String::new() } else { format!(", {} left out", r.skipped.len()) };
+        let left_out = if r.skipped_total == 0 { String::new() } else { format!(", {} left out", r.skipped_total) };
         let made = count(r.made, "page", "pages");
         vec![format!("{made} made, {} changed, {} the same{left_out}.", r.changed, r.same)]
     })?;
-    remark_on("Left out", &report.skipped, out);
-    if !out.is_json() && report.made + report.changed + report.same == 0 && report.skipped.is_empty() {
+    if !out.is_json() {
+        left_out(&report).iter().for_each(|line| show::remark(line));
+    }
+    if !out.is_json() && report.made + report.changed + report.same + report.skipped_total == 0 {
         show::remark(&format!("There are no Markdown files (.md) in {dir}."));
     }
     Ok(())
 }
 
-pub(crate) async fn export(client: &Client, out: &Out, commons: String, dir: &Path) -> Result<(), Failure> {
+pub(crate) async fn export(
+    client: &Client,
+    out: &Out,
+    commons: String,
+    dir: &Path,
+    overwrite: bool,
+) -> Result<(), Failure> {
     let dir = absolute(dir)?;
-    let call = client.call(export::Args { commons, dir });
+    let call = client.call(export::Args { commons, dir, overwrite: Some(overwrite) });
     let report = show::with_progress(client, Job::Export, "Writing", call).await?;
-    out.answer(&report, |r| vec![format!("{} written.", count(r.written, "file", "files"))])?;
+    out.answer(&report, |r| {
+        let same = if r.same == 0 { String::new() } else { format!(", {} the same", r.same) };
+        let kept = if r.kept_total == 0 { String::new() } else { format!(", {} kept", r.kept_total) };
+        vec![format!("{} written{same}{kept}.", count(r.written, "file", "files"))]
+    })?;
     remark_on("Renamed", &report.renamed, out);
+    if !out.is_json() && !report.kept.is_empty() {
+        let names = some_of(report.kept.iter().map(String::as_str), report.kept_total);
+        show::remark(&format!("Kept: {names}. What is there is not what an export wrote; --overwrite replaces it."));
+    }
     Ok(())
+}
+
+/// What an import left out, a line for each reason.
+fn left_out(report: &ImportReport) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Skipped { path, reason } in &report.skipped {
+        match by_reason.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, paths)) => paths.push(path),
+            None => by_reason.push((reason, vec![path])),
+        }
+    }
+    let words = |(reason, paths): (&str, Vec<&str>)| {
+        format!("Left out: {}: {reason}", some_of(paths.iter().copied(), paths.len() as u64))
+    };
+    let mut lines: Vec<_> = by_reason.into_iter().map(words).collect();
+    let unnamed = report.skipped_total.saturating_sub(report.skipped.len() as u64);
+    if unnamed > 0 {
+        lines.push(format!("Left out: {unnamed} more"));
+    }
+    lines
+}
+
+/// The first of many names, and how many more there are.
+fn some_of<'a>(names: impl Iterator<Item = &'a str>, total: u64) -> String {
+    let shown: Vec<_> = names.take(NAMED).collect();
+    let more = total.saturating_sub(shown.len() as u64);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
 fn remark_on(what: &str, files: &[Skipped], out: &Out) {
@@ -143,4 +189,25 @@ fn absolute(dir: &Path) -> Result<String, ApiError> {
         let words = format!("The folder’s name {} cannot be used: it is not UTF-8. Nothing was done.", dir.display());
         ApiError::new(ErrorCode::BadArgument, words)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_told_in_a_line_for_each_reason() {
+        let file = |path: &str, reason: &str| Skipped { path: path.to_owned(), reason: reason.to_owned() };
+        let mut skipped = vec![file("old.md", "not UTF-8 text")];
+        skipped.extend((1..=7).map(|n| file(&format!("{n}.png"), "not Markdown (.md)")));
+        skipped.extend([".obsidian", ".trash"].map(|name| file(name, "hidden")));
+        let report = ImportReport { made: 1, changed: 0, same: 0, skipped, skipped_total: 12 };
+        let told = [
+            "Left out: old.md: not UTF-8 text",
+            "Left out: 1.png, 2.png, 3.png, 4.png, 5.png and 2 more: not Markdown (.md)",
+            "Left out: .obsidian, .trash: hidden",
+            "Left out: 2 more",
+        ];
+        assert_eq!(left_out(&report), told);
+    }
 }

@@ -43,7 +43,10 @@ impl From<io::Error> for Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return wrong_usage(&error),
+    };
     // Words for developers stay out of the way of words for people unless they are asked for.
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(
@@ -76,6 +79,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the arguments, or gives the help or version that they ask for.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let asked_for_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    if !asked_for_json || !error.use_stderr() {
+        // As clap does it, which knows what is help and where it goes.
+        error.exit();
+    }
+    show::wrong_usage(&error.render().to_string());
+    ExitCode::from(2)
+}
+
 async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Completions { shell } => return completions(shell),
@@ -106,7 +120,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Status => commons::status(client, out).await,
         Command::Doctor => commons::doctor(client, out).await,
         Command::Import { commons, dir } => commons::import(client, out, commons, &dir).await,
-        Command::Export { commons, dir } => commons::export(client, out, commons, &dir).await,
+        Command::Export { commons, dir, overwrite } => commons::export(client, out, commons, &dir, overwrite).await,
         Command::Invite { commons, uses, hours } => coming::invite(client, out, commons, uses, hours).await,
         Command::Join { ticket, wait } => coming::join(client, out, ticket, wait).await,
         Command::Tickets { commons } => tickets::tickets(client, out, commons).await,

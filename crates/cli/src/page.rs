@@ -1,6 +1,6 @@
 //! Commands about pages: `page …`, `tag`, `untag`, `tags`, `search`.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 use commonplace_api::{
     ApiError, Client, ErrorCode, PAGE_BYTES,
@@ -32,8 +32,8 @@ pub(crate) async fn carry_out(client: &Client, out: &Out, page: args::Page) -> R
             changed(out, &row, "Made")
         }
         Page::Show { commons, page } => show(client, out, commons, page).await,
-        Page::Write { commons, page } => {
-            let body = standard_input()?;
+        Page::Write { commons, page, empty } => {
+            let body = text_of_a_page(empty)?;
             let row = client.call(page_write::Args { commons, page, body }).await?;
             changed(out, &row, "Written")
         }
@@ -99,6 +99,21 @@ async fn show(client: &Client, out: &Out, commons: String, page: String) -> Resu
         }
     }
     Ok(())
+}
+
+/// What standard input holds, for a whole page. Nothing in it is more often a mistake than meant.
+fn text_of_a_page(empty: bool) -> Result<String, ApiError> {
+    if empty && std::io::stdin().is_terminal() {
+        return Ok(String::new());
+    }
+    let body = standard_input()?;
+    if body.is_empty() && !empty {
+        return Err(ApiError::new(
+            ErrorCode::BadArgument,
+            "Standard input is empty, which would empty the page. Nothing was changed: say --empty if that is what you want.",
+        ));
+    }
+    Ok(body)
 }
 
 /// What standard input holds, if a page can hold it.

@@ -94,6 +94,14 @@ pub(crate) fn refusal(json: bool, error: &ApiError) {
     }
 }
 
+/// What is wrong with the arguments, for programs. Nothing was asked of the engine, so the code is none of its.
+pub(crate) fn wrong_usage(words: &str) {
+    let words = words.trim();
+    let words = words.strip_prefix("error: ").unwrap_or(words);
+    let message = words.strip_suffix("For more information, try '--help'.").unwrap_or(words).trim_end();
+    remark(&serde_json::json!({ "code": "usage", "message": message }).to_string());
+}
+
 /// Without the control characters by which a text could steer a terminal.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let bad = |c: char| c.is_control() && c != '\n' && c != '\t';

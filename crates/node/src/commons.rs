@@ -269,15 +269,15 @@ impl Core {
 
     pub(crate) fn init(&mut self, name: &str, ink: Option<Ink>, device_name: Option<String>) -> Result<Profile> {
         let name = one_line("name", name, Introduction::MAX_BYTES)?;
+        let device_name =
+            device_name.map(|given| one_line("name of a device", &given, Introduction::MAX_BYTES)).transpose()?;
         let before = self.owner.take();
         let ink = ink.map(profile::ink_number).or(before.as_ref().map(|o| o.ink)).unwrap_or_else(|| {
             // A stable ink of one's own until one is chosen.
             self.device().as_bytes()[0] % 12
         });
-        let device_name = match device_name.filter(|d| !d.trim().is_empty()) {
-            Some(given) => one_line("name of a device", &given, Introduction::MAX_BYTES)?,
-            None => before.map_or_else(|| profile::default_device_name(&name), |o| o.device_name),
-        };
+        let device_name =
+            device_name.or(before.map(|o| o.device_name)).unwrap_or_else(|| profile::default_device_name(&name));
         let owner = Owner { name, ink, device_name };
         let bytes = postcard::to_allocvec(&owner).map_err(Error::internal)?;
         self.owner = Some(owner);

@@ -332,7 +332,7 @@ impl Engine {
     /// # Errors
     /// When there is no such page, or it cannot be stored.
     pub async fn page_delete(&self, commons: String, page: String) -> Result<PageRow> {
-        self.ask(move |core| core.page_set_deleted(&commons, &page, true)).await
+        self.ask(move |core| core.page_delete(&commons, &page)).await
     }
 
     /// Brings a deleted page back.
@@ -340,7 +340,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::page_delete`].
     pub async fn page_restore(&self, commons: String, page: String) -> Result<PageRow> {
-        self.ask(move |core| core.page_set_deleted(&commons, &page, false)).await
+        self.ask(move |core| core.page_restore(&commons, &page)).await
     }
 
     /// Who holds this device's changes of a page.
@@ -449,12 +449,14 @@ impl Engine {
         self.ask(move |core| Ok(core.import_end(&report))).await
     }
 
-    /// Writes all pages as a folder of Markdown.
+    /// Writes all pages as a folder of Markdown. A file that is there and holds something else than an export wrote is kept,
+    /// unless it is to `overwrite`.
     ///
     /// # Errors
     /// When there is no such commons, or the folder cannot be written.
-    pub async fn export(&self, commons: String, dir: String) -> Result<ExportReport> {
-        let mut export = self.ask(move |core| core.export_begin(&commons, PathBuf::from(dir))).await?;
+    pub async fn export(&self, commons: String, dir: String, overwrite: Option<bool>) -> Result<ExportReport> {
+        let (dir, overwrite) = (PathBuf::from(dir), overwrite.unwrap_or(false));
+        let mut export = self.ask(move |core| core.export_begin(&commons, dir, overwrite)).await?;
         loop {
             let (next, batch) = self.ask_in_turn(move |core| core.export_batch(export)).await?;
             export = next;
@@ -463,7 +465,10 @@ impl Engine {
                     export =
                         tokio::task::spawn_blocking(move || export.write(batch)).await.map_err(Error::internal)??;
                 }
-                None => return self.ask(move |core| Ok(core.export_end(export))).await,
+                None => {
+                    export = tokio::task::spawn_blocking(move || export.finish()).await.map_err(Error::internal)??;
+                    return self.ask(move |core| Ok(core.export_end(export))).await;
+                }
             }
         }
     }

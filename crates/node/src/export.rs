@@ -2,6 +2,11 @@
 //!
 //! Files are written outside the engine's thread, in batches, so that keystrokes pass between them. A file appears whole or
 //! not at all, and nothing is written through a link: whatever the folder held before, what lies elsewhere is not touched.
+//! A file that holds something else than an export wrote (`notes`) is kept, unless it is asked to be replaced.
+
+mod notes;
+
+pub(crate) use notes::NOTES;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,7 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{CommonsId, Folder, PageId, Title};
+use commonplace_model::{CommonsId, Folder, Page, PageId, Title};
+use notes::Notes;
 
 use crate::{
     core::Core,
@@ -20,12 +26,18 @@ use crate::{
 /// Pages read at once.
 const BATCH_PAGES: u32 = 64;
 /// A file being written, until it is whole and gets its name. Its own name is hidden, so no import takes it in.
-const UNFINISHED: &str = ".commonplace-export";
+const UNFINISHED: &str = ".commonplace-unfinished";
+/// Files that were kept and are named; more are counted only.
+const MAX_KEPT: usize = 1_000;
 
 /// An export under way.
 pub(crate) struct Export {
     commons: CommonsId,
     dir: PathBuf,
+    /// Whether to replace files that hold something else than an export wrote.
+    overwrite: bool,
+    /// What earlier exports wrote there; read with the first batch.
+    notes: Option<Notes>,
     /// Documents that waited to be indexed when it began, and still may.
     waiting: u64,
     offset: u32,
@@ -41,15 +53,33 @@ pub(crate) struct Export {
 pub(crate) struct ExportBatch(Vec<(PageId, String, String, String)>);
 
 impl Export {
-    /// Writes pages. A file that has the same bytes already is left alone.
+    /// Writes pages. A file that has the same bytes already is left alone, and one that somebody else wrote is kept.
     pub(crate) fn write(mut self, batch: ExportBatch) -> Result<Self> {
+        let mut notes = self.notes.take().unwrap_or_else(|| Notes::of(&self.dir));
         for (id, folder, title, text) in batch.0 {
             // Whatever a document says, a path made of lenient names stays inside the folder.
             let (folder, title) = (Folder::lenient(&folder), Title::lenient(&title));
             let name = self.free_name(&folder, &title, id);
-            self.place(&name, &text)?;
+            match self.place(&name, &text, &mut notes)? {
+                Placed::Written => self.report.written += 1,
+                Placed::Same => self.report.same += 1,
+                Placed::Kept => {
+                    self.report.kept_total += 1;
+                    if self.report.kept.len() < MAX_KEPT {
+                        self.report.kept.push(name.clone());
+                    }
+                }
+            }
             self.files.insert(name);
-            self.report.written += 1;
+        }
+        self.notes = Some(notes);
+        Ok(self)
+    }
+
+    /// Ends it, when all pages were written.
+    pub(crate) fn finish(mut self) -> Result<Self> {
+        if let Some(notes) = self.notes.take() {
+            notes.finish().map_err(|error| self.failed(&self.dir.join(NOTES), &error))?;
         }
         Ok(self)
     }
@@ -75,34 +105,89 @@ impl Export {
         name
     }
 
-    fn place(&self, name: &str, text: &str) -> Result<()> {
+    fn place(&self, name: &str, text: &str, notes: &mut Notes) -> Result<Placed> {
         let path = self.dir.join(name);
-        let kept = format!(
-            "{} files were written before it, and the commons is as it was. Run the export again to write the rest.",
-            self.report.written
-        );
         let mut place = self.dir.clone();
         for part in name.split('/') {
             place.push(part);
             if fs::symlink_metadata(&place).is_ok_and(|there| there.is_symlink()) {
                 let words = format!(
                     "{} is a link, and an export writes through none: what it leads to was not touched. Take the link away, or \
-                     export into another folder. {kept}",
-                    place.display()
+                     export into another folder. {}",
+                    place.display(),
+                    self.so_far()
                 );
                 return Err(Error::new(ErrorCode::Exists, words));
             }
         }
+        let hash = blake3::hash(text.as_bytes());
+        match there(&path, text.as_bytes()) {
+            There::Same => {
+                notes.found(name, hash);
+                return Ok(Placed::Same);
+            }
+            There::Other(other) if !self.overwrite && !other.is_some_and(|other| notes.has(name, other)) => {
+                return Ok(Placed::Kept);
+            }
+            There::Other(_) | There::Nothing => {}
+        }
+        notes.writes(name, hash).map_err(|error| self.failed(&self.dir.join(NOTES), &error))?;
         write_whole(&path, text.as_bytes()).map_err(|error| {
             if path.is_dir() {
                 let words = format!(
-                    "{} is a folder already, so the page cannot be written there. Move it, or export into another one. {kept}",
-                    path.display()
+                    "{} is a folder already, so the page cannot be written there. Move it, or export into another one. {}",
+                    path.display(),
+                    self.so_far()
                 );
                 return Error::new(ErrorCode::Exists, words);
             }
-            Error::new(io_code(&error), format!("{} could not be written ({error}). {kept}", path.display()))
-        })
+            self.failed(&path, &error)
+        })?;
+        Ok(Placed::Written)
+    }
+
+    fn failed(&self, path: &Path, error: &io::Error) -> Error {
+        let words = format!("{} could not be written ({error}). {}", path.display(), self.so_far());
+        Error::new(io_code(error), words)
+    }
+
+    /// What an export that ends early has done.
+    fn so_far(&self) -> String {
+        format!(
+            "{} files were written before it, and the commons is as it was. Run the export again to write the rest.",
+            self.report.written
+        )
+    }
+}
+
+/// What became of a page's file.
+enum Placed {
+    Written,
+    Same,
+    Kept,
+}
+
+/// What is at a file's place before it is written.
+enum There {
+    /// Nothing that would be lost.
+    Nothing,
+    /// A file with these very bytes.
+    Same,
+    /// Something else, and of a file that a page could be, its hash.
+    Other(Option<blake3::Hash>),
+}
+
+fn there(path: &Path, bytes: &[u8]) -> There {
+    match fs::symlink_metadata(path) {
+        // A folder stays in any case; why nothing can be looked at comes out when it is written.
+        Err(_) => There::Nothing,
+        Ok(there) if there.is_dir() => There::Nothing,
+        Ok(there) if there.is_file() && there.len() <= Page::MAX_BODY_BYTES as u64 => match fs::read(path) {
+            Ok(there) if there == bytes => There::Same,
+            Ok(there) => There::Other(Some(blake3::hash(&there))),
+            Err(_) => There::Other(None),
+        },
+        Ok(_) => There::Other(None),
     }
 }
 
@@ -134,10 +219,6 @@ fn numbered(
 
 /// Writes a file, which until then stays as it was.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let is_file = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
-    if is_file && fs::read(path).is_ok_and(|there| there == bytes) {
-        return Ok(());
-    }
     let parent = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(parent)?;
     let unfinished = parent.join(UNFINISHED);
@@ -169,7 +250,7 @@ fn io_code(error: &io::Error) -> ErrorCode {
 }
 
 impl Core {
-    pub(crate) fn export_begin(&mut self, commons: &str, dir: PathBuf) -> Result<Export> {
+    pub(crate) fn export_begin(&mut self, commons: &str, dir: PathBuf, overwrite: bool) -> Result<Export> {
         let commons = self.find_commons(commons)?;
         self.flush_all();
         // What was just typed belongs into the export too.
@@ -184,10 +265,22 @@ impl Core {
             };
             Error::new(io_code(&error), format!("{words} Nothing was written; name another folder."))
         })?;
-        let report = ExportReport { written: 0, renamed: Vec::new() };
+        let report = ExportReport { written: 0, same: 0, renamed: Vec::new(), kept: Vec::new(), kept_total: 0 };
         let waiting = self.store.counts(commons)?.unindexed;
         let (files, folders, numbers) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
-        Ok(Export { commons, dir, waiting, offset: 0, total: 0, files, folders, numbers, report })
+        Ok(Export {
+            commons,
+            dir,
+            overwrite,
+            notes: None,
+            waiting,
+            offset: 0,
+            total: 0,
+            files,
+            folders,
+            numbers,
+            report,
+        })
     }
 
     pub(crate) fn export_batch(&mut self, mut export: Export) -> Result<(Export, Option<ExportBatch>)> {

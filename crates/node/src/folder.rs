@@ -1,147 +1,29 @@
 //! Folders of Markdown taken in as pages.
 //!
-//! A file `guides/Kettles.md` is the page titled `Kettles` in the folder `guides`. Files are read outside the engine's thread,
-//! in batches, so that keystrokes pass between them. Links are not followed, so there are no loops.
+//! A file `guides/Kettles.md` is the page titled `Kettles` in the folder `guides`. Files are found and read outside the
+//! engine's thread (`finding`), in batches, so that keystrokes pass between them.
 
-use std::{
-    collections::VecDeque,
-    fs, io,
-    io::Read,
-    path::{Path, PathBuf},
-};
+mod finding;
 
 use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Title, splices_between};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
 use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange, actor_of};
 
+pub(crate) use finding::find_markdown;
+use finding::{Files, Missed};
+
 use crate::{
     core::Core,
-    error::{Error, ErrorCode, Result},
+    error::{Error, Result},
     pages::begin_page,
     profile,
-    view::{Event, ImportReport, Job, Skipped},
+    view::{Event, ImportReport, Job},
 };
 
 /// Files in one batch at most.
 const BATCH_FILES: usize = 64;
 /// Bytes after which a batch takes no further file.
 const BATCH_BYTES: usize = 1_000_000;
-/// Folders within folders that are gone into.
-const MAX_DEPTH: usize = 32;
-/// Files left out that are listed one by one.
-const MAX_SKIPPED: usize = 1_000;
-
-/// A Markdown file that was found.
-#[derive(Debug, Clone)]
-struct Found {
-    path: PathBuf,
-    shown: String,
-    folder: Folder,
-    title: Title,
-}
-
-/// What a folder holds.
-#[derive(Debug, Default)]
-pub(crate) struct Files {
-    found: VecDeque<Found>,
-    skipped: Vec<Skipped>,
-    /// How many more were left out than are listed.
-    unnamed: u64,
-}
-
-impl Files {
-    fn skip(&mut self, path: &str, reason: impl Into<String>) {
-        if self.skipped.len() == MAX_SKIPPED {
-            self.unnamed += 1;
-            return;
-        }
-        // What a name holds is not to move the cursor of a terminal.
-        let path = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        self.skipped.push(Skipped { path, reason: reason.into() });
-    }
-
-    /// All that was left out.
-    fn left_out(mut self) -> Vec<Skipped> {
-        if self.unnamed > 0 {
-            let reason = format!("{} more were left out and are not named here", self.unnamed);
-            self.skipped.push(Skipped { path: "…".to_owned(), reason });
-        }
-        self.skipped
-    }
-}
-
-/// Finds the Markdown files of a folder and of those in it.
-pub(crate) fn find_markdown(dir: &Path) -> Result<Files> {
-    let mut files = Files::default();
-    let listing = fs::read_dir(dir).map_err(|error| {
-        let place = dir.display();
-        let words = match error.kind() {
-            io::ErrorKind::NotFound => format!("There is no folder {place}."),
-            io::ErrorKind::NotADirectory => format!("{place} is a file, not a folder."),
-            io::ErrorKind::PermissionDenied => format!("You may not read the folder {place}."),
-            _ => format!("The folder {place} cannot be read ({error})."),
-        };
-        Error::new(ErrorCode::NotFound, format!("{words} Nothing was taken in."))
-    })?;
-    go_into(listing, "", 0, &mut files);
-    Ok(files)
-}
-
-fn go_into(listing: fs::ReadDir, inside: &str, depth: usize, files: &mut Files) {
-    let mut entries: Vec<_> = listing.filter_map(io::Result::ok).collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let shown = if inside.is_empty() {
-            name.to_string_lossy().into_owned()
-        } else {
-            format!("{inside}/{}", name.to_string_lossy())
-        };
-        let Some(name) = name.to_str() else {
-            files.skip(&shown, "its name is not UTF-8");
-            continue;
-        };
-        // What programs keep for themselves is not looked at: `.git`, `._Tea.md` beside `Tea.md`. A page may be called `.`.
-        let page = name.ends_with(".md") && !name.starts_with("._") && !entry.path().is_dir();
-        if name.starts_with('.') && !page {
-            continue;
-        }
-        match entry.file_type() {
-            Ok(kind) if kind.is_symlink() => files.skip(&shown, "it is a link, and links are not followed"),
-            Ok(kind) if kind.is_dir() && depth == MAX_DEPTH => files.skip(&shown, "it lies too deep in folders"),
-            Ok(kind) if kind.is_dir() => match fs::read_dir(entry.path()) {
-                Ok(listing) => go_into(listing, &shown, depth + 1, files),
-                Err(error) => files.skip(&shown, format!("the folder cannot be read ({error})")),
-            },
-            Ok(kind) if kind.is_file() => match name.strip_suffix(".md").map(|stem| (inside.parse(), stem.parse())) {
-                Some((Ok(folder), Ok(title))) => {
-                    files.found.push_back(Found { path: entry.path(), shown, folder, title });
-                }
-                Some((Err(error), _) | (_, Err(error))) => {
-                    files.skip(&shown, format!("its name cannot be a page's: {error}"));
-                }
-                None => files.skip(&shown, "it is not a Markdown file (.md)"),
-            },
-            Ok(_) => files.skip(&shown, "it is no ordinary file"),
-            Err(error) => files.skip(&shown, format!("it cannot be looked at ({error})")),
-        }
-    }
-}
-
-/// Reads a file's text, or says why it cannot be a page.
-fn read(found: &Found) -> Result<String, String> {
-    let limit = Page::MAX_BODY_BYTES;
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        fs::File::open(&found.path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|e| format!("it cannot be read ({e})"))?;
-    if bytes.len() > limit {
-        return Err("it is larger than the 5 MB that a page can hold".to_owned());
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
-}
 
 /// An import under way.
 pub(crate) struct Import {
@@ -169,7 +51,8 @@ pub(crate) struct ImportDone {
 impl Import {
     pub(crate) fn new(commons: CommonsId, files: Files) -> Self {
         let total = files.found.len() as u64;
-        Self { commons, files, total, report: ImportReport { made: 0, changed: 0, same: 0, skipped: Vec::new() } }
+        let report = ImportReport { made: 0, changed: 0, same: 0, skipped: Vec::new(), skipped_total: 0 };
+        Self { commons, files, total, report }
     }
 
     /// The next files, read; nothing when all are.
@@ -179,12 +62,12 @@ impl Import {
             let (mut pages, mut bytes) = (Vec::new(), 0);
             while pages.len() < BATCH_FILES && bytes < BATCH_BYTES {
                 let Some(found) = files.found.pop_front() else { break };
-                match read(&found) {
+                match finding::read(&found) {
                     Ok(text) => {
                         bytes += text.len();
                         pages.push((found.folder, found.title, text));
                     }
-                    Err(reason) => files.skip(&found.shown, reason),
+                    Err(reason) => files.skip(Missed::Surely, &found.shown, reason),
                 }
             }
             (files, pages)
@@ -205,7 +88,9 @@ impl Import {
     }
 
     pub(crate) fn finish(self) -> (CommonsId, ImportReport) {
-        (self.commons, ImportReport { skipped: self.files.left_out(), ..self.report })
+        let Self { commons, files, mut report, .. } = self;
+        files.tell(&mut report);
+        (commons, report)
     }
 }
 

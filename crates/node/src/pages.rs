@@ -23,6 +23,16 @@ pub(crate) fn row(row: commonplace_store::PageRow) -> PageRow {
     }
 }
 
+/// That a name leaves open which of these is meant.
+fn several<'a>(what: &str, wanted: &str, rows: impl IntoIterator<Item = &'a commonplace_store::PageRow>) -> Error {
+    let name =
+        |row: &commonplace_store::PageRow| format!("{} ({})", full_name(&row.folder, &row.title), row.id.short());
+    let names: Vec<_> = rows.into_iter().take(5).map(name).collect();
+    let words =
+        format!("Several {what} answer to “{wanted}”: {}. Name one by the beginning of its id.", names.join(", "));
+    Error::new(ErrorCode::Ambiguous, words)
+}
+
 fn bad_name(error: &NameError) -> Error {
     Error::bad(format!("That name cannot be one: {error}. Nothing was changed."))
 }
@@ -53,21 +63,29 @@ impl Core {
                 ErrorCode::NotFound,
                 format!("There is no page called “{wanted}” here, and none whose id begins like that."),
             )),
-            (several, all) => {
-                let several: Vec<_> = if several.is_empty() { all.iter().collect() } else { several.to_vec() };
-                let names: Vec<_> = several
-                    .iter()
-                    .take(5)
-                    .map(|r| format!("{} ({})", full_name(&r.folder, &r.title), r.id.short()))
-                    .collect();
-                Err(Error::new(
-                    ErrorCode::Ambiguous,
-                    format!(
-                        "Several pages answer to “{wanted}”: {}. Name one by the beginning of its id.",
-                        names.join(", ")
-                    ),
-                ))
-            }
+            ([], all) => Err(several("pages", wanted, all)),
+            (_, all) => Err(several("pages", wanted, all.iter().filter(|row| !row.deleted))),
+        }
+    }
+
+    /// The deleted page that a person means, whatever else is called so.
+    fn find_deleted(&mut self, commons: CommonsId, reference: &str) -> Result<PageId> {
+        let wanted = reference.trim();
+        let found = self.store.find_deleted(commons, wanted.trim_matches('/'))?;
+        match found.as_slice() {
+            [one] => Ok(one.id),
+            [] => Err(match self.find_page(commons, wanted) {
+                Err(error) if error.code == ErrorCode::NotFound => Error::new(
+                    ErrorCode::NotFound,
+                    format!("There is no deleted page called “{wanted}” here, and none whose id begins like that."),
+                ),
+                Err(error) if error.code != ErrorCode::Ambiguous => error,
+                _ => Error::new(
+                    ErrorCode::Exists,
+                    format!("“{wanted}” is not deleted, so there is nothing to bring back. Nothing was changed."),
+                ),
+            }),
+            all => Err(several("deleted pages", wanted, all)),
         }
     }
 
@@ -172,10 +190,13 @@ impl Core {
         let (commons, page) = self.find(commons, page)?;
         self.flush_page(commons, page)?;
         let old = self.read_page(commons, page, Page::body)?;
-        if old.len() + text.len() > Page::MAX_BODY_BYTES {
-            return Err(too_large(old.len() + text.len()));
+        // What is added is a line of its own, also where nobody ended the last one.
+        let ends_line = old.is_empty() || old.ends_with('\n') || text.is_empty() || text.starts_with(['\n', '\r']);
+        let insert = if ends_line { text.to_owned() } else { format!("\n{text}") };
+        if old.len() + insert.len() > Page::MAX_BODY_BYTES {
+            return Err(too_large(old.len() + insert.len()));
         }
-        let splice = Splice { at: utf16_len(&old), delete: 0, insert: text.to_owned() };
+        let splice = Splice { at: utf16_len(&old), delete: 0, insert };
         self.edit_page(commons, page, &[splice])?;
         self.page_changed(commons, page)
     }
@@ -201,8 +222,18 @@ impl Core {
         self.page_changed(commons, page)
     }
 
-    pub(crate) fn page_set_deleted(&mut self, commons: &str, page: &str, deleted: bool) -> Result<PageRow> {
+    pub(crate) fn page_delete(&mut self, commons: &str, page: &str) -> Result<PageRow> {
         let (commons, page) = self.find(commons, page)?;
+        self.set_deleted(commons, page, true)
+    }
+
+    pub(crate) fn page_restore(&mut self, commons: &str, page: &str) -> Result<PageRow> {
+        let commons = self.find_commons(commons)?;
+        let page = self.find_deleted(commons, page)?;
+        self.set_deleted(commons, page, false)
+    }
+
+    fn set_deleted(&mut self, commons: CommonsId, page: PageId, deleted: bool) -> Result<PageRow> {
         self.flush_page(commons, page)?;
         self.change_page(commons, page, false, |page| {
             Ok(page.set_deleted(deleted).map_err(Error::internal)?.into_iter().collect())

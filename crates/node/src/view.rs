@@ -290,16 +290,24 @@ views! {
         changed: u64,
         /// Pages that were there already with the same text.
         same: u64,
-        /// Files left out.
+        /// Files and folders left out, those first that somebody may miss; a thousand at most.
         skipped: Vec<Skipped>,
+        /// How many were left out in all.
+        skipped_total: u64,
     }
 
     /// What an export did.
     pub struct ExportReport {
         /// Files written.
         written: u64,
+        /// Files that were there already with the same bytes.
+        same: u64,
         /// Pages whose file got another name than their title, and why.
         renamed: Vec<Skipped>,
+        /// Files that were kept, for they hold something else than an export wrote; a thousand at most.
+        kept: Vec<String>,
+        /// How many were kept in all.
+        kept_total: u64,
     }
 
     /// One finding of the doctor.

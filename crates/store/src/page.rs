@@ -68,6 +68,23 @@ pub(crate) fn read_row(row: &Row<'_>) -> Result<PageRow> {
     Ok(PageRow { id, title: row.get(1)?, folder: row.get(2)?, changed_at: uint(row.get(3)?), deleted: row.get(4)? })
 }
 
+/// Which pages a name is looked for among.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    All,
+    Deleted,
+}
+
+impl Which {
+    /// The least that the column `deleted` holds of them.
+    fn least(self) -> u8 {
+        match self {
+            Self::All => 0,
+            Self::Deleted => 1,
+        }
+    }
+}
+
 impl Reader {
     /// A stretch of a list of pages, and how many rows the whole list has.
     ///
@@ -166,13 +183,13 @@ impl Reader {
         };
         let live = |rows: &[PageRow]| rows.iter().any(|row| !row.deleted);
         let (folder, title) = reference.rsplit_once('/').unwrap_or(("", reference));
-        let mut found = self.titled(commons, title, Some(folder))?;
+        let mut found = self.titled(commons, title, Some(folder), Which::All)?;
         if !live(&found) && !reference.contains('/') {
-            let elsewhere = self.titled(commons, reference, None)?;
+            let elsewhere = self.titled(commons, reference, None, Which::All)?;
             found.extend(elsewhere.into_iter().filter(|row| !row.folder.is_empty()));
         }
         if !live(&found) {
-            let begun = self.begun(commons, reference)?;
+            let begun = self.begun(commons, reference, Which::All)?;
             let new: Vec<_> = begun.into_iter().filter(|row| found.iter().all(|f| f.id != row.id)).collect();
             found.extend(new);
         }
@@ -181,14 +198,40 @@ impl Reader {
         Ok(found)
     }
 
+    /// The deleted pages that a person may mean, whatever is called the same and not deleted: by whole id; else by
+    /// `folder/title`; else by title; else by the beginning of an id. Twenty at most.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn find_deleted(&self, commons: CommonsId, reference: &str) -> Result<Vec<PageRow>, StoreError> {
+        if let Ok(id) = reference.parse::<PageId>()
+            && let Some(row) = self.page(commons, id)?.filter(|row| row.deleted)
+        {
+            return Ok(vec![row]);
+        }
+        let Some(commons) = commons_no(&self.db, commons)? else {
+            return Ok(Vec::new());
+        };
+        let (folder, title) = reference.rsplit_once('/').unwrap_or(("", reference));
+        let mut found = self.titled(commons, title, Some(folder), Which::Deleted)?;
+        if found.is_empty() && !reference.contains('/') {
+            found = self.titled(commons, reference, None, Which::Deleted)?;
+        }
+        if found.is_empty() {
+            found = self.begun(commons, reference, Which::Deleted)?;
+        }
+        Ok(found)
+    }
+
     /// Pages of this very title, in this very folder or in any.
-    fn titled(&self, commons: No, title: &str, folder: Option<&str>) -> Result<Vec<PageRow>> {
+    fn titled(&self, commons: No, title: &str, folder: Option<&str>, which: Which) -> Result<Vec<PageRow>> {
         let mut find = self.db.prepare_cached(&format!(
-            "SELECT {ROW} FROM page p {ROW_JOINS} WHERE p.commons = :commons AND p.deleted IN (0, 1) AND p.folded = :folded \
+            "SELECT {ROW} FROM page p {ROW_JOINS} WHERE p.commons = :commons AND p.deleted IN (:least, 1) AND p.folded = :folded \
              AND p.title = :title AND (:folder IS NULL OR f.name = :folder) ORDER BY p.deleted, p.doc LIMIT :limit"
         ))?;
         let mut rows = find.query(named_params! {
             ":commons": commons, ":folded": words::folded(title), ":title": title, ":folder": folder, ":limit": FOUND,
+            ":least": which.least(),
         })?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
@@ -198,16 +241,16 @@ impl Reader {
     }
 
     /// Pages whose id begins like that.
-    fn begun(&self, commons: No, beginning: &str) -> Result<Vec<PageRow>> {
+    fn begun(&self, commons: No, beginning: &str, which: Which) -> Result<Vec<PageRow>> {
         let Some((first, last)) = id_range(beginning) else {
             return Ok(Vec::new());
         };
         let mut find = self.db.prepare_cached(&format!(
             "SELECT {ROW} FROM doc d JOIN page p ON p.doc = d.no JOIN folder f ON f.no = p.folder \
-             WHERE d.commons = ?1 AND d.id BETWEEN ?2 AND ?3 ORDER BY p.deleted, d.id LIMIT ?4"
+             WHERE d.commons = ?1 AND d.id BETWEEN ?2 AND ?3 AND p.deleted >= ?5 ORDER BY p.deleted, d.id LIMIT ?4"
         ))?;
         let (first, last) = (DocId::Page(first).to_bytes(), DocId::Page(last).to_bytes());
-        let mut rows = find.query(params![commons, first, last, FOUND])?;
+        let mut rows = find.query(params![commons, first, last, FOUND, which.least()])?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
             all.push(read_row(row)?);

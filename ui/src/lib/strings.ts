@@ -303,7 +303,8 @@ When you need this page no more, delete it. It can be brought back.
     behind: "You can close this and go on; the import goes on too.",
     done: (made: number, changed: number, same: number) =>
       [of(made, "page made", "pages made"), ...(changed > 0 ? [`${n(changed)} brought up to date`] : []), ...(same > 0 ? [`${n(same)} the same as before`] : [])].join(", "),
-    skipped: (count: number) => `${of(count, "file was", "files were")} left out`,
+    skipped: (count: number) => `${of(count, "file or folder was", "files and folders were")} left out`,
+    unnamed: (count: number) => `and ${n(count)} more`,
     choosing: "Choose a folder of Markdown files",
   },
 
@@ -311,7 +312,9 @@ When you need this page no more, delete it. It can be brought back.
     title: "Export all pages",
     lead: "Writes every page as a Markdown file, in folders as they are here.",
     go: "Export",
-    done: (written: number) => `${of(written, "file", "files")} written`,
+    done: (written: number, same: number) => [`${of(written, "file", "files")} written`, ...(same > 0 ? [`${n(same)} the same as before`] : [])].join(", "),
+    kept: (count: number) => `${of(count, "file holds", "files hold")} something else than an export wrote, and so was kept:`,
+    replace: "Replace them",
     renamed: (count: number) => `${of(count, "file has", "files have")} another name than their page`,
     choosing: "Choose an empty folder to write into",
   },

@@ -324,8 +324,17 @@ export class FakeEngine implements Platform {
     people: ({ commons }) => this.#find(commons).people,
     search: ({ commons, query, limit }) => this.#search(this.#find(commons), query, limit ?? 30),
     import: async ({ commons, dir }) => this.#import(this.#find(commons), dir),
-    export: ({ commons }) => ({ written: this.#find(commons).view.pages, renamed: [] }),
+    export: ({ commons, overwrite }) => this.#export(this.#find(commons), overwrite === true),
   };
+
+  /** Files that somebody edited since the last export, by name. */
+  edited: string[] = [];
+
+  #export(commons: FakeCommons, overwrite: boolean): Reply<"export"> {
+    const kept = overwrite ? [] : [...this.edited];
+    if (overwrite) this.edited = [];
+    return { written: commons.view.pages - kept.length, same: 0, renamed: [], kept, keptTotal: kept.length };
+  }
 
   #knocked(device: string, knock: NearbyDevice["knock"]): null {
     this.#me();
@@ -371,6 +380,6 @@ export class FakeEngine implements Platform {
     this.tell({ type: "progress", job: "import", commons: commons.view.id, done: total, total, finished: true, with: "" });
     this.tell({ type: "pages", commons: commons.view.id, rows: [] });
     this.tell({ type: "commons", commons: commons.view });
-    return { made: total, changed: 0, same: 0, skipped: [{ path: "photos/kettle.md", reason: "It is not text in UTF-8." }, { path: "old/loop", reason: "The link leads back to a folder above it." }] };
+    return { made: total, changed: 0, same: 0, skipped: [{ path: "photos/kettle.md", reason: "not UTF-8 text" }, { path: "old/loop", reason: "a link, and links are not followed" }], skippedTotal: 2 };
   }
 }

@@ -135,7 +135,8 @@ fn a_folder_comes_back_byte_for_byte() {
 #[test]
 fn wrong_usage_is_told_apart_from_a_refusal() {
     let profile = Profile::named("Maren");
-    let wrong: [&[&str]; 8] = [
+    let wrong: [&[&str]; 9] = [
+        &["search", "Kettles", "tea", "--limit", "0"],
         &[],
         &["brew"],
         &["init"],
@@ -149,9 +150,24 @@ fn wrong_usage_is_told_apart_from_a_refusal() {
         let output = profile.run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+        for args in [&[&["--json"], args].concat(), &[args, &["--json"]].concat()] {
+            let output = profile.run(args);
+            assert_eq!(output.status.code(), Some(2), "{args:?}");
+            assert!(output.stdout.is_empty(), "{args:?}");
+            let json: Value = serde_json::from_slice(&output.stderr).unwrap();
+            assert_eq!(json["code"], "usage", "{args:?}");
+            let message = json["message"].as_str().unwrap();
+            assert!(!message.is_empty() && !message.starts_with("error"), "{args:?}: {message}");
+        }
     }
+    // What is no option is a text like any other, and help stays help.
+    let output = profile.run(&["brew", "--", "--json"]);
+    assert!(output.status.code() == Some(2) && output.stderr.starts_with(b"error: "), "{output:?}");
+    assert!(profile.done(&["--json", "--help"]).contains("Usage: commonplace"));
+    assert!(profile.done(&["--json", "--version"]).starts_with("commonplace "));
     profile.done(&["new", "Kettles"]);
-    let refused: [(&[&str], &str); 7] = [
+    let refused: [(&[&str], &str); 8] = [
+        (&["init", "--name", "Maren", "--device-name", " "], "badArgument"),
         (&["page", "list", "Pans"], "notFound"),
         (&["page", "show", "Kettles", "Tea"], "notFound"),
         (&["new", ""], "badArgument"),
@@ -178,6 +194,66 @@ fn standard_input_has_to_be_text_that_a_page_can_hold() {
     assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "as it was");
     profile.done_with(&write, &vec![b'\n'; 5_000_000]);
     assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]).len(), 5_000_000);
+}
+
+#[test]
+fn a_deleted_page_comes_back_whatever_else_has_its_name() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let made = |name: &str| profile.json(&["page", "new", "Kettles", name])["id"].as_str().unwrap().to_owned();
+    let first = made("Tea");
+    profile.done(&["page", "delete", "Kettles", "Tea"]);
+    let second = made("Tea");
+    assert_eq!(profile.json(&["page", "restore", "Kettles", "Tea"])["id"], json!(first));
+    assert_eq!(profile.json(&["page", "list", "Kettles"])["total"], 2);
+    // What is not deleted cannot come back.
+    for name in ["Tea", &first, &first[..8]] {
+        let refused = profile.refused(&["page", "restore", "Kettles", name], b"");
+        assert_eq!(refused["code"], "exists");
+        assert!(refused["message"].as_str().unwrap().contains("is not deleted"), "{refused}");
+    }
+    assert_eq!(profile.refused(&["page", "restore", "Kettles", "Milk"], b"")["code"], "notFound");
+    // Of several the beginning of an id says which.
+    profile.done(&["page", "delete", "Kettles", &first]);
+    profile.done(&["page", "delete", "Kettles", &second]);
+    made("Tea");
+    let refused = profile.refused(&["page", "restore", "Kettles", "Tea"], b"");
+    assert_eq!(refused["code"], "ambiguous");
+    for id in [&first, &second] {
+        assert!(refused["message"].as_str().unwrap().contains(&id[..8]), "{refused}");
+    }
+    assert_eq!(profile.json(&["page", "restore", "Kettles", &second[..10]])["id"], json!(second));
+    assert_eq!(profile.json(&["page", "restore", "Kettles", &first])["id"], json!(first));
+}
+
+#[test]
+fn what_is_appended_begins_on_a_line_of_its_own() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    let append = |text: &[u8]| profile.done_with(&["page", "append", "Kettles", "Tea"], text);
+    append(b"one");
+    append(b"two");
+    append(b"\nthree\n");
+    append(b"four");
+    append(b"");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "one\ntwo\nthree\nfour");
+}
+
+#[test]
+fn nothing_to_write_empties_a_page_only_when_that_is_said() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    profile.done(&["page", "new", "Kettles", "Tea"]);
+    profile.done_with(&["page", "write", "Kettles", "Tea"], b"as it was");
+    let refused = profile.refused(&["page", "write", "Kettles", "Tea"], b"");
+    assert_eq!(refused["code"], "badArgument");
+    assert!(refused["message"].as_str().unwrap().contains("--empty"), "{refused}");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "as it was");
+    profile.done_with(&["page", "write", "Kettles", "Tea", "--empty"], b"anew");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "anew");
+    profile.done_with(&["page", "write", "Kettles", "Tea", "--empty"], b"");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "Tea"]), "");
 }
 
 #[test]

@@ -65,11 +65,11 @@ async fn two_devices_of_one_person_write_as_one_member() {
     assert_eq!((profile.name.as_str(), profile.device_name.as_str()), ("Ines", "Phone"));
     phone.until_text(&commons, &page.id, "crumbs").await;
 
-    phone.engine.page_append(commons.clone(), page.id.clone(), " and dust".into()).await.unwrap();
+    phone.engine.page_append(commons.clone(), page.id.clone(), "and dust".into()).await.unwrap();
     phone.engine.tag(commons.clone(), page.id.clone(), vec!["electrical".into()]).await.unwrap();
     ines.engine.tag(commons.clone(), page.id.clone(), vec!["kitchen".into()]).await.unwrap();
     for device in [&ines, &tomas, &phone] {
-        device.until_text(&commons, &page.id, "crumbs and dust").await;
+        device.until_text(&commons, &page.id, "crumbs\nand dust").await;
         device
             .until("both tags are one person's", async || {
                 let tags = device.engine.tags(commons.clone()).await.unwrap();
@@ -166,13 +166,13 @@ async fn what_a_revoked_device_writes_later_counts_nowhere() {
     let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap().id;
     let mut phone = paired(&ines).await;
     phone.until_text(&commons, &page, "crumbs").await;
-    phone.engine.page_append(commons.clone(), page.clone(), ", seen".into()).await.unwrap();
+    phone.engine.page_append(commons.clone(), page.clone(), "seen".into()).await.unwrap();
     for device in [&ines, &tomas] {
-        device.until_text(&commons, &page, "crumbs, seen").await;
+        device.until_text(&commons, &page, "crumbs\nseen").await;
     }
     let id = own(&ines, &commons).await.into_iter().find(|d| !d.this).unwrap().device;
     phone.go_offline().await;
-    phone.engine.page_append(commons.clone(), page.clone(), " and never shared".into()).await.unwrap();
+    phone.engine.page_append(commons.clone(), page.clone(), "and never shared".into()).await.unwrap();
     let revoked = ines.engine.device_revoke("Phone".into(), None).await.expect("revokes it");
     assert_eq!((revoked.device, revoked.commons.len()), (id.clone(), 1));
     tomas
@@ -190,10 +190,10 @@ async fn what_a_revoked_device_writes_later_counts_nowhere() {
     let late = phone.engine.page_append(commons.clone(), page.clone(), "!".into()).await.unwrap_err();
     assert_eq!(late.code, ErrorCode::NotAMember);
     let kept = phone.engine.page_show(commons.clone(), page.clone()).await.unwrap().body;
-    assert_eq!(kept, "crumbs, seen and never shared");
-    tomas.engine.page_append(commons.clone(), page.clone(), " by all".into()).await.unwrap();
+    assert_eq!(kept, "crumbs\nseen\nand never shared");
+    tomas.engine.page_append(commons.clone(), page.clone(), "by all".into()).await.unwrap();
     for device in [&ines, &tomas] {
-        device.until_text(&commons, &page, "crumbs, seen by all").await;
+        device.until_text(&commons, &page, "crumbs\nseen\nby all").await;
         assert!(device.engine.doctor(true).await.unwrap().iter().all(|finding| finding.ok));
     }
     let listed = own(&ines, &commons).await;
@@ -204,8 +204,8 @@ async fn what_a_revoked_device_writes_later_counts_nowhere() {
     pair(&ines, &phone).await;
     // Then also what it wrote in between.
     let body = async |device: &Device| device.engine.page_show(commons.clone(), page.clone()).await.unwrap().body;
-    phone.until("it has caught up", async || body(&phone).await.contains(" by all")).await;
-    phone.engine.page_append(commons.clone(), page.clone(), ", again".into()).await.unwrap();
+    phone.until("it has caught up", async || body(&phone).await.contains("by all")).await;
+    phone.engine.page_append(commons.clone(), page.clone(), "again".into()).await.unwrap();
     let whole = body(&phone).await;
     for device in [&ines, &tomas] {
         device.until_text(&commons, &page, &whole).await;

@@ -45,6 +45,18 @@ async fn bad_tickets_are_refused_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_cannot_be_one_leaves_the_one_before() {
+    let ines = Device::new("Ines").await;
+    let before = ines.engine.status().await.unwrap().profile;
+    for device_name in ["", " ", "two\nlines"] {
+        let refused = ines.engine.init("Ineke".into(), None, Some(device_name.into())).await.unwrap_err();
+        assert!(refused.code == ErrorCode::BadArgument && refused.message.contains("name of a device"), "{refused}");
+        assert_eq!(ines.engine.status().await.unwrap().profile, before);
+    }
+    assert!(before.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_appears_on_the_other_side_with_caret_and_name() {
     let (ines, tomas, commons) = device::pair().await;
     let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap();
@@ -125,11 +137,11 @@ async fn changes_travel_through_a_third_device() {
     ines.go_offline().await;
     noor.engine.join(ticket, Some(20)).await.expect("lets her in");
     noor.until_text(&commons, &page.id, "dim").await;
-    noor.engine.page_append(commons.clone(), page.id.clone(), "mer".into()).await.unwrap();
-    tomas.until_text(&commons, &page.id, "dimmer").await;
+    noor.engine.page_append(commons.clone(), page.id.clone(), "bright".into()).await.unwrap();
+    tomas.until_text(&commons, &page.id, "dim\nbright").await;
     noor.go_offline().await;
     ines.go_online().await;
-    ines.until_text(&commons, &page.id, "dimmer").await;
+    ines.until_text(&commons, &page.id, "dim\nbright").await;
     assert_eq!(ines.engine.people(commons).await.unwrap().len(), 3);
 }
 

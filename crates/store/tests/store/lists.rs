@@ -115,6 +115,31 @@ fn a_page_is_found_by_id_name_title_and_the_beginning_of_its_id() {
 }
 
 #[test]
+fn a_deleted_page_is_found_whatever_else_has_its_name() {
+    let (_dir, mut store, commons) = profile();
+    let gone = |title: &str, folder: &str| {
+        let (title, folder) = (title.to_owned(), folder.to_owned());
+        Projection::Page(PageProjection { title, folder, deleted: true, ..Default::default() })
+    };
+    list(&mut store, commons, page_id(1), page("Kettle", "", ""));
+    list(&mut store, commons, page_id(2), gone("Kettle", ""));
+    list(&mut store, commons, page_id(3), gone("Kettle", "kitchen"));
+    list(&mut store, commons, page_id(4), gone("Pan", "kitchen"));
+    list(&mut store, commons, page_id(5), gone("Pan", "yard"));
+    let found = |reference: &str| -> Vec<PageId> {
+        store.find_deleted(commons, reference).expect("reads").into_iter().map(|row| row.id).collect()
+    };
+    assert_eq!(found("Kettle"), vec![page_id(2)], "the whole name comes before the title");
+    assert_eq!(found("kitchen/Kettle"), vec![page_id(3)]);
+    assert_eq!(found("Pan"), vec![page_id(4), page_id(5)]);
+    assert_eq!(found(&page_id(5).to_string()), vec![page_id(5)]);
+    assert_eq!(found(&page_id(5).to_string()[..10]), vec![page_id(5)]);
+    assert_eq!(found(&page_id(1).to_string()), vec![], "one that is not deleted");
+    assert_eq!(found(&page_id(1).to_string()[..10]), vec![]);
+    assert_eq!(found("Cup"), vec![]);
+}
+
+#[test]
 fn folders_are_those_with_pages_in_them() {
     let (_dir, mut store, commons) = profile();
     list(&mut store, commons, page_id(1), page("A", "b/c", ""));

@@ -261,8 +261,14 @@ export type Event =
 export type ExportReport = {
     /** Files written. */
     written: number,
+    /** Files that were there already with the same bytes. */
+    same: number,
     /** Pages whose file got another name than their title, and why. */
     renamed: Array<Skipped>,
+    /** Files that were kept, for they hold something else than an export wrote; a thousand at most. */
+    kept: Array<string>,
+    /** How many were kept in all. */
+    keptTotal: number,
 };
 
 /** One finding of the doctor. */
@@ -313,8 +319,10 @@ export type ImportReport = {
     changed: number,
     /** Pages that were there already with the same text. */
     same: number,
-    /** Files left out. */
+    /** Files and folders left out, those first that somebody may miss; a thousand at most. */
     skipped: Array<Skipped>,
+    /** How many were left out in all. */
+    skippedTotal: number,
 };
 
 /** One of the twelve inks a person writes in, as named in the design tokens. */
@@ -781,6 +789,6 @@ export interface Commands {
     search: { args: { commons: string, query: string, limit?: number | null }, reply: SearchResult },
     /** Takes in a folder of Markdown; folders below it become the pages' folders. */
     import: { args: { commons: string, dir: string }, reply: ImportReport },
-    /** Writes all pages as a folder of Markdown. */
-    export: { args: { commons: string, dir: string }, reply: ExportReport },
+    /** Writes all pages as a folder of Markdown; a file there that somebody else wrote is kept, unless it is to overwrite. */
+    export: { args: { commons: string, dir: string, overwrite?: boolean | null }, reply: ExportReport },
 }
