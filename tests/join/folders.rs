@@ -263,9 +263,11 @@ fn an_export_keeps_what_somebody_else_wrote() -> Result<()> {
     let third = export(&device, &commons, &target, false)?;
     ensure!(did(&third) == (0, 1, kept(&["Rules.md", "guides/Tea.md"]), 2), "{third:?}");
 
-    // Notes of no use make it careful, not bold; an import does not take them for anything.
-    let notes = target.join(".commonplace-export");
-    fs::write(&notes, b"\xff\0 garbage\n../../../../etc/passwd\n")?;
+    // The folder holds pages and nothing else. Notes of no use make it careful, not bold.
+    ensure!(files(&target)?.len() == 3, "something else than pages is in the folder");
+    let notes: Vec<_> = fs::read_dir(device.home().join("exports"))?.collect::<Result<_, _>>()?;
+    ensure!(notes.len() == 1, "notes of one folder: {notes:?}");
+    fs::write(notes[0].path(), b"\xff\0 garbage\n../../../../etc/passwd\n")?;
     device.feed(["page", "write", &commons, "Milk"], b"oat milk\n")?;
     let fourth = export(&device, &commons, &target, false)?;
     ensure!(fourth.kept_total == 3 && fourth.written == 0, "{fourth:?}");

@@ -292,7 +292,7 @@ fn write_all(mut stdin: ChildStdin, input: &[u8]) {
     let _ = stdin.write_all(input);
 }
 
-/// All files of a folder and of those in it: their place and bytes. What an export notes there for the next one is left out.
+/// All files of a folder and of those in it: their place and bytes.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -304,7 +304,7 @@ pub fn files(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with(".commonplace-export") {
+            } else {
                 found.push((path.strip_prefix(folder)?.to_owned(), fs::read(&path)?));
             }
         }

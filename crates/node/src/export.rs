@@ -6,8 +6,6 @@
 
 mod notes;
 
-pub(crate) use notes::NOTES;
-
 use std::{
     collections::{BTreeSet, HashMap},
     fs, io,
@@ -34,6 +32,8 @@ const MAX_KEPT: usize = 1_000;
 pub(crate) struct Export {
     commons: CommonsId,
     dir: PathBuf,
+    /// Where the profile is, which keeps the notes.
+    home: PathBuf,
     /// Whether to replace files that hold something else than an export wrote.
     overwrite: bool,
     /// What earlier exports wrote there; read with the first batch.
@@ -55,7 +55,7 @@ pub(crate) struct ExportBatch(Vec<(PageId, String, String, String)>);
 impl Export {
     /// Writes pages. A file that has the same bytes already is left alone, and one that somebody else wrote is kept.
     pub(crate) fn write(mut self, batch: ExportBatch) -> Result<Self> {
-        let mut notes = self.notes.take().unwrap_or_else(|| Notes::of(&self.dir));
+        let mut notes = self.notes.take().unwrap_or_else(|| Notes::of(&self.home, &self.dir));
         for (id, folder, title, text) in batch.0 {
             // Whatever a document says, a path made of lenient names stays inside the folder.
             let (folder, title) = (Folder::lenient(&folder), Title::lenient(&title));
@@ -79,7 +79,8 @@ impl Export {
     /// Ends it, when all pages were written.
     pub(crate) fn finish(mut self) -> Result<Self> {
         if let Some(notes) = self.notes.take() {
-            notes.finish().map_err(|error| self.failed(&self.dir.join(NOTES), &error))?;
+            let path = notes.path().to_owned();
+            notes.finish().map_err(|error| self.failed(&path, &error))?;
         }
         Ok(self)
     }
@@ -131,7 +132,7 @@ impl Export {
             }
             There::Other(_) | There::Nothing => {}
         }
-        notes.writes(name, hash).map_err(|error| self.failed(&self.dir.join(NOTES), &error))?;
+        notes.writes(name, hash).map_err(|error| self.failed(notes.path(), &error))?;
         write_whole(&path, text.as_bytes()).map_err(|error| {
             if path.is_dir() {
                 let words = format!(
@@ -271,6 +272,7 @@ impl Core {
         Ok(Export {
             commons,
             dir,
+            home: self.home.clone(),
             overwrite,
             notes: None,
             waiting,

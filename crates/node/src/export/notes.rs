@@ -3,8 +3,9 @@
 //! A file that still is as an export wrote it holds nobody's work and may be replaced; any other is kept. A file is noted before
 //! it is written, so one that was killed midway knows its own files afterwards.
 //!
-//! The notes lie where anybody may write: a hidden file of lines, each the BLAKE3 of a file and its path. Lines that are none
-//! of these count for nothing, and a path in them is compared with others, never opened.
+//! The notes are in the profile, so that the folder holds pages and nothing else: a file for each folder, of lines, each the
+//! BLAKE3 of a file and its path. Lines that are none of these count for nothing, and a path in them is compared with others,
+//! never opened. Without them, everything that differs is kept.
 
 use std::{
     collections::BTreeMap,
@@ -16,9 +17,9 @@ use std::{
 
 use super::write_whole;
 
-/// The notes' file, at the top of the folder.
-pub(crate) const NOTES: &str = ".commonplace-export";
-/// Its first line.
+/// Where the notes are, in the profile.
+const NOTES: &str = "exports";
+/// Their first line.
 const HEAD: &str = "commonplace export 1";
 /// Bytes that are read of it. One of a hundred thousand pages has about ten million.
 const MAX_BYTES: u64 = 64_000_000;
@@ -39,9 +40,12 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// Reads the notes of a folder; where there are none that make sense, there is nothing in them.
-    pub(super) fn of(dir: &Path) -> Self {
-        let path = dir.join(NOTES);
+    /// Reads the notes of a folder, from a profile; where there are none that make sense, there is nothing in them.
+    pub(super) fn of(home: &Path, dir: &Path) -> Self {
+        // One folder, whatever it is called on the way there.
+        let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let name = blake3::hash(dir.as_os_str().as_encoded_bytes()).to_hex();
+        let path = home.join(NOTES).join(name.as_str());
         let mut notes =
             Self { path, before: BTreeMap::new(), now: BTreeMap::new(), sound: false, file: None, held: None };
         let Some(text) = read(&notes.path) else { return notes };
@@ -65,6 +69,11 @@ impl Notes {
     /// Notes a file that holds already what was to be written.
     pub(super) fn found(&mut self, path: &str, hash: blake3::Hash) {
         self.now.insert(path.to_owned(), hash);
+    }
+
+    /// The notes' file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Notes a file that is about to be written.
@@ -137,26 +146,41 @@ fn read(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn two_folders() -> (tempfile::TempDir, tempfile::TempDir) {
+        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"))
+    }
+
+    #[test]
+    fn each_folder_has_notes_of_its_own_by_whatever_way_it_is_reached() {
+        let (home, dir) = two_folders();
+        let (home, dir) = (home.path(), dir.path());
+        fs::create_dir(dir.join("a")).expect("a folder");
+        let path = |dir: &Path| Notes::of(home, dir).path().to_owned();
+        assert_eq!(path(&dir.join("a")), path(&dir.join("a/../a")));
+        assert_ne!(path(&dir.join("a")), path(dir));
+    }
+
     #[test]
     fn what_one_export_wrote_the_next_one_knows() {
-        let dir = tempfile::tempdir().expect("a folder");
+        let (home, dir) = two_folders();
+        let (home, dir) = (home.path(), dir.path());
         let (old, new) = (blake3::hash(b"old"), blake3::hash(b"new"));
-        let mut first = Notes::of(dir.path());
+        let mut first = Notes::of(home, dir);
         first.writes("a/Tea.md", old).expect("notes it");
         first.writes("Cup.md", old).expect("notes it");
         // Killed here: the files are known all the same.
         drop(first);
-        let mut second = Notes::of(dir.path());
+        let mut second = Notes::of(home, dir);
         assert!(second.has("a/Tea.md", old) && second.has("Cup.md", old) && !second.has("a/Tea.md", new));
         second.writes("a/Tea.md", new).expect("notes it");
         drop(second);
-        let mut third = Notes::of(dir.path());
+        let mut third = Notes::of(home, dir);
         assert!(third.has("a/Tea.md", old) && third.has("a/Tea.md", new), "either may be there");
         third.found("a/Tea.md", new);
         third.finish().expect("is written");
-        let last = Notes::of(dir.path());
+        let last = Notes::of(home, dir);
         assert!(!last.has("a/Tea.md", old) && last.has("a/Tea.md", new) && last.has("Cup.md", old));
-        let text = fs::read_to_string(dir.path().join(NOTES)).expect("is there");
+        let text = fs::read_to_string(last.path()).expect("is there");
         assert_eq!(text, format!("{HEAD}\n{}  Cup.md\n{}  a/Tea.md\n", old.to_hex(), new.to_hex()));
     }
 
@@ -171,20 +195,26 @@ mod tests {
             format!("{HEAD}\n\n{}\n  Tea.md\n{{\"Tea.md\": 3}}\n{}\n", &good[1..], good.replace("  ", " "))
                 .into_bytes(),
         ] {
-            let dir = tempfile::tempdir().expect("a folder");
-            fs::write(dir.path().join(NOTES), &garbage).expect("a file");
-            let mut notes = Notes::of(dir.path());
+            let (home, dir) = two_folders();
+            let (home, dir) = (home.path(), dir.path());
+            let path = Notes::of(home, dir).path().to_owned();
+            fs::create_dir_all(home.join(NOTES)).expect("a folder");
+            fs::write(path, &garbage).expect("a file");
+            let mut notes = Notes::of(home, dir);
             assert!(!notes.has("Tea.md", hash), "{}", String::from_utf8_lossy(&garbage));
             notes.writes("Tea.md", hash).expect("notes it");
             notes.finish().expect("is written");
-            assert!(Notes::of(dir.path()).has("Tea.md", hash));
+            assert!(Notes::of(home, dir).has("Tea.md", hash));
         }
         // What lies at their place and is no file of notes stays.
-        let dir = tempfile::tempdir().expect("a folder");
-        std::os::unix::fs::symlink("elsewhere", dir.path().join(NOTES)).expect("a link");
-        let mut notes = Notes::of(dir.path());
+        let (home, dir) = two_folders();
+        let (home, dir) = (home.path(), dir.path());
+        fs::create_dir_all(home.join(NOTES)).expect("a folder");
+        let elsewhere = home.join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, Notes::of(home, dir).path()).expect("a link");
+        let mut notes = Notes::of(home, dir);
         notes.writes("Tea.md", hash).expect("goes on without");
         notes.finish().expect("goes on without");
-        assert!(!dir.path().join("elsewhere").exists());
+        assert!(!elsewhere.exists());
     }
 }

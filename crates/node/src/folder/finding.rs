@@ -15,7 +15,6 @@ use commonplace_model::{Folder, Page, Title};
 
 use crate::{
     error::{Error, ErrorCode, Result},
-    export,
     view::{ImportReport, Skipped},
 };
 
@@ -128,10 +127,7 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
         };
         let markdown = name.strip_suffix(".md").filter(|_| !kind.is_dir());
         if is_hidden(name, markdown.is_some()) {
-            // What an export noted there for the next one is ours, and nobody's page.
-            if name != export::NOTES {
-                files.skip(Missed::Hardly, &shown, "hidden, so taken for something of a program’s own");
-            }
+            files.skip(Missed::Hardly, &shown, "hidden, so taken for something of a program’s own");
         } else if kind.is_symlink() {
             files.skip(Missed::Surely, &shown, "a link, and links are not followed");
         } else if kind.is_dir() {
@@ -223,7 +219,6 @@ mod tests {
             fs::create_dir(dir.path().join(hidden)).expect("a folder");
             fs::write(dir.path().join(hidden).join("Old.md"), "old").expect("a file");
         }
-        fs::write(dir.path().join(export::NOTES), "an export was here").expect("a file");
         fs::write(dir.path().join("._Tea.md"), "a shadow").expect("a file");
         fs::write(dir.path().join("Tea.md"), "tea").expect("a file");
         let (found, report) = told(dir.path());
