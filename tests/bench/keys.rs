@@ -77,6 +77,19 @@ async fn arrived(side: &Side, commons: &str, page: &str, text: &str) -> Result<(
 
 /// Types in one engine and waits for each letter in the other; times in milliseconds, sorted.
 async fn keystrokes(first: &Side, second: &Side, commons: &str, page: &str, keys: usize) -> Result<Vec<f64>> {
+    Ok(typed(first, second, commons, page, keys).await?.there)
+}
+
+/// How long keys took, in milliseconds, sorted.
+pub(crate) struct Times {
+    /// Until the engine that they were typed into had taken them.
+    pub(crate) here: Vec<f64>,
+    /// Until the other one told its window.
+    pub(crate) there: Vec<f64>,
+}
+
+/// Types in one engine and waits for each letter in the other.
+pub(crate) async fn typed(first: &Side, second: &Side, commons: &str, page: &str, keys: usize) -> Result<Times> {
     let text = first.engine.page_show(commons.to_owned(), page.to_owned()).await?.body;
     arrived(second, commons, page, &text).await?;
     let mut here = first.engine.events();
@@ -90,17 +103,19 @@ async fn keystrokes(first: &Side, second: &Side, commons: &str, page: &str, keys
             watched = carets.len();
         }
     }
-    let mut times = Vec::with_capacity(keys);
+    let mut times = Times { here: Vec::with_capacity(keys), there: Vec::with_capacity(keys) };
     let middle = writer.text().chars() / 2;
     for key in 0..keys {
         drain(&mut there);
         let start = Instant::now();
         writer.key_at(middle + key, 'k').await?;
+        times.here.push(ms(start.elapsed()));
         letter(&mut there, reader.session()).await?;
-        times.push(ms(start.elapsed()));
+        times.there.push(ms(start.elapsed()));
         tokio::time::sleep(PACE).await;
     }
-    times.sort_by(f64::total_cmp);
+    times.here.sort_by(f64::total_cmp);
+    times.there.sort_by(f64::total_cmp);
     reader.close().await?;
     writer.close().await?;
     Ok(times)

@@ -3,7 +3,17 @@
 //! `bench [--quick] [--out FILE]`. `--quick` runs everything small: it shows that the bench works, and measures nothing.
 
 mod figures;
+mod flood;
 mod keys;
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "it is a test's, which fails by panicking"
+)]
+#[path = "../../crates/node/tests/hostile/mallory.rs"]
+mod mallory;
 mod pages;
 mod pair;
 mod wire;
@@ -26,6 +36,7 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         keys::measure(&mut figures, quick).await?;
+        flood::measure(&mut figures, quick).await?;
         pages::measure(&mut figures, quick).await
     })?;
     figures.write(&out)?;

@@ -185,7 +185,7 @@ async fn start_again(figures: &mut Figures, first: &mut Side, count: usize) -> R
 }
 
 /// Resident memory of a process, in megabytes.
-fn resident(process: u32) -> Result<Option<f64>> {
+pub(crate) fn resident(process: u32) -> Result<Option<f64>> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     Ok(line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).map(|kb| kb / 1_024.0))

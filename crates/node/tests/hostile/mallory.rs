@@ -175,12 +175,22 @@ pub(crate) struct Talk {
 impl Talk {
     /// Gives the session an input and does what it asks for; true when both sides have become equal by it.
     pub(crate) async fn hands(&mut self, input: Input) -> bool {
-        let (mut inputs, mut equal) = (VecDeque::from([input]), false);
+        let (frames, equal) = self.says(input);
+        for frame in frames {
+            self.to.send(&frame).await.unwrap();
+        }
+        equal
+    }
+
+    /// Gives the session an input and what that leads to: the frames that it wants sent, and whether both sides have become
+    /// equal by it.
+    pub(crate) fn says(&mut self, input: Input) -> (Vec<Vec<u8>>, bool) {
+        let (mut inputs, mut frames, mut equal) = (VecDeque::from([input]), Vec::new(), false);
         while let Some(input) = inputs.pop_front() {
             for effect in self.session.handle(input, 0, &self.replica) {
                 match effect {
                     Effect::Send(frame) => {
-                        self.to.send(&frame).await.unwrap();
+                        frames.push(frame);
                         inputs.push_back(Input::Writable);
                     }
                     Effect::Arrived(arrivals) => {
@@ -197,7 +207,7 @@ impl Talk {
                 }
             }
         }
-        equal
+        (frames, equal)
     }
 }
 
