@@ -25,7 +25,9 @@ const INDEX_STEP: usize = 32;
 /// Units of text that one change inserts or deletes at most, well below the bounds of the gate.
 const CHANGE_UNITS: usize = 50_000;
 /// Changes beyond the last compact form that make a new one worth its while.
-const COMPACT_AFTER: usize = 256;
+const COMPACT_AFTER: u64 = 256;
+/// Operations, of which a letter is one, that do so too: few changes can hold a large text.
+const COMPACT_AFTER_OPERATIONS: u64 = 250_000;
 
 /// A document in memory.
 pub(crate) enum Loaded {
@@ -164,7 +166,9 @@ impl Core {
         // A compact form is a cache: one that does not load is passed over.
         let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));
         let changes = self.store.changes(commons, doc, after)?;
-        let many = changes.len() > COMPACT_AFTER;
+        let counted = |at: Option<&VerifiedChange>| at.map_or(0, VerifiedChange::max_op);
+        let operations = counted(changes.last()).saturating_sub(counted(changes.first()));
+        let many = is_worthwhile(changes.len() as u64, operations);
         if !changes.is_empty() {
             gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
         }
@@ -173,6 +177,16 @@ impl Core {
             self.compact(commons, doc, &document)?;
         }
         Ok(Loaded::new(document))
+    }
+
+    /// Keeps a compact form of a page just made, if it is a large one.
+    pub(crate) fn compact_new(&mut self, commons: CommonsId, id: PageId, page: &Page) {
+        let (doc, length) = (DocId::Page(id), u64::from(page.body_len()));
+        if length > COMPACT_AFTER_OPERATIONS
+            && let Err(error) = self.compact(commons, doc, page.document())
+        {
+            not_compacted(doc, &error);
+        }
     }
 
     /// Keeps a compact form, if it loads back with the same heads.
@@ -247,7 +261,14 @@ impl Core {
             made.extend(edit(page)?);
             let projection = if quick { Projection::Later } else { Projection::Page(project(page)) };
             core.keep(commons, doc, made, projection)
-        })
+        })?;
+        // Nobody types in it, so there is time for this; and what was asked for is stored, whatever becomes of it.
+        if !self.editors.is_open(commons, doc)
+            && let Err(error) = self.compact_if_worthwhile(commons, doc)
+        {
+            not_compacted(doc, &error);
+        }
+        Ok(())
     }
 
     /// Says and unsays things in this member's own ledger.
@@ -398,13 +419,24 @@ impl Core {
         self.tell_commons(commons);
     }
 
-    /// Keeps a compact form of a document that was closed, when enough was written in it since the last one.
+    /// Keeps a compact form of a document in which nobody types, when enough was written in it since the last one.
     pub(crate) fn compact_if_worthwhile(&mut self, commons: CommonsId, doc: DocId) -> Result<()> {
-        if self.store.changes_since_snapshot(commons, doc)? <= COMPACT_AFTER {
+        let lacking = self.store.since_snapshot(commons, doc)?;
+        if !is_worthwhile(lacking.changes, lacking.operations) {
             return Ok(());
         }
         self.with_document(commons, doc, |core, loaded| core.compact(commons, doc, loaded.document()))
     }
+}
+
+/// A compact form is a cache, so what it was to be made of is safe.
+fn not_compacted(doc: DocId, error: &Error) {
+    tracing::warn!(%error, ?doc, "no compact form could be kept");
+}
+
+/// Whether a compact form is worth its while that has so much more in it than the last one.
+fn is_worthwhile(changes: u64, operations: u64) -> bool {
+    changes > COMPACT_AFTER || operations > COMPACT_AFTER_OPERATIONS
 }
 
 /// What a page projects.

@@ -2,6 +2,8 @@
 
 mod deciding;
 mod devices;
+#[cfg(test)]
+mod large;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -136,7 +136,7 @@ impl Core {
 
     /// Makes pages in one transaction.
     fn make_pages(&mut self, commons: CommonsId, pages: Vec<(Folder, Title, String)>) -> Result<()> {
-        let (mut docs, mut arrivals) = (Vec::new(), Vec::new());
+        let (mut docs, mut arrivals, mut made_pages) = (Vec::new(), Vec::new(), Vec::new());
         for (folder, title, text) in pages {
             let id = PageId::new(profile::random()?);
             let doc = DocId::Page(id);
@@ -163,8 +163,12 @@ impl Core {
                 changed_at: None,
             });
             docs.push(DocBatch { doc, changes, attestations, projection, local: true, at: profile::now() });
+            made_pages.push((id, page));
         }
         self.store.write(Batch { commons, docs })?;
+        for (id, page) in &made_pages {
+            self.compact_new(commons, *id, page);
+        }
         for arrival in &arrivals {
             self.pass_on(commons, arrival, None);
         }

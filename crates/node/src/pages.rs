@@ -180,16 +180,14 @@ impl Core {
         if body.len() > Page::MAX_BODY_BYTES {
             return Err(too_large(body.len()));
         }
-        self.flush_page(commons, page)?;
-        let old = self.read_page(commons, page, Page::body)?;
+        let old = self.body_of(commons, page)?;
         self.edit_page(commons, page, &splices_between(&old, body))?;
         self.page_changed(commons, page)
     }
 
     pub(crate) fn page_append(&mut self, commons: &str, page: &str, text: &str) -> Result<PageRow> {
         let (commons, page) = self.find(commons, page)?;
-        self.flush_page(commons, page)?;
-        let old = self.read_page(commons, page, Page::body)?;
+        let old = self.body_of(commons, page)?;
         // What is added is a line of its own, also where nobody ended the last one.
         let ends_line = old.is_empty() || old.ends_with('\n') || text.is_empty() || text.starts_with(['\n', '\r']);
         let insert = if ends_line { text.to_owned() } else { format!("\n{text}") };
@@ -199,6 +197,20 @@ impl Core {
         let splice = Splice { at: utf16_len(&old), delete: 0, insert };
         self.edit_page(commons, page, &[splice])?;
         self.page_changed(commons, page)
+    }
+
+    /// The text of a page with all that was typed in it: as it is stored, where that is all there is. A document of megabytes
+    /// takes seconds to build, and need not be for an edit that is then refused.
+    fn body_of(&mut self, commons: CommonsId, page: PageId) -> Result<String> {
+        self.flush_page(commons, page)?;
+        let doc = DocId::Page(page);
+        if !self.is_loaded(commons, doc)
+            && !self.store.is_unindexed(commons, doc)?
+            && let Some(text) = self.store.page_text(commons, page)?
+        {
+            return Ok(text);
+        }
+        self.read_page(commons, page, Page::body)
     }
 
     /// Makes edits that a command asked for, in the document and in the windows that have it open.

@@ -19,6 +19,15 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeNo(u64);
 
+/// What of a document its compact form lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lacking {
+    /// Changes.
+    pub changes: u64,
+    /// Operations that one after the other counted up to in them. Building a document anew costs by these.
+    pub operations: u64,
+}
+
 /// What is known of a document, for the gate.
 ///
 /// The gate's questions have no room for an error, so one is kept: after the gate has answered, and before anything is
@@ -144,19 +153,25 @@ impl Reader {
         Ok(find.query_row([doc], |row| Ok((row.get(0)?, ChangeNo(uint(row.get(1)?))))).optional()?)
     }
 
-    /// How many changes of a document its compact form lacks; all, when there is none.
+    /// What of a document its compact form lacks; all, when there is none.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn changes_since_snapshot(&self, commons: CommonsId, doc: DocId) -> Result<usize, StoreError> {
+    pub fn since_snapshot(&self, commons: CommonsId, doc: DocId) -> Result<Lacking, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else {
-            return Ok(0);
+            return Ok(Lacking { changes: 0, operations: 0 });
         };
+        let (first, last) = all_within(doc);
         let mut find = self.db.prepare_cached(
-            "SELECT d.changes - coalesce(s.upto, 0) FROM doc d LEFT JOIN snapshot s ON s.doc = d.no WHERE d.no = ?1",
+            "SELECT max(d.changes - coalesce(s.upto, 0), 0), \
+             coalesce((SELECT max_op FROM change WHERE no BETWEEN ?2 AND ?3 ORDER BY no DESC LIMIT 1), 0), \
+             coalesce((SELECT max_op FROM change WHERE no = ?2 + s.upto), 0) \
+             FROM doc d LEFT JOIN snapshot s ON s.doc = d.no WHERE d.no = ?1",
         )?;
-        let count: i64 = find.query_row([doc], |row| row.get(0))?;
-        Ok(usize::try_from(count).unwrap_or(0))
+        Ok(find.query_row([doc, first, last], |row| {
+            let (newest, in_it) = (uint(row.get(1)?), uint(row.get(2)?));
+            Ok(Lacking { changes: uint(row.get(0)?), operations: newest.saturating_sub(in_it) })
+        })?)
     }
 
     /// Puts documents into the order in which somebody would wait for them: last changed first, those not here last.

@@ -29,7 +29,7 @@ mod tag;
 mod words;
 mod write;
 
-pub use document::{ChangeNo, DocHistory};
+pub use document::{ChangeNo, DocHistory, Lacking};
 pub use error::StoreError;
 pub use held::Holder;
 pub use page::{PageQuery, PageRow};

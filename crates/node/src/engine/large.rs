@@ -1,0 +1,72 @@
+//! Pages of a large text: a command does not build them anew from all their changes, nor at all where it is refused.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use commonplace_model::{CommonsId, DocId, Page, PageId};
+
+use super::{Engine, OpenOptions};
+use crate::error::ErrorCode;
+
+async fn open(home: &std::path::Path) -> Engine {
+    Engine::open(OpenOptions { home: home.to_owned(), online: false, loopback: true }).await.unwrap()
+}
+
+/// A page, and how many changes somebody who loads it has to make again.
+async fn to_build(engine: &Engine, commons: CommonsId, page: PageId) -> u64 {
+    engine.ask(move |core| Ok(core.store.since_snapshot(commons, DocId::Page(page))?.changes)).await.unwrap()
+}
+
+async fn is_built(engine: &Engine, commons: CommonsId, page: PageId) -> bool {
+    engine.ask(move |core| Ok(core.is_loaded(commons, DocId::Page(page)))).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_page_is_built_from_few_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(&dir.path().join("home")).await;
+    engine.init("Maren".into(), None, None).await.unwrap();
+    let commons = engine.commons_new("Kettles".into(), None, None, None).await.unwrap().id;
+    let in_commons: CommonsId = commons.parse().unwrap();
+    let large = "a line of a large page\n".repeat(12_000);
+    let folder = dir.path().join("notes");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("Taken in.md"), &large).unwrap();
+    engine.import(commons.clone(), folder.to_str().unwrap().to_owned()).await.unwrap();
+    engine.page_new(commons.clone(), "Made".into(), Some(large.clone())).await.unwrap();
+    engine.page_new(commons.clone(), "Written".into(), None).await.unwrap();
+    engine.page_write(commons.clone(), "Written".into(), large.clone()).await.unwrap();
+    engine.close().await;
+
+    let engine = open(&dir.path().join("home")).await;
+    for name in ["Taken in", "Made", "Written"] {
+        let id = engine.page_show(commons.clone(), name.into()).await.unwrap().row.id;
+        let page: PageId = id.parse().unwrap();
+        assert_eq!(to_build(&engine, in_commons, page).await, 0, "{name}");
+        // A small edit makes no new one worth its while.
+        engine.page_append(commons.clone(), id.clone(), "and the last".into()).await.unwrap();
+        assert_eq!(to_build(&engine, in_commons, page).await, 1, "{name}");
+        assert_eq!(engine.page_show(commons.clone(), id).await.unwrap().body, format!("{large}and the last"), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_refused_before_the_page_is_built() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).await;
+    engine.init("Maren".into(), None, None).await.unwrap();
+    let commons = engine.commons_new("Kettles".into(), None, None, None).await.unwrap().id;
+    let in_commons: CommonsId = commons.parse().unwrap();
+    let id = engine.page_new(commons.clone(), "Tea".into(), Some("tea\n".into())).await.unwrap().id;
+    let page: PageId = id.parse().unwrap();
+    engine.close().await;
+
+    let engine = open(dir.path()).await;
+    let much = "x".repeat(Page::MAX_BODY_BYTES - 3);
+    let refused = engine.page_append(commons.clone(), id.clone(), much).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::TooLarge);
+    let refused = engine.page_write(commons.clone(), id.clone(), "x".repeat(Page::MAX_BODY_BYTES + 1)).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::TooLarge);
+    assert!(!is_built(&engine, in_commons, page).await);
+    engine.page_append(commons.clone(), id.clone(), "milk\n".into()).await.unwrap();
+    assert!(is_built(&engine, in_commons, page).await);
+    assert_eq!(engine.page_show(commons, id).await.unwrap().body, "tea\nmilk\n");
+}
