@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Title, splices_between};
+use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Title, shown, splices_between};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
 use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange, actor_of};
 
@@ -56,8 +56,7 @@ impl Files {
             return;
         }
         // What a name holds is not to move the cursor of a terminal.
-        let path = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        self.skipped.push(Skipped { path, reason: reason.into() });
+        self.skipped.push(Skipped { path: shown(path), reason: reason.into() });
     }
 
     /// All that was left out.

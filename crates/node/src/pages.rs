@@ -1,7 +1,8 @@
 //! Pages: making, reading, writing, renaming and deleting them, and which one a person means.
 
 use commonplace_model::{
-    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, splices_between, text::utf16_len,
+    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, shown, splices_between,
+    text::utf16_len,
 };
 
 use crate::{
@@ -16,8 +17,8 @@ use crate::{
 pub(crate) fn row(row: commonplace_store::PageRow) -> PageRow {
     PageRow {
         id: row.id.to_string(),
-        title: row.title,
-        path: row.folder,
+        title: shown(&row.title),
+        path: shown(&row.folder),
         changed_at: row.changed_at,
         deleted: row.deleted,
     }

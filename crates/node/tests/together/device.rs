@@ -49,6 +49,15 @@ impl Device {
         self.engine = open(self.home.path(), true).await;
     }
 
+    /// Leaves the profile as a join does that was killed after it was let in: what else there is has not come.
+    pub(crate) async fn interrupt_arrival(&mut self, commons: &str) {
+        self.engine.close().await;
+        let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
+        store.set_setting(&format!("arriving/{commons}"), &[1]).expect("stores");
+        drop(store);
+        self.engine = open(self.home.path(), false).await;
+    }
+
     /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.
     pub(crate) async fn meet(&self, other: &Self) {
         let commons = self.found("Zest: a reason to meet").await;
