@@ -238,7 +238,7 @@ impl Core {
             id: id.to_string(),
             name: commons.name(),
             purpose: charter.purpose.clone(),
-            licence: charter.licence.clone(),
+            licence: shown(&charter.licence),
             deciding: Self::deciding(&commons.roll),
             pages: counts.pages.saturating_sub(self.hidden_pages(id)?),
             tags: counts.tags,

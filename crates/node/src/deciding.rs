@@ -161,7 +161,7 @@ impl Core {
             commons: id.to_string(),
             name: held.name(),
             purpose: charter.purpose.clone(),
-            licence: charter.licence.clone(),
+            licence: shown(&charter.licence),
             text: charter.text.clone(),
             deciding: words::deciding(footing.model),
             needed: match footing.model {

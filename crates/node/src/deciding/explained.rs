@@ -57,7 +57,7 @@ impl Core {
                 });
                 format!("change {}", words::listed(&parts.collect::<Vec<_>>()))
             }
-            Act::Licence(licence) => format!("change the licence to {licence}"),
+            Act::Licence(licence) => format!("change the licence to {}", shown(licence)),
             Act::Model { model, stewards } => {
                 let named: Vec<_> = stewards.iter().map(name).collect();
                 let which = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };

@@ -8,6 +8,7 @@ mod endings;
 
 use std::time::{Duration, SystemTime};
 
+use commonplace_governance::{Genesis, Introduction};
 use commonplace_node::{
     Engine, ErrorCode, OpenOptions,
     view::{Event, Proposed},
@@ -218,6 +219,39 @@ async fn renaming_and_deleting_are_shared_and_reversible() {
     })
     .await;
     assert_eq!(ines.engine.page_show(commons, page.id).await.unwrap().body, "water");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_named_oddly_goes_on_and_is_shown_harmlessly() {
+    let (mut ines, tomas) = (Device::new("Ines").await, Device::new("Tomás").await);
+    let founder = Introduction { name: "Ines\u{202e}senI".to_owned(), ink: 3, device_name: "\u{200b}".to_owned() };
+    let genesis = Genesis {
+        name: "Repair\u{2066} Café\nLicence: MIT".to_owned(),
+        purpose: String::new(),
+        licence: "ours, mostly".to_owned(),
+        deciding: 0,
+        founder,
+        nonce: [1; 16],
+    };
+    let id = ines.plant(genesis).await;
+    let ticket = ines.engine.invite(id.clone(), None, None).await.expect("invites");
+    assert_eq!(ticket.name, "Repair\u{fffd} Café\u{fffd}Licence: MIT");
+    let commons = tomas.engine.join(ticket.ticket, Some(20)).await.expect("joins");
+    for device in [&ines, &tomas] {
+        let view = device.engine.commons_list().await.unwrap().remove(0);
+        assert_eq!((view.name.as_str(), view.licence.as_str()), (ticket.name.as_str(), "ours, mostly"));
+        // It is called what it is seen to be called.
+        let charter = device.engine.charter(ticket.name.clone()).await.unwrap();
+        assert_eq!((charter.commons, charter.name), (commons.id.clone(), ticket.name.clone()));
+        let people = device.engine.people(id.clone()).await.unwrap();
+        let ines = people.iter().find(|person| person.name != "Tomás").unwrap();
+        assert_eq!((ines.name.as_str(), ines.devices[0].as_str()), ("Ines\u{fffd}senI", "\u{fffd}"));
+    }
+    let licence = |licence: &str| Proposed::Licence { licence: licence.to_owned() };
+    let error = tomas.engine.propose(id.clone(), licence("ours, mostly"), None).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::BadArgument);
+    tomas.engine.propose(id.clone(), licence("CC0-1.0"), None).await.expect("another licence");
+    ines.until("it has come", async || ines.engine.commons_list().await.unwrap()[0].licence == "CC0-1.0").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
