@@ -4,7 +4,7 @@
 
 use commonplace_governance::Genesis;
 use spdx::{
-    Expression, LicenseItem, ParseMode,
+    ExceptionId, Expression, LicenseId, LicenseItem, ParseMode,
     error::Reason,
     exception_id,
     identifiers::{EXCEPTIONS, LICENSES},
@@ -55,7 +55,7 @@ fn fault(text: &str) -> Option<String> {
             let meant = if is_exception {
                 nearest(
                     term,
-                    EXCEPTIONS.iter().map(|e| (e.name, exception_id(e.name).is_some_and(|id| id.is_deprecated()))),
+                    EXCEPTIONS.iter().map(|e| (e.name, exception_id(e.name).is_some_and(ExceptionId::is_deprecated))),
                 )
             } else {
                 let words: Vec<&str> = text.split_whitespace().collect();
@@ -63,7 +63,8 @@ fn fault(text: &str) -> Option<String> {
                     words.len() > 1 && !words.iter().any(|w| ["and", "or", "with"].contains(&&*w.to_lowercase()));
                 // Written with spaces, an id is more than one term; and a word of a sentence is none.
                 let whole = words.join("-");
-                let ids = || LICENSES.iter().map(|l| (l.name, license_id(l.name).is_some_and(|id| id.is_deprecated())));
+                let ids =
+                    || LICENSES.iter().map(|l| (l.name, license_id(l.name).is_some_and(LicenseId::is_deprecated)));
                 nearest(&whole, ids()).or_else(|| if is_sentence { None } else { nearest(term, ids()) })
             };
             match meant {

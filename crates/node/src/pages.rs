@@ -15,13 +15,8 @@ use crate::{
 
 /// A row of the store as it is shown.
 pub(crate) fn row(row: commonplace_store::PageRow) -> PageRow {
-    PageRow {
-        id: row.id.to_string(),
-        title: shown(&row.title),
-        path: shown(&row.folder),
-        changed_at: row.changed_at,
-        deleted: row.deleted,
-    }
+    let commonplace_store::PageRow { id, title, folder, changed_at, deleted } = row;
+    PageRow { id: id.to_string(), title: shown(&title), path: shown(&folder), changed_at, deleted }
 }
 
 fn bad_name(error: &NameError) -> Error {
