@@ -5,6 +5,9 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 step "Release build"
+# Where a package was built is nobody's business, and the next one is to be the same built elsewhere.
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=commonplace --remap-path-prefix=$cargo_home=cargo"
 # With the whole workspace, so that features unify as they do everywhere else and nothing is compiled twice.
 cargo build --release --locked --workspace --bin commonplace --bin commonplace-desktop
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use commonplace_api::{ApiError, Event, Host, Options};
+use commonplace_api::{ApiError, Event, Host, HostKind, Options};
 use serde_json::Value;
 use tauri::ipc::Channel;
 use tauri::{State, Webview};
@@ -30,7 +30,7 @@ impl Engine {
         let opening = Arc::new(Opening::new());
         let opened = Arc::clone(&opening);
         tauri::async_runtime::spawn(async move {
-            let host = Host::open(home, Options { online: true, ..Options::default() }).await;
+            let host = Host::open(home, Options { online: true, kind: HostKind::App, ..Options::default() }).await;
             if let Err(error) = &host {
                 tracing::error!("the profile could not be opened: {error}");
             }

@@ -20,7 +20,11 @@ use crate::found::{NAMES, device};
 fn ask<T: DeserializeOwned>(home: &Path, command: &str, args: Value) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let client = Client::connect_or_open(Some(home.to_owned()), Options { online: true, loopback: true }).await?;
+        let client = Client::connect_or_open(
+            Some(home.to_owned()),
+            Options { online: true, loopback: true, ..Options::default() },
+        )
+        .await?;
         ensure!(client.is_remote().await, "no process has the profile open");
         Ok(serde_json::from_value(client.call_by_name(command, args).await?)?)
     })

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    ApiError, Command, ErrorCode, Host, Options,
+    ApiError, Command, ErrorCode, Host, HostKind, Options,
     socket::{self, Hello, Lines, MAX_LINE, PROTOCOL, Reply, Request},
 };
 
@@ -66,6 +66,14 @@ impl Client {
     /// Whether the engine is in another process.
     pub async fn is_remote(&self) -> bool {
         matches!(*self.way().await, Way::Remote(_))
+    }
+
+    /// What kind of program has the profile open, when it is another process.
+    pub async fn host(&self) -> Option<HostKind> {
+        match &*self.way().await {
+            Way::Own(_) => None,
+            Way::Remote(remote) => Some(remote.hello.host),
+        }
     }
 
     /// Carries out a command.
@@ -216,7 +224,11 @@ impl Remote {
             Err(error)
                 if matches!(
                     error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory
+                    io::ErrorKind::NotFound
+                        | io::ErrorKind::ConnectionRefused
+                        // It ended while we were waiting to be let in.
+                        | io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::NotADirectory
                 ) =>
             {
                 return Ok(None);

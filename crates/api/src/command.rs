@@ -6,8 +6,8 @@
 use commonplace_node::view::{
     Answer, Asking, CharterView, CommonsView, Deciding, DecisionRow, DecisionView, DeviceTicketView, EditorOpened,
     EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, Holding, ImportReport, Ink, Invitation, Knock,
-    NearbyDevice, OwnDevices, PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile, Proposed,
-    Resolution, Revoked, SearchResult, Status, TagRow, TicketView,
+    Leaving, NearbyDevice, OwnDevices, PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile,
+    Proposed, Resolution, Revoked, SearchResult, Status, TagRow, TicketView,
 };
 
 commands! {
@@ -22,8 +22,11 @@ commands! {
     commons_list => Vec<CommonsView> {}
     /// Founds a commons.
     commons_new => CommonsView { name: String, purpose: Option<String>, licence: Option<String>, deciding: Option<Deciding> }
-    /// Has this person leave a commons. It stays on this device to be read and exported.
-    leave => () { commons: String }
+    /// What leaving a commons would bring about that nobody could undo.
+    leaving => Leaving { commons: String }
+    /// Has this person leave a commons. It stays on this device to be read and exported. Where `leaving` has something to say,
+    /// it takes `anyway`.
+    leave => () { commons: String, anyway: Option<bool> }
     /// Makes a ticket. `uses` defaults to 1 and `hours` to 72.
     invite => TicketView { commons: String, uses: Option<u32>, hours: Option<u32> }
     /// Reads a ticket without using it.

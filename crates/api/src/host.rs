@@ -3,6 +3,7 @@
 use std::{os::unix::fs::DirBuilderExt, path::PathBuf};
 
 use commonplace_node::{Engine, OpenOptions, profile, view::Event};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Mutex, broadcast};
 
@@ -11,6 +12,32 @@ use crate::{ApiError, Command, command, server::Server};
 /// Set to `loopback`, it keeps every host to the loopback interface, without looking for devices: for tests.
 pub const BIND_VARIABLE: &str = "COMMONPLACE_BIND";
 
+/// What kind of program has a profile open, for those who come second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "String", rename_all = "lowercase")]
+pub enum HostKind {
+    /// The desktop app.
+    App,
+    /// An always-on peer.
+    Peer,
+    /// A command that will be over soon.
+    Command,
+    /// One that does not say, or of a kind that this version does not know.
+    #[default]
+    Unknown,
+}
+
+impl From<String> for HostKind {
+    fn from(said: String) -> Self {
+        match said.as_str() {
+            "app" => Self::App,
+            "peer" => Self::Peer,
+            "command" => Self::Command,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// How to open a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
@@ -18,6 +45,8 @@ pub struct Options {
     pub online: bool,
     /// Whether to keep to the loopback interface, without looking for devices; see also [`BIND_VARIABLE`].
     pub loopback: bool,
+    /// What opens it.
+    pub kind: HostKind,
 }
 
 /// An engine with its profile open.
@@ -44,7 +73,7 @@ impl Host {
         let _ = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
         let loopback = options.loopback || std::env::var_os(BIND_VARIABLE).is_some_and(|bind| bind == "loopback");
         let engine = Engine::open(OpenOptions { home, online: options.online, loopback }).await?;
-        let server = match Server::start(engine.clone(), options.online) {
+        let server = match Server::start(engine.clone(), options) {
             Ok(server) => Some(server),
             Err(error) => {
                 // All else works: only the command line is refused while this host runs.

@@ -21,13 +21,14 @@ pub mod typescript;
 
 pub use client::{Client, Events};
 pub use command::{dispatch, names};
+pub use commonplace_model::line::misleads;
 pub use commonplace_node::{
     profile::{HOME_VARIABLE, home_dir, restore},
     view::{self, Event},
 };
 pub use declare::Command;
 pub use error::{ApiError, ErrorCode};
-pub use host::{BIND_VARIABLE, Host, Options};
+pub use host::{BIND_VARIABLE, Host, HostKind, Options};
 
 /// Bytes of text that a page can hold.
 pub const PAGE_BYTES: usize = commonplace_model::Page::MAX_BODY_BYTES;

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    ApiError, ErrorCode, command,
+    ApiError, ErrorCode, Options, command,
     socket::{self, Hello, LineError, Lines, MAX_LINE, Reply, Request},
 };
 
@@ -36,13 +36,18 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves the socket of the engine's profile, which this process has open.
-    pub(crate) fn start(engine: Engine, online: bool) -> io::Result<Self> {
+    pub(crate) fn start(engine: Engine, options: Options) -> io::Result<Self> {
         let place = socket::place(engine.home());
         socket::remove(&place)?;
         let listener = UnixListener::bind(&place)?;
         std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o600))?;
         let (closing, closes) = watch::channel(false);
-        let hello = Hello { commonplace: socket::PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), online };
+        let hello = Hello {
+            commonplace: socket::PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            online: options.online,
+            host: options.kind,
+        };
         let serving = tokio::spawn(serve(listener, engine, hello, closes));
         Ok(Self { place, closing, serving })
     }

@@ -24,7 +24,7 @@ use tokio::{
     net::UnixStream,
 };
 
-use crate::{ApiError, ErrorCode};
+use crate::{ApiError, ErrorCode, HostKind};
 
 /// Version of what is said through the socket.
 pub(crate) const PROTOCOL: u32 = 1;
@@ -45,6 +45,9 @@ pub(crate) struct Hello {
     /// Whether the host listens for other devices.
     #[serde(default)]
     pub(crate) online: bool,
+    /// What kind of program it is.
+    #[serde(default)]
+    pub(crate) host: HostKind,
 }
 
 /// A client's line.
@@ -227,6 +230,17 @@ mod tests {
         assert!(remove(&file).is_err());
         assert_eq!(std::fs::read(&file).unwrap(), b"kept");
         assert!(remove(&dir.path().join("nothing")).is_ok());
+    }
+
+    #[test]
+    fn a_host_says_what_it_is_and_need_not() {
+        let hello = |line: &str| serde_json::from_str::<Hello>(line).unwrap().host;
+        assert_eq!(hello(r#"{"commonplace":1,"version":"0.1.0","online":true}"#), HostKind::Unknown);
+        assert_eq!(hello(r#"{"commonplace":1,"host":"phone"}"#), HostKind::Unknown);
+        for host in [HostKind::App, HostKind::Peer, HostKind::Command] {
+            let said = Hello { commonplace: 1, version: String::new(), online: true, host };
+            assert_eq!(hello(&serde_json::to_string(&said).unwrap()), host);
+        }
     }
 
     #[test]

@@ -11,14 +11,14 @@ use std::{
 };
 
 use commonplace_api::{
-    Client, ErrorCode, Event, Host, Options,
+    Client, ErrorCode, Event, Host, HostKind, Options,
     command::{self, commons_list, commons_new, init, page_list, page_new, page_show, status},
     view::PageQuery,
 };
 use serde_json::{Value, json};
 
 /// Neither the network nor looking for devices.
-const OFFLINE: Options = Options { online: false, loopback: true };
+const OFFLINE: Options = Options { online: false, loopback: true, kind: HostKind::Command };
 
 fn home() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("cp").tempdir().unwrap()

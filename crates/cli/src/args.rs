@@ -119,7 +119,12 @@ pub(crate) enum Command {
         device: String,
     },
     /// Leave a commons: what you wrote stays in it, and what you hold of it stays with you.
-    Leave { commons: String },
+    Leave {
+        commons: String,
+        /// Also where nobody could decide anything any more with you gone.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show the charter: what a commons is, how it decides and what that means.
     Charter { commons: String },
     /// Propose something; where the commons is open, most of it counts at once.

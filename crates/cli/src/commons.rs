@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use commonplace_api::{
-    ApiError, Client, ErrorCode,
+    ApiError, Client, ErrorCode, HostKind,
     command::{commons_list, commons_new, doctor, export, import, init, status},
     view::{ConnectedDevice, Deciding, ImportReport, Ink, Job, Skipped, Status},
 };
@@ -49,21 +49,22 @@ pub(crate) async fn list(client: &Client, out: &Out) -> Result<(), Failure> {
 
 pub(crate) async fn status(client: &Client, out: &Out) -> Result<(), Failure> {
     let status = client.call(status::Args {}).await?;
-    let remote = client.is_remote().await;
-    out.answer(&status, |status| status_lines(status, remote))?;
+    let host = client.host().await;
+    out.answer(&status, |status| status_lines(status, host))?;
     Ok(())
 }
 
-fn status_lines(status: &Status, remote: bool) -> Vec<String> {
+fn status_lines(status: &Status, host: Option<HostKind>) -> Vec<String> {
     let mut lines = vec![match &status.profile {
         Some(p) => format!("{}, on {} (device {})", p.name, p.device_name, short(&p.device)),
         None => "Nobody has given this device a name yet: commonplace init --name NAME".to_owned(),
     }];
     lines.push(format!("Profile: {} (Commonplace {})", status.home, status.version));
-    lines.push(match (remote, status.online) {
-        (true, true) => "The app or a peer has it open and listens for other devices.".to_owned(),
-        (true, false) => "Another command has it open.".to_owned(),
-        (false, _) => "Neither the app nor a peer runs, so other devices cannot reach this one now.".to_owned(),
+    lines.push(match (host, status.online) {
+        (Some(HostKind::Peer), true) => "A peer has it open and listens for other devices.".to_owned(),
+        (Some(host), true) => format!("{} has it open and listens for other devices.", show::host(host)),
+        (Some(host), false) => format!("{} has it open.", show::host(host)),
+        (None, _) => "Neither the app nor a peer runs, so other devices cannot reach this one now.".to_owned(),
     });
     if status.elsewhere {
         lines.push("A copy of this profile seems to run elsewhere on this network: see commonplace doctor.".to_owned());

@@ -18,7 +18,7 @@ use std::{io, path::Path, process::ExitCode};
 
 use args::{Cli, Command, Shell};
 use clap::{CommandFactory, Parser};
-use commonplace_api::{ApiError, Client, Options};
+use commonplace_api::{ApiError, Client, HostKind, Options};
 use show::Out;
 
 /// Why a command was not done.
@@ -96,7 +96,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Manual { dir } => return manual(&dir),
         _ => {}
     }
-    let options = Options { online: cli.command.needs_network(), loopback: cli.loopback };
+    let kind = if matches!(cli.command, Command::Peer { .. }) { HostKind::Peer } else { HostKind::Command };
+    let options = Options { online: cli.command.needs_network(), loopback: cli.loopback, kind };
     if let Command::Init { from_phrase: true, .. } = &cli.command {
         device::restore(cli.home.clone())?;
     }
@@ -126,7 +127,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Tickets { commons } => tickets::tickets(client, out, commons).await,
         Command::Ticket(args::Ticket::Close { commons, ticket }) => tickets::close(client, out, commons, ticket).await,
         Command::Asking { commons } => tickets::asking(client, out, commons).await,
-        Command::Leave { commons } => people::leave(client, out, commons).await,
+        Command::Leave { commons, yes } => people::leave(client, out, commons, yes).await,
         Command::Vouch { commons, device } => tickets::vouch(client, out, commons, device).await,
         Command::Charter { commons } => decide::charter(client, out, commons).await,
         Command::Propose { commons, what, reason } => decide::propose(client, out, commons, what, reason).await,

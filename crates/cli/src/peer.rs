@@ -1,7 +1,7 @@
 //! `peer`: an always-on device, without a window.
 //!
-//! It holds the profile open until it is told to end. Where the app has it open already, it watches, and takes over when the
-//! app ends.
+//! It holds the profile open until it is told to end. Where the app or another peer has it open already, it watches, and takes
+//! over when that ends.
 
 use std::{collections::BTreeMap, io, time::Duration};
 
@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     Failure,
     commons::device_line,
-    show::{Out, short},
+    show::{self, Out, short},
 };
 
 pub(crate) async fn peer(client: &Client, out: &Out, seconds: Option<u64>) -> Result<(), Failure> {
@@ -80,11 +80,9 @@ async fn say_where(client: &Client, out: &Out, events: &mut Events) -> Result<()
         let device = status.profile.as_ref().map(|p| p.device.as_str());
         out.event(&json!({ "type": "listening", "device": device, "home": status.home, "detail": place }))?;
     } else {
-        let through = if client.is_remote().await {
-            " The app has this profile open; this watches, and takes over when it ends."
-        } else {
-            ""
-        };
+        let through = client.host().await.map_or_else(String::new, |host| {
+            format!(" {} has this profile open; this watches, and takes over when it ends.", show::host(host))
+        });
         out.line(&format!("{place}{through}"))?;
     }
     Ok(())

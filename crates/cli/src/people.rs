@@ -1,8 +1,8 @@
 //! `people` and `leave`: the members of a commons, and ceasing to be one.
 
 use commonplace_api::{
-    Client,
-    command::{leave, people},
+    ApiError, Client, ErrorCode,
+    command::{leave, leaving, people},
     view::Person,
 };
 
@@ -17,8 +17,16 @@ pub(crate) async fn people(client: &Client, out: &Out, commons: String) -> Resul
     Ok(())
 }
 
-pub(crate) async fn leave(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
-    client.call(leave::Args { commons }).await?;
+pub(crate) async fn leave(client: &Client, out: &Out, commons: String, yes: bool) -> Result<(), Failure> {
+    if !yes {
+        let says = client.call(leaving::Args { commons: commons.clone() }).await?.says;
+        if !says.is_empty() {
+            let words =
+                format!("{} Nothing was changed; with --yes, leave takes you out all the same.", says.join(" "));
+            return Err(ApiError::new(ErrorCode::NotAllowed, words).into());
+        }
+    }
+    client.call(leave::Args { commons, anyway: Some(yes) }).await?;
     out.answer(&(), |()| {
         vec![
             "You are out. What you wrote stays there, and what this device holds stays here to read and to export."

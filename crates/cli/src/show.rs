@@ -1,6 +1,7 @@
 //! How answers are shown: text for people or JSON for programs, progress while one waits, refusals.
 //!
-//! Names and texts come from others, so control characters in them never reach a terminal.
+//! Names and texts come from others, so control characters in them never reach a terminal, and nothing in a line turns the order
+//! of the rest around.
 
 use std::{
     borrow::Cow,
@@ -10,8 +11,8 @@ use std::{
 };
 
 use commonplace_api::{
-    ApiError, Client, Event,
-    view::{CommonsView, Job, PageRow},
+    ApiError, Client, Event, HostKind,
+    view::{CommonsView, HowOut, Job, PageRow},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -69,7 +70,7 @@ pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
 /// A page's text as it is; only a terminal is spared its control characters.
 pub(crate) fn text(text: &str) -> io::Result<()> {
     if io::stdout().is_terminal() {
-        return raw(clean(text).as_bytes());
+        return raw(without(text, char::is_control).as_bytes());
     }
     raw(text.as_bytes())
 }
@@ -102,9 +103,14 @@ pub(crate) fn wrong_usage(words: &str) {
     remark(&serde_json::json!({ "code": "usage", "message": message }).to_string());
 }
 
-/// Without the control characters by which a text could steer a terminal.
+/// Without the characters by which words could steer a terminal, or make a line look like another one.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+    without(text, commonplace_api::misleads)
+}
+
+/// With a sign in the place of each of these characters; line breaks and tabs are kept.
+fn without(text: &str, which: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let bad = |c: char| which(c) && c != '\n' && c != '\t';
     if text.contains(bad) { text.replace(bad, "\u{fffd}").into() } else { text.into() }
 }
 
@@ -138,7 +144,24 @@ pub(crate) fn commons_line(commons: &CommonsView) -> String {
     if commons.arriving {
         line += ", pages still arriving";
     }
+    if commons.left {
+        line += match commons.out.as_ref().map(|out| out.how) {
+            Some(HowOut::Left) => ", you left",
+            Some(HowOut::Removed) | None => ", you were removed",
+            Some(HowOut::Revoked) => ", this device was revoked",
+        };
+    }
     line + ")"
+}
+
+/// What kind of program has the profile open, at the beginning of a sentence.
+pub(crate) fn host(kind: HostKind) -> &'static str {
+    match kind {
+        HostKind::App => "The app",
+        HostKind::Peer => "Another peer",
+        HostKind::Command => "Another command",
+        HostKind::Unknown => "Another program",
+    }
 }
 
 /// How long ago something was.
@@ -230,7 +253,8 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(clean("a\x1b[2Jb\u{9b}c\td\n"), "a\u{fffd}[2Jb\u{fffd}c\td\n");
-        assert_eq!(clean("plain é"), "plain é");
+        assert_eq!(clean("Ines\u{202e}senI\u{2066}\u{2028}."), "Ines\u{fffd}senI\u{fffd}\u{fffd}.");
+        assert_eq!(clean("plain é, می\u{200c}خواهم"), "plain é, می\u{200c}خواهم");
     }
 
     #[test]

@@ -38,5 +38,5 @@ pub use body::{
 };
 pub use decision::{Decision, Reason};
 pub use footing::Footing;
-pub use roll::{Added, Charter, DeviceStanding, Epoch, Invited, Invites, Member, Pairing, Roll, RollError};
+pub use roll::{Added, Charter, DeviceStanding, Epoch, Invited, Invites, Member, Pairing, Parting, Roll, RollError};
 pub use ticket::{DeviceTicket, Ticket, TicketError};

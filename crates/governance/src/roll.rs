@@ -24,9 +24,11 @@
 //! Deliberately absent: clocks (an invitation's end is judged by whoever admits), and statements of ledgers.
 
 mod pairing;
+mod parting;
 mod write;
 
 pub use pairing::Pairing;
+pub use parting::Parting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -13,6 +13,7 @@
 pub mod document;
 pub mod id;
 pub mod ledger;
+pub mod line;
 pub mod name;
 pub mod page;
 pub mod statement;
@@ -21,6 +22,7 @@ pub mod text;
 pub use document::{ApplyError, DocKind, Document, LoadError, LocalChange};
 pub use id::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, Nonce, PageId, ParseIdError, RecordId};
 pub use ledger::Ledger;
+pub use line::{LineError, shown};
 pub use name::{Folder, NameError, Title};
 pub use page::{Page, PageChange};
 pub use statement::{Statement, StatementKey, Tag, TagError};

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::line::{self, LineError};
+
 /// A name that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -17,6 +19,9 @@ pub enum NameError {
     /// It holds a character that a name cannot have.
     #[error("a name cannot hold {0:?}")]
     Character(char),
+    /// It cannot be seen, or misleads whoever sees it.
+    #[error("such a name would mislead whoever reads it: {0}")]
+    Line(LineError),
     /// It is `.` or `..`, which mean something else where a folder is meant.
     #[error("a folder cannot be called {0:?}")]
     Reserved(String),
@@ -36,10 +41,10 @@ fn check_part(part: &str) -> Result<(), NameError> {
     if part.len() > Title::MAX_BYTES {
         return Err(NameError::TooLong { max: Title::MAX_BYTES });
     }
-    match part.chars().find(|c| c.is_control() || *c == '/') {
-        Some(c) => Err(NameError::Character(c)),
-        None => Ok(()),
+    if part.contains('/') {
+        return Err(NameError::Character('/'));
     }
+    line::check(part).map_err(NameError::Line)
 }
 
 /// The title of a page: one line, at most 240 bytes, no `/`.
@@ -57,10 +62,12 @@ impl Title {
 
     /// Makes a title of whatever a document says, as another version or a hostile member may have written it.
     pub fn lenient(text: &str) -> Self {
-        let mut kept: String = text.chars().map(|c| if c.is_control() || c == '/' { ' ' } else { c }).collect();
+        let mut kept = line::cleaned(&text.replace('/', " "));
         while kept.len() > Self::MAX_BYTES {
             kept.pop();
         }
+        // Cut in the middle of what belongs together, it may end in what cannot be seen.
+        let kept = line::cleaned(&kept);
         if check_part(&kept).is_ok() { Self(kept) } else { Self("Untitled".to_owned()) }
     }
 }
@@ -96,14 +103,14 @@ impl Folder {
     /// Makes a folder of whatever a document says; parts that cannot be names are left out.
     pub fn lenient(text: &str) -> Self {
         let mut kept = String::new();
-        for part in text.split('/').filter(|part| check_folder(part).is_ok()) {
+        for part in text.split('/').map(line::cleaned).filter(|part| check_folder(part).is_ok()) {
             if kept.len() + 1 + part.len() > Self::MAX_BYTES {
                 break;
             }
             if !kept.is_empty() {
                 kept.push('/');
             }
-            kept.push_str(part);
+            kept.push_str(&part);
         }
         Self(kept)
     }
@@ -162,6 +169,18 @@ mod tests {
         assert_eq!(Folder::split_name("commands/.").expect("a good name").1.as_str(), ".");
         assert_eq!(Folder::split_name("./Tea"), Err(NameError::Reserved(".".to_owned())));
         assert_eq!(Folder::split_name(""), Err(NameError::Empty));
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_seen_or_misleads_is_none() {
+        for name in ["\u{200b}", "guides/\u{200d}/Tea", "Tea\u{202e}gpj", "\u{2066}guides/Tea", "a\nb", "a\u{2028}b"] {
+            let error = Folder::split_name(name).expect_err("no good name");
+            assert!(matches!(error, NameError::Line(_)), "{name:?}: {error}");
+        }
+        assert!(Folder::split_name("راهنما/می\u{200c}خواهم").is_ok());
+        assert_eq!(Title::lenient("Tea\u{202e}gpj\u{200b}").as_str(), "Teagpj");
+        assert_eq!(Title::lenient("\u{200b}\u{2066}").as_str(), "Untitled");
+        assert_eq!(Folder::lenient("gui\u{202e}des/\u{200b}/tea").as_str(), "guides/tea");
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use commonplace_governance::{Genesis, Introduction, Roll};
-use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, line, shown};
 use commonplace_trust::VerifiedRecord;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     deciding::{self, Coming},
     endings::member_once,
     error::{Error, ErrorCode, Result},
+    licence::licence_of,
     presence::Presences,
     profile::{self, Owner},
     view::{CommonsView, Deciding, Event, Ink, Profile, Status},
@@ -45,6 +46,13 @@ pub(crate) enum Arrival {
     Listing,
     /// It is over.
     Over,
+}
+
+impl Commons {
+    /// What it is called, as it can be shown.
+    pub(crate) fn name(&self) -> String {
+        shown(&self.roll.charter().name)
+    }
 }
 
 impl Core {
@@ -105,6 +113,15 @@ impl Core {
         Ok(view)
     }
 
+    /// Notes that a commons is still to come.
+    fn arrives(&mut self, id: CommonsId) -> Result<()> {
+        self.store.set_setting(&arriving_key(id), &[1])?;
+        if let Some(commons) = self.commons.get_mut(&id) {
+            commons.arrival = Arrival::Coming;
+        }
+        Ok(())
+    }
+
     /// Notes that everything of a commons has come.
     pub(crate) fn arrived(&mut self, id: CommonsId) -> Result<()> {
         if let Some(commons) = self.commons.get_mut(&id).filter(|c| c.arrival == Arrival::Coming) {
@@ -126,6 +143,7 @@ impl Core {
 
     /// Takes in records that were made here or came from others; gives those that were new.
     pub(crate) fn add_records(&mut self, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Vec<VerifiedRecord>> {
+        let was_in = self.is_in(id);
         let held = self.held_commons(id)?;
         let mut roll = held.roll.clone();
         // Stored are those that are in the fold now, also those that had waited in memory until these came.
@@ -143,6 +161,10 @@ impl Core {
             held.roll = roll;
             held.came.extend(new.iter().filter_map(Coming::by));
             held.records.extend(new.iter().map(|r| (r.id(), r.bytes().to_vec())));
+        }
+        if !was_in && self.is_in(id) {
+            // Whoever comes back has missed what was written meanwhile, as one who is new has.
+            self.arrives(id)?;
         }
         self.heed_endings(id)?;
         self.commons_changed_members(id);
@@ -179,7 +201,7 @@ impl Core {
             .commons
             .iter()
             .filter(|(id, commons)| {
-                commons.roll.charter().name.to_lowercase() == lower
+                commons.name().to_lowercase() == lower
                     || wanted.len() >= ID_BEGINNING && id.to_string().starts_with(&lower)
             })
             .map(|(id, _)| *id)
@@ -214,9 +236,9 @@ impl Core {
         let charter = commons.roll.charter();
         Ok(CommonsView {
             id: id.to_string(),
-            name: charter.name.clone(),
+            name: commons.name(),
             purpose: charter.purpose.clone(),
-            licence: charter.licence.clone(),
+            licence: shown(&charter.licence),
             deciding: Self::deciding(&commons.roll),
             pages: counts.pages.saturating_sub(self.hidden_pages(id)?),
             tags: counts.tags,
@@ -225,6 +247,7 @@ impl Core {
             only_here: self.store.only_here(id)?,
             arriving: commons.arrival != Arrival::Over,
             left: !self.is_in(id),
+            out: self.out(commons),
         })
     }
 
@@ -328,14 +351,14 @@ impl Core {
         })
     }
 
-    /// Name, ink and device name of a device's member, as that commons knows them.
+    /// Name, ink and device name of a device's member, as that commons knows them and as they can be shown.
     pub(crate) fn person_of(&self, commons: &Commons, device: &DeviceId) -> Option<Introduction> {
         commons.roll.member_of(device).map(|member| {
-            let mut person = member.person.clone();
-            if let Ok(Some((name, ink))) = self.store.profile_of(commons.roll.commons(), member.id) {
-                (person.name, person.ink) = (name, ink);
+            let Introduction { mut name, mut ink, device_name } = member.person.clone();
+            if let Ok(Some(said)) = self.store.profile_of(commons.roll.commons(), member.id) {
+                (name, ink) = said;
             }
-            person
+            Introduction { name: shown(&name), ink, device_name: shown(&device_name) }
         })
     }
 }
@@ -343,17 +366,6 @@ impl Core {
 /// Setting that marks a commons whose first sync has not ended.
 fn arriving_key(id: CommonsId) -> String {
     format!("arriving/{id}")
-}
-
-/// A licence that a person gave.
-pub(crate) fn licence_of(text: &str) -> Result<String> {
-    let licence = one_line("licence", text, Genesis::MAX_LICENCE)?;
-    if !licence.chars().all(|c| c.is_ascii_alphanumeric() || "-.+() ".contains(c)) {
-        return Err(Error::bad(format!(
-            "“{licence}” is no SPDX licence expression. Examples: CC-BY-SA-4.0, CC0-1.0. Nothing was changed."
-        )));
-    }
-    Ok(licence)
 }
 
 /// A line of text that a person gave, trimmed and checked.
@@ -365,8 +377,7 @@ pub(crate) fn one_line(what: &str, text: &str, max: usize) -> Result<String> {
     if text.len() > max {
         return Err(Error::bad(format!("A {what} can have at most {max} bytes; this one has {}.", text.len())));
     }
-    if text.chars().any(char::is_control) {
-        return Err(Error::bad(format!("A {what} is one line without control characters.")));
-    }
+    line::check(text)
+        .map_err(|error| Error::bad(format!("That would mislead as a {what}: {error}. Nothing was changed.")))?;
     Ok(text.to_owned())
 }

@@ -21,6 +21,7 @@ use crate::{
     error::{Error, ErrorCode, Result},
     network::Network,
     profile::{self, Owner},
+    timekeeping::{self, Clock},
     view::Event,
 };
 
@@ -62,6 +63,7 @@ impl Mailbox {
 pub(crate) struct Core {
     pub(crate) home: PathBuf,
     pub(crate) options: OpenOptions,
+    pub(crate) clock: Clock,
     pub(crate) key: DeviceKey,
     pub(crate) owner: Option<Owner>,
     /// Makes this start's actors new ones.
@@ -87,6 +89,7 @@ impl Core {
     /// Starts the thread; the receiver says when the profile is open, or why it is not.
     pub(crate) fn start(
         options: OpenOptions,
+        clock: Clock,
         events: broadcast::Sender<Event>,
     ) -> (Mailbox, oneshot::Receiver<Result<()>>) {
         let (urgent, urgent_jobs) = mpsc::unbounded_channel();
@@ -99,7 +102,7 @@ impl Core {
             // A runtime of its own: the engine outlives whatever its host does with its.
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let opened = runtime.map_err(Error::internal).and_then(|runtime| {
-                Self::open(options, events, inside, runtime.handle().clone()).map(|core| (runtime, core))
+                Self::open(options, clock, events, inside, runtime.handle().clone()).map(|core| (runtime, core))
             });
             match opened {
                 Ok((runtime, mut core)) => {
@@ -121,13 +124,18 @@ impl Core {
 
     fn open(
         options: OpenOptions,
+        clock: Clock,
         events: broadcast::Sender<Event>,
         mailbox: Mailbox,
         runtime: tokio::runtime::Handle,
     ) -> Result<Self> {
+        if options.online {
+            timekeeping::must_be_after_1970(clock())?;
+        }
         let (store, key) = profile::open(&options.home)?;
         let mut core = Self {
             home: options.home.clone(),
+            clock,
             key,
             owner: None,
             nonce: Nonce::new(profile::random()?),

@@ -11,9 +11,9 @@ mod explained;
 mod words;
 
 use commonplace_governance::{
-    Act, Body, Charter, Decision, Introduction, Model, Policy, Proposal, Roll, RollError, body::member_of,
+    Act, Body, Charter, Cut, Decision, Introduction, Model, Policy, Proposal, Roll, RollError, body::member_of,
 };
-use commonplace_model::{CommonsId, DeviceId, MemberId, RecordId};
+use commonplace_model::{CommonsId, DeviceId, MemberId, RecordId, shown};
 use commonplace_trust::{DeviceKey, VerifiedRecord};
 
 use crate::{
@@ -142,7 +142,7 @@ impl Core {
         let (name, ink) = said
             .or_else(|| person.map(|person| (person.name.clone(), person.ink)))
             .unwrap_or_else(|| (format!("somebody ({})", id.short()), 0));
-        Named { member: id.to_string(), name, ink: profile::ink(ink), you: id == commons.me }
+        Named { member: id.to_string(), name: shown(&name), ink: profile::ink(ink), you: id == commons.me }
     }
 
     fn all_named<'a>(&self, commons: &Commons, ids: impl IntoIterator<Item = &'a MemberId>) -> Vec<Named> {
@@ -159,9 +159,9 @@ impl Core {
         let waiting = held.roll.members().map(|member| &member.id).filter(|id| !footing.electors.contains(id));
         Ok(CharterView {
             commons: id.to_string(),
-            name: charter.name.clone(),
+            name: held.name(),
             purpose: charter.purpose.clone(),
-            licence: charter.licence.clone(),
+            licence: shown(&charter.licence),
             text: charter.text.clone(),
             deciding: words::deciding(footing.model),
             needed: match footing.model {
@@ -191,7 +191,7 @@ impl Core {
         if let Act::Remove { member, .. } = act
             && self.may_remove(id)?
         {
-            return self.remove(id, member);
+            return self.remove(id, member, reason);
         }
         let what = self.what(id, &act);
         let written = self.write_records(id, |roll, key| Ok(vec![roll.propose(act, reason, key)?]));
@@ -229,13 +229,23 @@ impl Core {
         })
     }
 
-    fn remove(&mut self, id: CommonsId, member: MemberId) -> Result<Resolution> {
-        let name = self.named(self.held_commons(id)?, member).name;
+    fn remove(&mut self, id: CommonsId, member: MemberId, reason: String) -> Result<Resolution> {
+        let held = self.held_commons(id)?;
+        let name = self.named(held, member).name;
+        let is_open = held.roll.footing().model == Model::Open;
+        let mut kept = "";
+        if !reason.is_empty() && is_open {
+            // A removal has no place for a reason. In an open commons what is proposed counts at once, and has one.
+            let act = Act::Remove { member, cut: Cut::default() };
+            self.write_records(id, |roll, key| Ok(vec![roll.propose(act, reason, key)?]))?;
+        } else if !reason.is_empty() {
+            kept = " A steward’s own word carries no reason, so yours was not kept: tell them.";
+        }
         self.remove_member(id, member)?;
         self.acknowledge(id)?;
         let said = format!(
             "{name} is a member no longer. What they hold on their devices, they keep. They can come back with a new ticket, \
-             or be taken back (readmit)."
+             or be taken back (readmit).{kept}"
         );
         Ok(Resolution { said, decision: None })
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 use commonplace_governance::{
     Body, DeviceCertificate, DeviceStanding, DeviceTicket, Introduction, Ticket, TicketError,
 };
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, shown};
 use commonplace_trust::Signature;
 use tokio::sync::oneshot;
 
@@ -120,7 +120,7 @@ impl Core {
         let roll = &self.held_commons(id)?.roll;
         let said = roll.pairing(&device);
         let this = device == self.device();
-        let name = |device: &DeviceId| roll.pairing(device).map(|said| said.device_name).unwrap_or_default();
+        let name = |device: &DeviceId| roll.pairing(device).map(|said| shown(&said.device_name)).unwrap_or_default();
         let since = self.store.setting(&paired_key(device))?.and_then(|bytes| bytes.try_into().ok());
         let revoked = matches!(roll.standing_of(&device), DeviceStanding::Ended(_));
         Ok(OwnDevice {
@@ -136,7 +136,7 @@ impl Core {
     }
 
     fn commons_name(&self, id: CommonsId) -> Result<CommonsName> {
-        Ok(CommonsName { id: id.to_string(), name: self.held_commons(id)?.roll.charter().name.clone() })
+        Ok(CommonsName { id: id.to_string(), name: self.held_commons(id)?.name() })
     }
 
     fn commons_names(&self, ids: impl IntoIterator<Item = CommonsId>) -> Vec<CommonsName> {
@@ -233,7 +233,7 @@ impl Core {
         let (verdict, answered) = oneshot::channel();
         let view = PairingView {
             device: device.to_string(),
-            device_name: one_line("name of a device", device_name, Introduction::MAX_BYTES).unwrap_or_default(),
+            device_name: one_line("name of a device", &shown(device_name), Introduction::MAX_BYTES).unwrap_or_default(),
             code: pair.code(revealed, nonce),
             approves: true,
         };
@@ -413,7 +413,7 @@ impl Core {
             && (self.owner.is_none() || self.commons.is_empty())
         {
             let name = Some(device_name.to_owned()).filter(|name| !name.is_empty());
-            self.init(&said.name, Some(profile::ink(said.ink)), name).map_err(|e| trouble(self, &e))?;
+            self.init(&shown(&said.name), Some(profile::ink(said.ink)), name).map_err(|e| trouble(self, &e))?;
         }
         let device_name = self.introduction().map_err(|e| trouble(self, &e))?.device_name;
         let wanted = said.commons.iter().filter(|(id, member)| match self.commons.get(id) {
@@ -432,7 +432,7 @@ impl Core {
         consents: Vec<(CommonsId, Signature)>,
         anew: bool,
     ) -> Result<Vec<(CommonsId, Vec<Vec<u8>>)>> {
-        let device_name = one_line("name of a device", device_name, Introduction::MAX_BYTES)?;
+        let device_name = one_line("name of a device", &shown(device_name), Introduction::MAX_BYTES)?;
         let shared = self.to_share(&device, anew);
         let mut rolls = Vec::new();
         for (id, by_device) in consents.into_iter().filter(|(id, _)| shared.contains(id)) {

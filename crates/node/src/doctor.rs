@@ -11,6 +11,7 @@ use crate::{
     core::Core,
     documents::project,
     network::{ELSEWHERE, ELSEWHERE_ADVICE},
+    timekeeping::looked_at,
     view::Finding,
 };
 
@@ -24,7 +25,14 @@ fn finding(check: &str, ok: bool, detail: impl Into<String>, advice: impl Into<S
 
 impl Core {
     pub(crate) fn doctor(&mut self) -> Vec<Finding> {
-        vec![self.check_name(), self.check_key(), self.check_rolls(), self.check_index(), self.check_network()]
+        vec![
+            self.check_name(),
+            self.check_key(),
+            self.check_rolls(),
+            self.check_index(),
+            self.check_clock(),
+            self.check_network(),
+        ]
     }
 
     fn check_name(&self) -> Finding {
@@ -84,6 +92,22 @@ impl Core {
             n => format!("{n} documents wait to be put into the lists and the search; that goes on by itself."),
         };
         finding("index", true, detail, "")
+    }
+
+    fn check_clock(&self) -> Finding {
+        let (day, right) = looked_at((self.clock)());
+        let detail = if right {
+            format!("The computer’s clock says {day}.")
+        } else {
+            format!("The computer’s clock says {day}, which cannot be.")
+        };
+        finding(
+            "clock",
+            right,
+            detail,
+            "Set the computer’s date and time: by this clock tickets would be over or never end, and other devices may not be \
+             reached.",
+        )
     }
 
     fn check_network(&self) -> Finding {

@@ -216,7 +216,7 @@ impl Core {
                 self.wake_at(due);
                 if first {
                     let message = format!(
-                        "{} What you typed is safe while this window is open, and is stored as soon as it can be.",
+                        "{} What you typed is safe while the page stays open, and is stored as soon as it can be.",
                         error.message
                     );
                     self.trouble(&Error::new(error.code, message));

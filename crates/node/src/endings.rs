@@ -3,13 +3,14 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use commonplace_governance::{Act, Cut, DeviceStanding, Roll, decision::Standing};
-use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId};
+use commonplace_governance::{Act, Cut, DeviceStanding, Model, Parting, Roll, decision::Standing};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, shown};
 
 use crate::{
+    commons::Commons,
     core::Core,
     error::{Error, ErrorCode, Result},
-    view::Event,
+    view::{Event, HowOut, Leaving, Out},
 };
 
 /// How long the last records have to get to a device that is nobody's any more.
@@ -31,20 +32,83 @@ impl Core {
         if self.is_in(id) {
             return Ok(());
         }
-        let name = &self.held_commons(id)?.roll.charter().name;
+        let held = self.held_commons(id)?;
+        let (how, what) = self.how_out(held).unwrap_or((HowOut::Removed, "You are out of it".to_owned()));
+        let back = match how {
+            HowOut::Left | HowOut::Removed => "To come back, ask a member for a new ticket or for readmission.",
+            HowOut::Revoked => "To write in it with this device again, add it anew from another device of yours.",
+        };
         Err(Error::new(
             ErrorCode::NotAMember,
             format!(
-                "This device is no member’s of “{name}” any more, so nobody would take what is written here. What you hold of \
-                 it stays yours to read and to export. To come back, ask a member for a new ticket or for readmission."
+                "{what}, so this device is no member’s of “{}” any more, and nobody would take what is written here. What you \
+                 hold of it stays yours to read and to export. {back}",
+                held.name()
             ),
         ))
     }
 
-    /// Has this person leave a commons. What they hold of it stays with them.
-    pub(crate) fn leave(&mut self, commons: &str) -> Result<()> {
+    /// How this device came to be out of a commons, if it is.
+    pub(crate) fn out(&self, held: &Commons) -> Option<Out> {
+        self.how_out(held).map(|(how, what)| Out { how, said: format!("{what}.") })
+    }
+
+    /// How this device came to be out of a commons, and that in words to which a full stop is missing.
+    fn how_out(&self, held: &Commons) -> Option<(HowOut, String)> {
+        let roll = &held.roll;
+        Some(match roll.parting(&self.device())? {
+            Parting::Left => (HowOut::Left, "You left".to_owned()),
+            Parting::RemovedBy(member) => (HowOut::Removed, format!("{} removed you", self.named(held, member).name)),
+            Parting::Decided(decision) => {
+                let decision = roll.decision(&decision)?;
+                let reason = shown(&decision.proposal.reason);
+                let why = if reason.is_empty() { String::new() } else { format!(" (“{reason}”)") };
+                let what = match decision.model {
+                    Model::Open => format!("{} removed you{why}", self.named(held, decision.by).name),
+                    _ => format!("It was decided to remove you{why}"),
+                };
+                (HowOut::Removed, what)
+            }
+            Parting::RevokedBy(device) => {
+                let name = roll.pairing(&device).map(|said| shown(&said.device_name)).unwrap_or_default();
+                (HowOut::Revoked, format!("Your device “{name}” revoked this one"))
+            }
+        })
+    }
+
+    /// What leaving a commons would bring about that nobody could undo.
+    pub(crate) fn leaving(&self, commons: &str) -> Result<Leaving> {
         let id = self.find_commons(commons)?;
         self.must_be_in(id)?;
+        let held = self.held_commons(id)?;
+        let roll = &held.roll;
+        let mut says = Vec::new();
+        if roll.members().all(|member| member.id == held.me) {
+            says.push(
+                "You are its only member: with you gone nobody could write in it, let anybody in or take you back."
+                    .to_owned(),
+            );
+        } else if roll.can_decide(None) && !roll.can_decide(Some(&held.me)) {
+            let (who, first) = match roll.footing().model {
+                Model::Stewards { .. } => {
+                    ("stewards", "Make another member a steward first, or propose another way of deciding.")
+                }
+                _ => ("electors", "Propose another way of deciding first."),
+            };
+            says.push(format!(
+                "Too few {who} would be left to decide anything: its charter, and who decides, could never be changed again. {first}"
+            ));
+        }
+        Ok(Leaving { says })
+    }
+
+    /// Has this person leave a commons. What they hold of it stays with them. What nobody could undo takes `anyway`.
+    pub(crate) fn leave(&mut self, commons: &str, anyway: bool) -> Result<()> {
+        let says = self.leaving(commons)?.says;
+        if !says.is_empty() && !anyway {
+            return Err(Error::new(ErrorCode::NotAllowed, format!("{} Nothing was changed.", says.join(" "))));
+        }
+        let id = self.find_commons(commons)?;
         let me = self.held_commons(id)?.me;
         self.remove_member(id, me)
     }

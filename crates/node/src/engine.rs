@@ -5,7 +5,11 @@ mod devices;
 #[cfg(test)]
 mod large;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::sync::{broadcast, oneshot};
 
@@ -16,8 +20,8 @@ use crate::{
     folder,
     view::{
         CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding,
-        Holding, ImportReport, Ink, Knock, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person, Profile,
-        SearchResult, Status, TagRow, TicketView,
+        Holding, ImportReport, Ink, Knock, Leaving, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person,
+        Profile, SearchResult, Status, TagRow, TicketView,
     },
 };
 
@@ -68,11 +72,20 @@ impl Engine {
     /// Opens a profile, making it if there is none.
     ///
     /// # Errors
-    /// When another program uses the profile, a newer version wrote it, or it cannot be read or written.
+    /// When another program uses the profile, a newer version wrote it, or it cannot be read or written; and when it is to listen
+    /// for other devices and the computer's clock is before 1970.
     pub async fn open(options: OpenOptions) -> Result<Self> {
+        Self::open_by(options, SystemTime::now).await
+    }
+
+    /// As [`Engine::open`], taking this for the computer's clock when it asks whether that can be right.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_by(options: OpenOptions, clock: fn() -> SystemTime) -> Result<Self> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let home = Arc::new(options.home.clone());
-        let (mailbox, ready) = Core::start(options, events.clone());
+        let (mailbox, ready) = Core::start(options, clock, events.clone());
         ready.await.map_err(|_| Error::internal("the engine's thread ended at its start"))??;
         let last = Arc::new(LastHandle(mailbox.clone()));
         Ok(Self { mailbox, events, home, _last: last })
@@ -200,12 +213,21 @@ impl Engine {
         self.ask(move |core| core.commons_new(&name, purpose, licence.as_deref(), deciding.unwrap_or_default())).await
     }
 
+    /// What leaving a commons would bring about that nobody could undo.
+    ///
+    /// # Errors
+    /// When there is no such commons, or this device is out of it.
+    pub async fn leaving(&self, commons: String) -> Result<Leaving> {
+        self.ask(move |core| core.leaving(&commons)).await
+    }
+
     /// Has this person leave a commons. It stays on this device to be read and exported.
     ///
     /// # Errors
-    /// When there is no such commons, or it cannot be stored.
-    pub async fn leave(&self, commons: String) -> Result<()> {
-        self.ask(move |core| core.leave(&commons)).await
+    /// When there is no such commons, or it cannot be stored; unless `anyway`, also when [`Engine::leaving`] has something to
+    /// say.
+    pub async fn leave(&self, commons: String, anyway: Option<bool>) -> Result<()> {
+        self.ask(move |core| core.leave(&commons, anyway.unwrap_or(false))).await
     }
 
     /// Makes a ticket.

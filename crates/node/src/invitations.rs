@@ -4,7 +4,7 @@
 //! vouch or decide, and only who holds a ticket can be among them.
 
 use commonplace_governance::{Body, DeviceStanding, InvitationClosed, Invites, JoinRequest, Policy, Ticket, Vouch};
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, shown};
 
 use crate::{
     commons::ID_BEGINNING,
@@ -115,7 +115,7 @@ impl Core {
             device: request.device.to_string(),
             vouched: held.roll.is_vouched_for(&request.device),
             ink: profile::ink(request.person.ink),
-            name: request.person.name,
+            name: shown(&request.person.name),
         };
         Ok(self.requests(id)?.into_iter().map(view).collect())
     }
@@ -126,7 +126,7 @@ impl Core {
         let lower = wanted.to_lowercase();
         let is_meant = |request: &JoinRequest| {
             wanted.len() >= ID_BEGINNING && request.device.to_string().starts_with(&lower)
-                || request.person.name.to_lowercase() == lower
+                || shown(&request.person.name).to_lowercase() == lower
         };
         let mut found = self.requests(id)?.into_iter().filter(is_meant);
         match (found.next(), found.next()) {
@@ -180,7 +180,7 @@ impl Core {
         }
         self.write_record(id, &Body::Vouch(Vouch { device }))?;
         let (name, ink) =
-            request.map_or_else(|_| (String::new(), 0), |request| (request.person.name, request.person.ink));
+            request.map_or_else(|_| (String::new(), 0), |request| (shown(&request.person.name), request.person.ink));
         Ok(Asking { device: device.to_string(), name, ink: profile::ink(ink), vouched: true })
     }
 

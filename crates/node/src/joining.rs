@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Duration};
 use commonplace_governance::{
     Body, DeviceStanding, Introduction, Invitation, Invites, JoinRequest, Policy, Roll, Ticket,
 };
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, shown};
 use commonplace_net::{FrameReceiver, Net, Stream, StreamKind};
 use commonplace_trust::VerifiedRecord;
 use tokio::sync::oneshot;
@@ -18,6 +18,7 @@ use self::words::{
     DoorFrame, Gathered, PATIENCE, Refused, in_parts, next, rest_of_proof, send, send_records, unreachable,
 };
 use crate::{
+    commons::Arrival,
     core::{Core, Mailbox},
     devices::pairing,
     error::{Error, ErrorCode, Result},
@@ -82,7 +83,7 @@ impl Core {
         let expires_at = profile::now() + u64::from(hours) * 3_600_000;
         let mut ticket = Ticket {
             commons: id,
-            name: self.held_commons(id)?.roll.charter().name.clone(),
+            name: self.held_commons(id)?.name(),
             inviter: person.name,
             ink: person.ink,
             device: self.device(),
@@ -105,8 +106,8 @@ impl Core {
         TicketView {
             ticket: ticket.to_string(),
             commons: ticket.commons.to_string(),
-            name: ticket.name.clone(),
-            inviter: ticket.inviter.clone(),
+            name: shown(&ticket.name),
+            inviter: shown(&ticket.inviter),
             ink: profile::ink(ticket.ink),
             expires_at: ticket.expires_at,
             uses: ticket.uses,
@@ -123,7 +124,8 @@ impl Core {
     /// Joins by ticket; the answer comes when somebody let us in, or nobody can.
     pub(crate) fn join(&mut self, text: &str, wait: Duration, answer: oneshot::Sender<Result<CommonsView>>) {
         match self.begin_join(text, wait, None) {
-            Ok(join) => self.spawn_join(join, answer),
+            Ok(Begun::Asks(join)) => self.spawn_join(*join, answer),
+            Ok(Begun::GoesOn(commons)) => drop(answer.send(Ok(commons))),
             Err(error) => drop(answer.send(Err(error))),
         }
     }
@@ -139,13 +141,10 @@ impl Core {
         });
     }
 
-    fn begin_join(&mut self, text: &str, wait: Duration, from: Option<DeviceId>) -> Result<Join> {
+    fn begin_join(&mut self, text: &str, wait: Duration, from: Option<DeviceId>) -> Result<Begun> {
         let ticket = parse(text)?;
         if self.is_in(ticket.commons) {
-            return Err(Error::new(
-                ErrorCode::AlreadyIn,
-                format!("You are in “{}” already; nothing was changed and the ticket is still good.", ticket.name),
-            ));
+            return self.go_on_joining(&ticket).map(Begun::GoesOn);
         }
         if ticket.expires_at <= profile::now() {
             return Err(Refused::Expired.error());
@@ -155,7 +154,23 @@ impl Core {
         }
         let request = JoinRequest::sign(ticket.commons, &ticket.key(), &self.key, self.introduction()?);
         let net = self.network.when_open().ok_or_else(needs_network)?;
-        Ok(Join { ticket, request, net, wait })
+        Ok(Begun::Asks(Box::new(Join { ticket, request, net, wait })))
+    }
+
+    /// Goes on where a join was interrupted: one is in, and its pages are still to come.
+    fn go_on_joining(&mut self, ticket: &Ticket) -> Result<CommonsView> {
+        let held = self.held_commons(ticket.commons)?;
+        if held.arrival == Arrival::Over {
+            return Err(Error::new(
+                ErrorCode::AlreadyIn,
+                format!("You are in “{}” already; nothing was changed and the ticket is still good.", held.name()),
+            ));
+        }
+        if self.network.when_open().is_none() {
+            return Err(needs_network());
+        }
+        self.look_for(ticket.device, &ticket.addresses);
+        self.commons_view(ticket.commons)
     }
 
     /// Takes in the commons whose records an admission came with.
@@ -275,7 +290,7 @@ impl Core {
             .iter()
             .map(|(device, at_door)| Knock {
                 device: device.to_string(),
-                name: at_door.who.name.clone(),
+                name: shown(&at_door.who.name),
                 ink: profile::ink(at_door.who.ink),
                 at: at_door.at,
             })
@@ -334,7 +349,7 @@ impl Core {
             return;
         }
         match answer.and_then(|ticket| self.begin_join(&ticket, PATIENCE, Some(device))) {
-            Ok(join) => {
+            Ok(Begun::Asks(join)) => {
                 let mailbox = self.mailbox.clone();
                 self.runtime.spawn(async move {
                     let joined = join.run().await;
@@ -344,6 +359,7 @@ impl Core {
                     });
                 });
             }
+            Ok(Begun::GoesOn(commons)) => self.tell_knock_answered(device, Ok(commons)),
             Err(error) => self.tell_knock_answered(device, Err(error)),
         }
         self.tell(Event::Nearby { devices: self.nearby() });
@@ -378,6 +394,14 @@ fn find_device<'a>(text: &str, among: impl Iterator<Item = &'a DeviceId>) -> Res
         [] => Err(Error::new(ErrorCode::NotFound, "That device is not here now. Nothing was sent.")),
         _ => Err(Error::new(ErrorCode::Ambiguous, "Several devices begin like that; give more of the id.")),
     }
+}
+
+/// What using a ticket leads to.
+enum Begun {
+    /// Its maker is asked to let us in.
+    Asks(Box<Join>),
+    /// We were let in before, and what was interrupted goes on.
+    GoesOn(CommonsView),
 }
 
 /// A join under way, outside the engine's thread.

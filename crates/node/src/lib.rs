@@ -23,6 +23,7 @@ mod folder;
 mod holding;
 mod invitations;
 mod joining;
+mod licence;
 mod lists;
 mod log;
 mod meeting;
@@ -33,6 +34,7 @@ mod presence;
 pub mod profile;
 mod replica;
 mod tags;
+mod timekeeping;
 pub mod view;
 
 pub use engine::{Engine, OpenOptions};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use commonplace_governance::Epoch;
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, shown};
 use commonplace_net::{
     Announcement, Bind, Connection, Discovery, Net, NetConfig, NetEvent, StreamKind, TopicEvent, Welcome,
 };
@@ -295,6 +295,17 @@ impl Core {
         }
     }
 
+    /// Looks for a member's device at these addresses, besides those that are known: now, or as soon as the network is open.
+    pub(crate) fn look_for(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
+        self.remember(device, addresses);
+        if let Some(net) = &self.network.net {
+            net.add_addresses(device, addresses);
+        }
+        if !self.shared(&device).is_empty() {
+            self.dial(device);
+        }
+    }
+
     /// Keeps where a member's device was last reached or seen.
     fn remember(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
         if self.shared(&device).is_empty() || addresses.is_empty() {
@@ -492,11 +503,11 @@ impl Core {
                 let said = seen.announcement.clone().unwrap_or_default();
                 NearbyDevice {
                     device: device.to_string(),
-                    name: said.name,
+                    name: shown(&said.name),
                     ink: profile::ink(said.ink),
-                    device_name: said.device_name,
+                    device_name: shown(&said.device_name),
                     seen_at: seen.at,
-                    shared: shared.iter().map(|c| c.roll.charter().name.clone()).collect(),
+                    shared: shared.iter().map(|c| c.name()).collect(),
                     knock: self.network.knocking.state(device),
                 }
             })

@@ -1,7 +1,8 @@
 //! Pages: making, reading, writing, renaming and deleting them, and which one a person means.
 
 use commonplace_model::{
-    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, splices_between, text::utf16_len,
+    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, shown, splices_between,
+    text::utf16_len,
 };
 
 use crate::{
@@ -14,13 +15,8 @@ use crate::{
 
 /// A row of the store as it is shown.
 pub(crate) fn row(row: commonplace_store::PageRow) -> PageRow {
-    PageRow {
-        id: row.id.to_string(),
-        title: row.title,
-        path: row.folder,
-        changed_at: row.changed_at,
-        deleted: row.deleted,
-    }
+    let commonplace_store::PageRow { id, title, folder, changed_at, deleted } = row;
+    PageRow { id: id.to_string(), title: shown(&title), path: shown(&folder), changed_at, deleted }
 }
 
 /// That a name leaves open which of these is meant.

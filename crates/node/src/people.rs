@@ -1,5 +1,7 @@
 //! Members, where they are, and when they were last seen.
 
+use commonplace_model::shown;
+
 use crate::{core::Core, error::Result, profile, view::Person};
 
 impl Core {
@@ -16,7 +18,7 @@ impl Core {
             for device in &member.devices {
                 let peer = self.store.peer(*device)?;
                 last_seen = last_seen.max(peer.as_ref().and_then(|p| p.last_seen));
-                devices.push(commons.roll.device_name(device).unwrap_or(&member.person.device_name).to_owned());
+                devices.push(shown(commons.roll.device_name(device).unwrap_or(&member.person.device_name)));
             }
             let presence = member.devices.iter().find_map(|device| commons.presences.of(device));
             let page = match presence.and_then(|p| p.page) {
@@ -29,7 +31,7 @@ impl Core {
             let (name, ink) = profile.unwrap_or((member.person.name.clone(), member.person.ink));
             people.push(Person {
                 member: member.id.to_string(),
-                name,
+                name: shown(&name),
                 ink: profile::ink(ink),
                 you,
                 here: you || member.devices.iter().any(|device| here.contains(device)),

@@ -1,6 +1,6 @@
 //! Tags: statements that a member makes about a page in their own ledger.
 
-use commonplace_model::{CommonsId, DocId, PageId, Statement, Tag};
+use commonplace_model::{CommonsId, DocId, PageId, Statement, Tag, line};
 
 use crate::{
     core::Core,
@@ -14,6 +14,9 @@ impl Core {
         let statements: Vec<Statement> = words
             .iter()
             .map(|word| {
+                if put && let Err(error) = line::check(word.trim()) {
+                    return Err(Error::bad(format!("“{word}” would mislead as a tag: {error}. Nothing was changed.")));
+                }
                 word.parse::<Tag>()
                     .map(|tag| Statement::Tag { page, tag })
                     .map_err(|e| Error::bad(format!("“{word}” cannot be a tag: {e}. Nothing was changed.")))

@@ -38,12 +38,14 @@ pub enum Ink {
 
 mod deciding;
 mod devices;
+mod parting;
 
 pub use deciding::{
     Admission, Answer, Asking, CharterView, Deciding, DecisionRow, DecisionView, Invitation, InvitationState, Named,
     Outcome, Proposed, Resolution, Voice,
 };
 pub use devices::{CommonsName, DeviceTicketView, OwnDevice, OwnDevices, Paired, PairingView, Revoked};
+pub use parting::{HowOut, Leaving, Out};
 
 views! {
     /// Who uses this installation.
@@ -102,6 +104,8 @@ views! {
         arriving: bool,
         /// Whether this device is no member's of it any more: it can be read and exported, and nothing in it changes.
         left: bool,
+        /// How that came; nothing while one is in.
+        out: Option<Out>,
     }
 
     /// A device of a member, connected now.

@@ -42,7 +42,7 @@ export function standing(known: Known): Standing {
   }
   if (commons?.left === true) {
     result.icon = "nobody";
-    result.says.push(t.status.left);
+    result.says.push(t.status.left(commons.out?.said ?? ""));
     return result;
   }
   result.says.push(known.online ? whoIsHere(here) : t.status.offline);

@@ -148,7 +148,7 @@ When you need this page no more, delete it. It can be brought back.
     rename: { title: "Rename this page", name: "Name, with folders before it parted by /", go: "Rename" },
     deleted: (title: string) => `“${title}” is deleted. It can be brought back at any time.`,
     wasDeleted: "This page is deleted. What you write in it is kept.",
-    left: "You are no member of this commons any more. What this device holds of it stays yours to read and to export; a new ticket lets you in again.",
+    left: (said: string) => `${said === "" ? "You are no member of this commons any more." : said} What this device holds of it stays yours to read and to export.`,
     gone: "Deleted pages",
     titleLabel: "Title",
     textLabel: "Text of the page",
@@ -261,7 +261,7 @@ When you need this page no more, delete it. It can be brought back.
   },
 
   part: {
-    removes: "Remove", leaves: "Leave",
+    removes: "Remove", leaves: "Leave", anyway: "Leave all the same",
     remove: (name: string) => ({
       title: `Remove ${name}?`,
       says: ["What they wrote until now stays. What they write after this enters no other device.", "What they hold on their devices, they keep: nobody can take that back.", "Where this commons decides such things together, this is a proposal."],
@@ -349,7 +349,7 @@ When you need this page no more, delete it. It can be brought back.
   ] as readonly (readonly [string, string])[],
 
   status: {
-    left: "You are no member here any more",
+    left: (said: string) => (said === "" ? "You are no member here any more" : said.replace(/\.$/, "")),
     offline: "Not listening for other devices",
     nobody: "Nobody is here",
     here: (count: number, path: string | null) => `${of(count, "device", "devices")} here${path === null ? "" : count === 1 ? `, on ${path}` : `, all on ${path}`}`,

@@ -31,6 +31,8 @@ export class FakeEngine implements Platform {
   holding: Holding = { holders: [], wrote: false, durable: true };
   carets: Caret[] = [];
   online = true;
+  /** What leaving a commons would bring about that nobody could undo. */
+  leaving: string[] = [];
   /** Set to make every call fail, as when the profile cannot be opened. */
   broken: ApiError | null = null;
   readonly #sessions = new Map<number, { page: FakePage; stop: () => void }>();
@@ -87,7 +89,7 @@ export class FakeEngine implements Platform {
   }
 
   addCommons(name: string, more: Partial<CommonsView> = {}): FakeCommons {
-    const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, left: false, ...more };
+    const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, left: false, out: null, ...more };
     const commons: FakeCommons = { view, pages: [], people: [] };
     this.commons.push(commons);
     return commons;
@@ -220,8 +222,12 @@ export class FakeEngine implements Platform {
       commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], tagged: 0 });
       return commons.view;
     },
-    leave: ({ commons }) => {
-      this.#find(commons).view.left = true;
+    leaving: () => ({ says: this.leaving }),
+    leave: ({ commons, anyway }) => {
+      if (this.leaving.length > 0 && anyway !== true) throw refusal("notAllowed", `${this.leaving.join(" ")} Nothing was changed.`);
+      const { view } = this.#find(commons);
+      Object.assign(view, { left: true, out: { how: "left", said: "You left." } });
+      this.tell({ type: "commons", commons: view });
       return null;
     },
     invite: ({ commons, uses, hours }) => this.#ticket(this.#find(commons).view.name, commons, hours ?? 72, uses ?? 1),

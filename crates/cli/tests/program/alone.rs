@@ -183,6 +183,54 @@ fn wrong_usage_is_told_apart_from_a_refusal() {
 }
 
 #[test]
+fn a_licence_is_an_spdx_expression() {
+    let profile = Profile::named("Maren");
+    for (given, hint) in [
+        ("cc-by-sa-4.0", "upper and lower case count, so write CC-BY-SA-4.0."),
+        ("CC-BY-SA4.0", "Did you mean CC-BY-SA-4.0?"),
+        ("ours", "there is no “ours”. Examples: CC-BY-SA-4.0"),
+    ] {
+        let refused = profile.refused(&["new", "Kettles", "--licence", given], b"");
+        assert_eq!(refused["code"], "badArgument");
+        assert!(refused["message"].as_str().unwrap().contains(hint), "{refused}");
+    }
+    profile.done(&["new", "Kettles", "--licence", "MIT OR Apache-2.0"]);
+    assert_eq!(profile.json(&["list"])[0]["licence"], "MIT OR Apache-2.0");
+    assert_eq!(profile.refused(&["propose", "Kettles", "licence", "mit"], b"")["code"], "badArgument");
+    profile.done(&["propose", "Kettles", "licence", "LicenseRef-house-rules"]);
+    assert_eq!(profile.json(&["list"])[0]["licence"], "LicenseRef-house-rules");
+}
+
+#[test]
+fn names_that_mislead_are_refused() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    for name in ["\u{202e}aeT", "\u{200b}", "Te\u{1b}[1ma"] {
+        for args in [&["init", "--name", name][..], &["new", name], &["page", "new", "Kettles", name]] {
+            assert_eq!(profile.refused(args, b"")["code"], "badArgument", "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_one_is_told_before_leaving_and_lists_say_who_is_out() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let refused = profile.refused(&["leave", "Kettles"], b"");
+    assert_eq!(refused["code"], "notAllowed");
+    let words = refused["message"].as_str().unwrap();
+    assert!(words.contains("only member") && words.contains("--yes"), "{words}");
+    assert!(!profile.done(&["list"]).contains("you left"));
+    assert!(profile.done(&["leave", "Kettles", "--yes"]).starts_with("You are out."));
+    for command in ["list", "status"] {
+        assert!(profile.done(&[command]).contains("Kettles  (0 pages, 0 members, you left)"), "{command}");
+    }
+    assert_eq!(profile.json(&["list"])[0]["out"]["how"], "left");
+    let refused = profile.refused(&["page", "new", "Kettles", "Tea"], b"");
+    assert!(refused["message"].as_str().unwrap().starts_with("You left, so this device"), "{refused}");
+}
+
+#[test]
 fn standard_input_has_to_be_text_that_a_page_can_hold() {
     let profile = Profile::named("Maren");
     profile.done(&["new", "Kettles"]);

@@ -1,6 +1,11 @@
 //! Two devices, over loopback.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use crate::profile::Profile;
 
 #[test]
@@ -51,6 +56,14 @@ fn a_ticket_whose_maker_is_away_says_so_and_stays_good() {
 fn the_second_peer_of_a_profile_takes_over() {
     let profile = Profile::named("Maren");
     let first = profile.peer();
+    assert!(profile.done(&["status"]).contains("A peer has it open and listens for other devices."));
+    let mut watching = profile.command(&["peer"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(watching.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    let says = "Another peer has this profile open; this watches, and takes over when it ends.";
+    assert!(line.trim_end().ends_with(says), "{line}");
     let mut second = profile.peer();
     assert_eq!(first.end(), Some(0));
     // It tells where it listens again, now on its own account.

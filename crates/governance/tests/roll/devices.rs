@@ -1,7 +1,7 @@
 //! A member's devices: one more, one less, two that revoke one another, all lost.
 
 use commonplace_governance::{
-    Act, Body, Cut, DeviceCertificate, DeviceRevocation, DeviceStanding, Invitation, Model, RollError,
+    Act, Body, Cut, DeviceCertificate, DeviceRevocation, DeviceStanding, Invitation, Model, Parting, RollError,
 };
 use commonplace_model::{DeviceId, DocId, PageId, RecordId};
 use commonplace_trust::{Standing, Verdict};
@@ -141,4 +141,13 @@ fn a_recovery_takes_a_seal_even_where_acts_count_at_once() {
     b.seal(theft);
     assert_eq!(b.roll.member_of(&device(31)).map(|m| m.id), Some(me));
     assert_eq!(b.roll.standing_of(&device(3)), DeviceStanding::Ended(me));
+}
+
+#[test]
+fn a_device_knows_which_other_revoked_it() {
+    let [mut a, mut b] = commons(Model::Open);
+    let (certificate, mut phone) = certify(&mut a, 21);
+    revoke(&mut a, certificate);
+    meet(&mut [&mut a, &mut b, &mut phone]);
+    assert_eq!(phone.roll.parting(&device(21)), Some(Parting::RevokedBy(device(1))));
 }

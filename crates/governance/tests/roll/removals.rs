@@ -1,6 +1,8 @@
 //! Removal: with a cut, both ways, racing with what the removed member and others do meanwhile.
 
-use commonplace_governance::{Act, Added, Body, Choice, Cut, DeviceStanding, Invitation, Model, Reason, Removal, Seal};
+use commonplace_governance::{
+    Act, Added, Body, Choice, Cut, DeviceStanding, Invitation, Model, Parting, Reason, Removal, Seal, body::member_of,
+};
 use commonplace_model::{ChangeHash, DocId, PageId, RecordId};
 
 use crate::peers::{Peer, commons, key, licence, meet, request};
@@ -290,4 +292,63 @@ fn who_is_removed_after_one_of_two_rivals_cannot_turn_to_the_other_afterwards() 
     let late = a.forge(vec![removal], authority, &Body::Seal(Seal { proposal: falls }));
     b.roll.add(&late);
     assert!(b.stands(stands) && !b.has_member(ida));
+}
+
+#[test]
+fn how_somebody_came_to_be_out_is_known() {
+    let [mut a, mut b, mut c] = commons(Model::Majority);
+    let (idb, idc) = (b.me(), c.me());
+    assert_eq!(a.roll.parting(&key(3).id()), None);
+    let decided = a.propose(Act::Remove { member: idc, cut: Cut::default() });
+    a.yes(decided);
+    b.hear(&a);
+    b.yes(decided);
+    meet(&mut [&mut a, &mut b, &mut c]);
+    for peer in [&a, &c] {
+        assert_eq!(peer.roll.parting(&key(3).id()), Some(Parting::Decided(decided)));
+    }
+    b.remove(idb);
+    a.hear(&b);
+    assert_eq!(a.roll.parting(&key(2).id()), Some(Parting::Left));
+    assert_eq!(a.roll.parting(&key(1).id()), None);
+
+    let [mut a, mut b] = commons(Model::Open);
+    let idb = b.me();
+    a.remove(idb);
+    b.hear(&a);
+    assert_eq!(b.roll.parting(&key(2).id()), Some(Parting::RemovedBy(a.me())));
+    // Who came back and left is out because they left.
+    let mut back = a.admit(2);
+    assert_eq!(back.roll.parting(&key(2).id()), None);
+    back.remove(idb);
+    a.hear(&back);
+    assert_eq!(a.roll.parting(&key(2).id()), Some(Parting::Left));
+}
+
+#[test]
+fn whether_those_who_stay_can_decide_is_known_before_somebody_goes() {
+    let can = |peer: &Peer, without: usize| {
+        let member = [1, 2, 3].map(|n: u8| member_of(peer.roll.commons(), key(n).id()))[without - 1];
+        peer.roll.can_decide(Some(&member))
+    };
+    let [a, _b] = commons(Model::Majority);
+    assert!(a.roll.can_decide(None) && !can(&a, 1) && !can(&a, 2), "two of two are more than half");
+    let [mut a, b, c] = commons(Model::Majority);
+    assert!(can(&a, 2));
+    a.remove(a.me());
+    assert!(a.roll.can_decide(None) && !a.roll.can_decide(Some(&b.me())) && !a.roll.can_decide(Some(&c.me())));
+    let [a, _b, _c] = commons(Model::Consent { quorum: 80 });
+    assert!(!can(&a, 1), "three of three are needed");
+    let [a, _b] = commons(Model::Open);
+    assert!(can(&a, 1) && can(&a, 2));
+    let [a, _b] = commons(one_steward_is_enough());
+    assert!(can(&a, 1), "the other steward stays");
+    let mut founder = Peer::found(1);
+    founder.admit(2);
+    assert!(founder.roll.can_decide(None) && !can(&founder, 1) && can(&founder, 2), "its only steward");
+    // What is told is what is: with the steward gone, nothing can even be proposed.
+    let mut second = founder.at(2);
+    founder.remove(founder.me());
+    second.hear(&founder);
+    assert!(second.roll.propose(licence("CC0-1.0"), String::new(), &second.key).is_err());
 }

@@ -7,9 +7,10 @@ use commonplace_model::{CommonsId, MemberId, PageId};
 
 use super::{policy, words};
 use crate::{
-    commons::{ID_BEGINNING, licence_of, one_line},
+    commons::{ID_BEGINNING, one_line},
     core::Core,
     error::{Error, ErrorCode, Result},
+    licence::licence_of,
     view::{Deciding, Proposed},
 };
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use commonplace_governance::{Act, Body, Decision, Reason, decide::Said, decision::Standing};
-use commonplace_model::{CommonsId, MemberId, PageId, RecordId};
+use commonplace_model::{CommonsId, MemberId, PageId, RecordId, shown};
 use commonplace_trust::VerifiedRecord;
 
 use super::{all_decisions, answers, words, words::Names};
@@ -50,14 +50,14 @@ impl Core {
             Act::Charter { name, purpose, text } => {
                 let said = [("name", name), ("purpose", purpose), ("text of the charter", text)];
                 let parts = said.into_iter().filter_map(|(what, said)| {
-                    said.as_ref().map(|said| match shown(said).as_str() {
+                    said.as_ref().map(|said| match beginning(said).as_str() {
                         "" => format!("the {what} to nothing"),
                         said => format!("the {what} to “{said}”"),
                     })
                 });
                 format!("change {}", words::listed(&parts.collect::<Vec<_>>()))
             }
-            Act::Licence(licence) => format!("change the licence to {licence}"),
+            Act::Licence(licence) => format!("change the licence to {}", shown(licence)),
             Act::Model { model, stewards } => {
                 let named: Vec<_> = stewards.iter().map(name).collect();
                 let which = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
@@ -83,14 +83,14 @@ impl Core {
                 let whose = came.map_or_else(|| "a member".to_owned(), |coming| name(&coming.member));
                 format!("give the name of {whose} to another device")
             }
-            Act::Admit(request) => format!("let {} in ({})", request.person.name, request.device.short()),
+            Act::Admit(request) => format!("let {} in ({})", shown(&request.person.name), request.device.short()),
             Act::Roster => "take those who wait for it in as electors".to_owned(),
         }
     }
 
     fn title_of(&self, commons: CommonsId, page: PageId) -> String {
         let row = self.store.page(commons, page).ok().flatten();
-        row.map_or_else(|| page.short(), |row| full_name(&row.folder, &row.title))
+        row.map_or_else(|| page.short(), |row| shown(&full_name(&row.folder, &row.title)))
     }
 
     pub(super) fn decision_row(&self, held: &Commons, all: &[Decision], decision: &Decision) -> DecisionRow {
@@ -196,8 +196,8 @@ fn small(n: usize) -> u32 {
 }
 
 /// The beginning of a text, on one line.
-fn shown(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+fn beginning(text: &str) -> String {
+    let words = shown(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match words.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}…", &words[..at]),
         None => words,

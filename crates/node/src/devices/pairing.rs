@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use commonplace_governance::DeviceTicket;
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, line};
 use commonplace_net::{FrameReceiver, FrameSender, Net, StreamKind};
 use tokio::sync::{oneshot, watch};
 
@@ -105,7 +105,7 @@ impl Asking {
             _ => return Err(odd()),
         };
         let own_name = self.device_name.clone();
-        let (name, device_name) = (belonging.name.clone(), belonging.device_name.clone());
+        let (name, device_name) = (line::shown(&belonging.name), line::shown(&belonging.device_name));
         let commons = be_taken_in(with, belonging, Some(own_name), &mut to, &mut from, mailbox).await?;
         on_core(mailbox, move |core| {
             core.note_paired(with)?;
@@ -252,7 +252,7 @@ async fn take_in(
     // This engine may close when it is said that all is done, so the other side has to have it; whether it says so changes
     // nothing any more.
     let _ = next(from).await;
-    Ok((device_name, commons))
+    Ok((line::shown(&device_name), commons))
 }
 
 /// Consents to being another device's person's, and takes in the rolls that come; gives their commons.

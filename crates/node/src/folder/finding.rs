@@ -58,8 +58,7 @@ impl Files {
             return;
         }
         // What a name holds is not to move the cursor of a terminal.
-        let path = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        named.push(Skipped { path, reason: reason.into() });
+        named.push(Skipped { path: commonplace_model::shown(path), reason: reason.into() });
     }
 
     /// Puts all that was left out into the report.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use commonplace_governance::{Genesis, Roll};
 use commonplace_node::{
     Engine, OpenOptions,
     view::{
@@ -9,6 +10,7 @@ use commonplace_node::{
         serde_json_changes::{Part, Section},
     },
 };
+use commonplace_trust::DeviceKey;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// Nothing in these tests takes longer than a moment; this is when something is wrong.
@@ -47,6 +49,28 @@ impl Device {
     pub(crate) async fn go_online(&mut self) {
         self.engine.close().await;
         self.engine = open(self.home.path(), true).await;
+    }
+
+    /// Leaves the profile as a join does that was killed after it was let in: what else there is has not come.
+    pub(crate) async fn interrupt_arrival(&mut self, commons: &str) {
+        self.engine.close().await;
+        let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
+        store.set_setting(&format!("arriving/{commons}"), &[1]).expect("stores");
+        drop(store);
+        self.engine = open(self.home.path(), false).await;
+    }
+
+    /// Puts a commons into the profile that another program founded with this device's key.
+    pub(crate) async fn plant(&mut self, genesis: Genesis) -> String {
+        self.engine.close().await;
+        let seed = std::fs::read(self.home.path().join("device.key")).expect("a key");
+        let key = DeviceKey::from_seed(&seed.try_into().expect("of 32 bytes"));
+        let (roll, record) = Roll::found(genesis, &key).expect("founds");
+        let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
+        store.add_commons(roll.commons(), &[record]).expect("stores");
+        drop(store);
+        self.engine = open(self.home.path(), true).await;
+        roll.commons().to_string()
     }
 
     /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.

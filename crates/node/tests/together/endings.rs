@@ -2,7 +2,7 @@
 
 use commonplace_node::{
     Error, ErrorCode,
-    view::{Event, PageQuery, Proposed},
+    view::{Deciding, Event, HowOut, Out, PageQuery, Proposed},
 };
 
 use crate::device::{self, Device, equal};
@@ -51,12 +51,13 @@ async fn who_is_removed_keeps_what_they_hold_and_changes_nothing_any_more() {
     let mut heard = noor.engine.events();
     remove(&ines, &commons, "noor").await.expect("removes her");
     device::until(&mut heard, |event| {
-        matches!(event, Event::Trouble { message } if message.contains("no member’s of “Repair Café” any more"))
+        matches!(event, Event::Trouble { message } if message.starts_with("Ines removed you, so this device is no member’s of “Repair Café” any more"))
     })
     .await;
     until_members(&tomas, &commons, 2).await;
     let view = noor.engine.commons_list().await.unwrap().into_iter().find(|c| c.id == commons).unwrap();
     assert!(view.left);
+    assert_eq!(view.out, Some(Out { how: HowOut::Removed, said: "Ines removed you.".to_owned() }));
     for refused in [
         noor.engine.page_append(commons.clone(), page.clone(), "\nmore".into()).await.map(drop),
         noor.engine.page_new(commons.clone(), "Irons".into(), None).await.map(drop),
@@ -87,7 +88,8 @@ async fn who_is_removed_keeps_what_they_hold_and_changes_nothing_any_more() {
     // A new ticket lets her in again, and she has what was written since.
     let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
     let back = noor.engine.join(ticket, Some(20)).await.expect("joins again");
-    assert!(!back.left);
+    assert!(!back.left && back.out.is_none());
+    assert!(back.arriving, "what was written meanwhile is still to come");
     noor.until_text(&commons, &page, "crumbs\nand dust").await;
     noor.engine.page_append(commons.clone(), page.clone(), "\nand springs".into()).await.unwrap();
     tomas.until_text(&commons, &page, "crumbs\nand dust\nand springs").await;
@@ -145,13 +147,15 @@ async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
     let window = noor.engine.editor_open(commons.clone(), page.clone()).await.unwrap();
     let update = device::insert(6, 6, " and dust");
     assert!(noor.engine.editor_push(window.session, window.version, vec![update]).await.unwrap().accepted);
-    noor.engine.leave(commons.clone()).await.expect("leaves");
+    noor.engine.leave(commons.clone(), None).await.expect("leaves");
     for other in [&ines, &tomas] {
         until_members(other, &commons, 2).await;
         other.until_text(&commons, &page, "crumbs and dust").await;
     }
     assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, "crumbs and dust");
-    assert_eq!(noor.engine.leave(commons.clone()).await.unwrap_err().code, ErrorCode::NotAMember);
+    let view = noor.engine.commons_list().await.unwrap().into_iter().find(|c| c.id == commons).unwrap();
+    assert_eq!(view.out, Some(Out { how: HowOut::Left, said: "You left.".to_owned() }));
+    assert_eq!(noor.engine.leave(commons.clone(), None).await.unwrap_err().code, ErrorCode::NotAMember);
     let ines_again = remove(&ines, &commons, "Noor").await.unwrap_err();
     assert_eq!(ines_again.code, ErrorCode::NotFound);
 }
@@ -176,4 +180,47 @@ async fn two_who_remove_each_other_are_both_gone_everywhere() {
             .await;
     }
     assert!(!noor.engine.commons_list().await.unwrap().iter().any(|c| c.id == commons && c.left));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_would_leave_nobody_who_decides_is_told_before() {
+    let (ines, tomas, commons) = device::pair().await;
+    assert_eq!(ines.engine.leaving(commons.clone()).await.unwrap().says, Vec::<String>::new());
+    let model =
+        Proposed::Model { deciding: Deciding::Stewards, needed: Some(1), stewards: vec!["Ines".into()], quorum: None };
+    ines.engine.propose(commons.clone(), model, None).await.expect("stewards decide");
+    let says = ines.engine.leaving(commons.clone()).await.unwrap().says;
+    assert!(matches!(&says[..], [one] if one.contains("steward")), "{says:?}");
+    let refused = ines.engine.leave(commons.clone(), None).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::NotAllowed);
+    assert!(refused.message.contains("Make another member a steward first"), "{}", refused.message);
+    assert!(!ines.engine.commons_list().await.unwrap()[0].left);
+    // Who is no steward leaves as ever.
+    tomas
+        .until("he knows who decides", async || {
+            tomas.engine.charter(commons.clone()).await.unwrap().deciding == Deciding::Stewards
+        })
+        .await;
+    tomas.engine.leave(commons.clone(), None).await.expect("leaves");
+    until_members(&ines, &commons, 1).await;
+    let says = ines.engine.leaving(commons.clone()).await.unwrap().says;
+    assert!(matches!(&says[..], [one] if one.contains("only member")), "{says:?}");
+    ines.engine.leave(commons.clone(), Some(true)).await.expect("leaves all the same");
+    assert!(ines.engine.commons_list().await.unwrap()[0].left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_for_a_removal_is_kept_and_told() {
+    let (ines, tomas, commons) = device::pair().await;
+    let reason = Some("sold our tools".to_owned());
+    let proposed = Proposed::Remove { member: "Tomás".to_owned() };
+    let said = ines.engine.propose(commons.clone(), proposed, reason).await.expect("removes him").said;
+    assert!(said.contains("Tomás is a member no longer"), "{said}");
+    tomas.until("he is out", async || tomas.engine.commons_list().await.unwrap()[0].left).await;
+    let out = tomas.engine.commons_list().await.unwrap()[0].out.clone().unwrap();
+    assert_eq!(out.how, HowOut::Removed);
+    assert_eq!(out.said, "Ines removed you (“sold our tools”).");
+    // With a new ticket he comes in like anybody.
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    assert!(!tomas.engine.join(ticket, Some(20)).await.expect("joins again").left);
 }

@@ -6,7 +6,13 @@ mod device;
 mod devices;
 mod endings;
 
-use commonplace_node::{ErrorCode, view::Event};
+use std::time::{Duration, SystemTime};
+
+use commonplace_governance::{Genesis, Introduction};
+use commonplace_node::{
+    Engine, ErrorCode, OpenOptions,
+    view::{Event, Proposed},
+};
 use device::{Device, equal, insert};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,6 +31,47 @@ async fn a_ticket_lets_in_once() {
     assert_eq!(noor.engine.commons_list().await.unwrap(), vec![]);
     let names: Vec<_> = ines.engine.people(commons).await.unwrap().into_iter().map(|p| (p.name, p.here)).collect();
     assert_eq!(names, vec![("Ines".to_owned(), true), ("Tomás".to_owned(), true)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_that_was_interrupted_goes_on_with_the_same_ticket() {
+    let (ines, mut tomas, commons) = device::pair().await;
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    tomas.interrupt_arrival(&commons).await;
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap();
+    assert_eq!(tomas.engine.join(ticket.clone(), Some(20)).await.unwrap_err().code, ErrorCode::Unreachable);
+    tomas.go_online().await;
+    let joined = tomas.engine.join(ticket.clone(), Some(20)).await.expect("goes on");
+    assert_eq!((joined.id.as_str(), joined.left), (commons.as_str(), false));
+    tomas.until_text(&commons, &page.id, "crumbs").await;
+    tomas.until("all has come", async || !tomas.engine.commons_list().await.unwrap()[0].arriving).await;
+    assert_eq!(tomas.engine.join(ticket, Some(20)).await.unwrap_err().code, ErrorCode::AlreadyIn);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_cannot_be_seen_or_mislead_are_refused() {
+    let ines = Device::new("Ines").await;
+    let commons = ines.found("Repair Café").await;
+    for bad in ["\u{200b}", "\u{3164}", "Ines\u{202e}senI", "\u{2066}Ines", "In\u{1b}[2Jes", "a\nb", "\u{feff}Ines"] {
+        let asked = [
+            ines.engine.init(bad.into(), None, None).await.map(drop),
+            ines.engine.init("Ines".into(), None, Some(bad.into())).await.map(drop),
+            ines.engine.commons_new(bad.into(), None, None, None).await.map(drop),
+            ines.engine.propose(commons.clone(), Proposed::Name { name: bad.into() }, None).await.map(drop),
+            ines.engine.page_new(commons.clone(), bad.into(), None).await.map(drop),
+            ines.engine.page_new(commons.clone(), format!("{bad}/Tea"), None).await.map(drop),
+        ];
+        for refused in asked {
+            let error = refused.unwrap_err();
+            assert_eq!(error.code, ErrorCode::BadArgument, "{bad:?}");
+            assert!(error.message.contains("Nothing was changed"), "{}", error.message);
+        }
+    }
+    for good in ["می\u{200c}خواهم", "👩\u{200d}👩\u{200d}👧", "I ❤\u{fe0f}"] {
+        ines.engine.init(good.into(), None, Some(good.into())).await.expect("takes the name");
+        ines.engine.page_new(commons.clone(), format!("{good}/{good}"), None).await.expect("makes the page");
+    }
+    assert_eq!(ines.engine.commons_list().await.unwrap()[0].name, "Repair Café");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,4 +231,62 @@ async fn renaming_and_deleting_are_shared_and_reversible() {
     })
     .await;
     assert_eq!(ines.engine.page_show(commons, page.id).await.unwrap().body, "water");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_named_oddly_goes_on_and_is_shown_harmlessly() {
+    let (mut ines, tomas) = (Device::new("Ines").await, Device::new("Tomás").await);
+    let founder = Introduction { name: "Ines\u{202e}senI".to_owned(), ink: 3, device_name: "\u{200b}".to_owned() };
+    let genesis = Genesis {
+        name: "Repair\u{2066} Café\nLicence: MIT".to_owned(),
+        purpose: String::new(),
+        licence: "ours, mostly".to_owned(),
+        deciding: 0,
+        founder,
+        nonce: [1; 16],
+    };
+    let id = ines.plant(genesis).await;
+    let ticket = ines.engine.invite(id.clone(), None, None).await.expect("invites");
+    assert_eq!(ticket.name, "Repair\u{fffd} Café\u{fffd}Licence: MIT");
+    let commons = tomas.engine.join(ticket.ticket, Some(20)).await.expect("joins");
+    for device in [&ines, &tomas] {
+        let view = device.engine.commons_list().await.unwrap().remove(0);
+        assert_eq!((view.name.as_str(), view.licence.as_str()), (ticket.name.as_str(), "ours, mostly"));
+        // It is called what it is seen to be called.
+        let charter = device.engine.charter(ticket.name.clone()).await.unwrap();
+        assert_eq!((charter.commons, charter.name), (commons.id.clone(), ticket.name.clone()));
+        let people = device.engine.people(id.clone()).await.unwrap();
+        let ines = people.iter().find(|person| person.name != "Tomás").unwrap();
+        assert_eq!((ines.name.as_str(), ines.devices[0].as_str()), ("Ines\u{fffd}senI", "\u{fffd}"));
+    }
+    let licence = |licence: &str| Proposed::Licence { licence: licence.to_owned() };
+    let error = tomas.engine.propose(id.clone(), licence("ours, mostly"), None).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::BadArgument);
+    tomas.engine.propose(id.clone(), licence("CC0-1.0"), None).await.expect("another licence");
+    ines.until("it has come", async || ines.engine.commons_list().await.unwrap()[0].licence == "CC0-1.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_before_1970_is_noticed_before_anything_is_dialled() {
+    let before = || SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    let home = tempfile::tempdir().unwrap();
+    let options = |online| OpenOptions { home: home.path().to_owned(), online, loopback: true };
+    let error = Engine::open_by(options(true), before).await.unwrap_err();
+    assert!(error.message.contains("before 1970") && error.message.contains("set date and time"), "{}", error.message);
+    assert!(!home.path().join("profile.db").exists(), "nothing was made");
+    // What is here can be read all the same, and the doctor says what is wrong.
+    let engine = Engine::open_by(options(false), before).await.expect("opens without the network");
+    let clock = async |engine: &Engine| {
+        let findings = engine.doctor(false).await.unwrap();
+        findings.into_iter().find(|finding| finding.check == "clock").unwrap()
+    };
+    let found = clock(&engine).await;
+    assert!(!found.ok && found.advice.contains("date and time"), "{found:?}");
+    engine.close().await;
+    let engine = Engine::open_by(options(true), || SystemTime::UNIX_EPOCH + Duration::from_secs(86_400)).await.unwrap();
+    let found = clock(&engine).await;
+    assert!(!found.ok && found.detail.contains("1970-01-02"), "{found:?}");
+    engine.close().await;
+    let engine = Engine::open(options(false)).await.unwrap();
+    assert!(clock(&engine).await.ok);
 }

@@ -111,6 +111,8 @@ export type CommonsView = {
     arriving: boolean,
     /** Whether this device is no member's of it any more: it can be read and exported, and nothing in it changes. */
     left: boolean,
+    /** How that came; nothing while one is in. */
+    out: Out | null,
 };
 
 /** A device of a member, connected now. */
@@ -311,6 +313,9 @@ export type Holding = {
     durable: boolean,
 };
 
+/** How this device came to be no member's of a commons any more. */
+export type HowOut = "left" | "removed" | "revoked";
+
 /** What an import did. */
 export type ImportReport = {
     /** Pages made. */
@@ -365,6 +370,12 @@ export type Knock = {
 /** How a knock of ours stands. */
 export type KnockState = "none" | "waiting" | "declined";
 
+/** What leaving a commons would bring about that nobody could undo. */
+export type Leaving = {
+    /** It in sentences; none when others can go on. */
+    says: Array<string>,
+};
+
 /** Somebody, by name. */
 export type Named = {
     /** Member id. */
@@ -393,6 +404,14 @@ export type NearbyDevice = {
     shared: Array<string>,
     /** How a knock of ours at it stands. */
     knock: KnockState,
+};
+
+/** How this device came to be no member's of a commons any more. */
+export type Out = {
+    /** How. */
+    how: HowOut,
+    /** The same in a sentence, with who did it. */
+    said: string,
 };
 
 /** How a proposal stands, as far as is known on this device. */
@@ -695,8 +714,10 @@ export interface Commands {
     commons_list: { args: Record<string, never>, reply: Array<CommonsView> },
     /** Founds a commons. */
     commons_new: { args: { name: string, purpose?: string | null, licence?: string | null, deciding?: Deciding | null }, reply: CommonsView },
-    /** Has this person leave a commons. It stays on this device to be read and exported. */
-    leave: { args: { commons: string }, reply: null },
+    /** What leaving a commons would bring about that nobody could undo. */
+    leaving: { args: { commons: string }, reply: Leaving },
+    /** Has this person leave a commons. It stays on this device to be read and exported. Where `leaving` has something to say, it takes `anyway`. */
+    leave: { args: { commons: string, anyway?: boolean | null }, reply: null },
     /** Makes a ticket. `uses` defaults to 1 and `hours` to 72. */
     invite: { args: { commons: string, uses?: number | null, hours?: number | null }, reply: TicketView },
     /** Reads a ticket without using it. */

@@ -13,6 +13,11 @@ class CommonsShelf {
     return this.all.find((c) => c.id === id)?.left ?? false;
   }
 
+  /** How that came, in a sentence; empty where it is not known. */
+  howLeft(id: string): string {
+    return this.all.find((c) => c.id === id)?.out?.said ?? "";
+  }
+
   replace(all: readonly CommonsView[]): void {
     this.all = all;
     if (this.current === null) {

@@ -1,0 +1,59 @@
+//! How somebody came to be out, and what is left of deciding when somebody goes.
+
+use commonplace_model::{DeviceId, MemberId, RecordId};
+
+use super::{DeviceStanding, Roll};
+use crate::{
+    body::Model,
+    dag::{Kind, Right, Whom},
+    decide::rule_of,
+};
+
+/// How the standing of a device ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// Its member left.
+    Left,
+    /// This member removed its member by their own word.
+    RemovedBy(MemberId),
+    /// It was decided to remove its member.
+    Decided(RecordId),
+    /// This other device of its member revoked it.
+    RevokedBy(DeviceId),
+}
+
+impl Roll {
+    /// How the standing of a device ended; nothing for one in good standing, and for one that never had any. Of several
+    /// endings that are in force, the last.
+    pub fn parting(&self, device: &DeviceId) -> Option<Parting> {
+        let DeviceStanding::Ended(member) = self.standing_of(device) else { return None };
+        let of = |whom| self.dag.endings_of.get(&whom).into_iter().flatten().copied();
+        let all = of(Whom::Member(member)).chain(of(Whom::Device(*device)));
+        let last = all.filter(|at| self.fold.in_force.contains(at)).max_by_key(|at| self.dag.get(*at).rank())?;
+        let entry = self.dag.get(last);
+        match &entry.kind {
+            Kind::Motion(_) => Some(Parting::Decided(entry.id)),
+            Kind::Ending(ending) => Some(match (ending.right, ending.whom) {
+                (Right::Decided(by), _) => Parting::Decided(self.dag.get(by).id),
+                (Right::Rule(_), _) => Parting::RemovedBy(entry.member),
+                (Right::Own, Whom::Member(_)) => Parting::Left,
+                (Right::Own, Whom::Device(_)) => Parting::RevokedBy(entry.author),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether enough of those who decide are members to decide anything; `without` one, as if that one had left. Who left is
+    /// counted among those who decide until the next decision leaves them out, so a few who leave can bring all to a stop.
+    pub fn can_decide(&self, without: Option<&MemberId>) -> bool {
+        let stays = |id: &&MemberId| Some(*id) != without && self.outcome.members.contains_key(id);
+        let footing = self.footing();
+        if footing.model == Model::Open {
+            return self.outcome.members.keys().any(|id| stays(&id));
+        }
+        let rule = rule_of(footing.model);
+        let needed = rule.needed(footing.electorate().len());
+        let enough = if rule.at_once() { needed.yes } else { needed.yes.max(needed.ballots) };
+        footing.electorate().iter().filter(stays).count() >= enough.max(1)
+    }
+}
