@@ -159,6 +159,9 @@ pub enum RollError {
     /// The charter has people come in another way.
     #[error("the charter lets people in in another way")]
     Policy,
+    /// The one ballot that this member has in that round is spent otherwise.
+    #[error("the ballot is spent")]
+    Spent,
     /// It could not be valid on top of what is known.
     #[error("that cannot be said as things stand")]
     Unfit,

@@ -68,6 +68,9 @@ pub(crate) fn refused(error: &RollError) -> Error {
             ErrorCode::NotAllowed,
             "The charter has people come in another way. Nothing was changed: the charter says how they come.",
         ),
+        RollError::Spent => Error::bad(
+            "You have one ballot for this decision; it is spent, and cannot be taken back. Nothing was changed.",
+        ),
         RollError::Unfit => Error::bad(
             "As things stand here, that cannot be said: something it builds on has changed. Nothing was changed: look at \
              the decisions and the charter, and try again.",
@@ -332,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_the_roll_refuses_is_said_in_words() {
-        let all = [RollError::NotAMember, RollError::NoRight, RollError::Policy, RollError::Unfit];
+        let all = [RollError::NotAMember, RollError::NoRight, RollError::Policy, RollError::Spent, RollError::Unfit];
         for error in all {
             let words = refused(&error).message;
             assert!(words.contains("Nothing was changed") || words.contains("stays here"), "{words}");

@@ -61,8 +61,25 @@ impl Roll {
                     Err(RollError::NoRight)
                 }
             }
+            Body::Vote(Vote { proposal, choice }) => self.check_ballot(proposal, Said::Voted(*choice), author),
+            Body::Seal(Seal { proposal }) => self.check_ballot(proposal, Said::Acknowledged, author),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses what would spend a ballot twice: both voices would be void, and prove it for ever.
+    fn check_ballot(&self, proposal: &RecordId, said: Said, author: MemberId) -> Result<(), RollError> {
+        let at = self.dag.find(proposal).filter(|at| self.dag.motion(*at).is_some()).ok_or(RollError::Unfit)?;
+        let step = self.dag.step(at);
+        let footing = self.dag.footing(step.0, &self.first).ok_or(RollError::Unfit)?;
+        let on = match rule_of(footing.model).spends(said) {
+            Some(Spends::OnIt) => Some(at),
+            Some(Spends::OnNone) => None,
+            Some(Spends::Nothing) => return Ok(()),
+            None => return Err(RollError::Unfit),
+        };
+        let poll = self.fold.poll(&self.dag, step, footing);
+        if poll.has_spent_otherwise(&author, on) { Err(RollError::Spent) } else { Ok(()) }
     }
 
     /// Whether an elector vouched for the person at a device.
@@ -150,7 +167,8 @@ impl Roll {
     /// Answers a proposal.
     ///
     /// # Errors
-    /// As [`Roll::write`]; [`RollError::Unfit`] when this member is no elector, or the model knows no such answer.
+    /// As [`Roll::write`]; [`RollError::Unfit`] when this member is no elector, or the model knows no such answer;
+    /// [`RollError::Spent`] when their ballot is spent otherwise.
     pub fn vote(&mut self, proposal: RecordId, choice: Choice, key: &DeviceKey) -> Result<VerifiedRecord, RollError> {
         self.write(&Body::Vote(Vote { proposal, choice }), key)
     }

@@ -1,6 +1,7 @@
 //! The roll as its members live it: partitions, races, hostile members, and what is promised nevertheless.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod apart;
 mod bounds;
 mod cost;
 mod decisions;
