@@ -23,9 +23,11 @@
 //!
 //! Deliberately absent: clocks (an invitation's end is judged by whoever admits), and statements of ledgers.
 
+mod able;
 mod pairing;
 mod write;
 
+pub use able::{Able, Left};
 pub use pairing::Pairing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,7 @@ use crate::{
     dag::{At, Dag, Entry, Kind},
     decision::{self, Decision},
     footing::Footing,
+    own::{self, OwnWord},
     state::{Fold, Outcome},
     valid::{self, Judge, Judged},
 };
@@ -477,6 +480,17 @@ impl Roll {
     pub fn proposals(&self) -> Vec<RecordId> {
         let motions = self.dag.motions.values().flatten().map(|at| self.dag.get(*at).rank());
         motions.collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Proposals and what members did by their own word, each after those it builds on.
+    pub fn acts(&self) -> Vec<RecordId> {
+        let all = self.dag.entries().filter(|(at, _)| self.dag.motion(*at).is_some() || own::is_one(&self.dag, *at));
+        all.map(|(_, entry)| entry.rank()).collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// What somebody did by their own word, and why.
+    pub fn own_word(&self, id: &RecordId) -> Option<OwnWord> {
+        own::explain(&self.dag, &self.fold, self.dag.find(id)?)
     }
 
     /// What became of a proposal, and why.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use commonplace_governance::{Decision, Roll};
+use commonplace_governance::{Able, Decision, OwnWord, Roll};
 use commonplace_model::RecordId;
 use commonplace_trust::VerifiedRecord;
 
@@ -53,13 +53,25 @@ fn permutations(of: usize) -> Vec<Vec<usize>> {
     shorter.iter().flat_map(with_last).collect()
 }
 
-fn explained(roll: &Roll) -> Vec<Decision> {
-    roll.proposals().iter().filter_map(|id| roll.decision(id)).collect()
+/// All that a roll tells beyond its state.
+#[derive(Debug, PartialEq)]
+struct Told {
+    acts: Vec<RecordId>,
+    decisions: Vec<Decision>,
+    words: Vec<OwnWord>,
+    able: Able,
 }
 
-fn agree(roll: &Roll, usual: &Roll, explanations: &[Decision], how: &str, order: &[usize]) {
+fn told(roll: &Roll) -> Told {
+    let acts = roll.acts();
+    let decisions = acts.iter().filter_map(|id| roll.decision(id)).collect();
+    let words = acts.iter().filter_map(|id| roll.own_word(id)).collect();
+    Told { acts, decisions, words, able: roll.able() }
+}
+
+fn agree(roll: &Roll, usual: &Roll, usual_told: &Told, how: &str, order: &[usize]) {
     assert!(roll == usual, "{how} {order:?}: another state");
-    assert_eq!(explained(roll), explanations, "{how} {order:?}: another explanation");
+    assert_eq!(told(roll), *usual_told, "{how} {order:?}: another explanation");
 }
 
 /// Who knows what all of these know, at the first one's device. Whichever of them meets the others in whatever order, and in
@@ -69,13 +81,13 @@ pub(crate) fn together(peers: &[&Peer]) -> Peer {
         peers.iter().flat_map(|peer| &peer.records).map(|record| (record.id(), record.clone())).collect();
     let commons = peers[0].roll.commons();
     let usual = Roll::fold(commons, all.values()).expect("folds");
-    let explanations = explained(&usual);
+    let usual_told = told(&usual);
     for order in orders(peers.len()) {
         let mut peer = peers[order[0]].clone();
         for other in order.iter().skip(1).chain(&order) {
             peer.hear(peers[*other]);
         }
-        agree(&peer.roll, &usual, &explanations, "meeting", &order);
+        agree(&peer.roll, &usual, &usual_told, "meeting", &order);
     }
     let known_to_all = |id: &RecordId| peers.iter().all(|peer| peer.roll.has(id));
     let apart: Vec<&VerifiedRecord> = all.values().filter(|record| !known_to_all(&record.id())).collect();
@@ -86,7 +98,7 @@ pub(crate) fn together(peers: &[&Peer]) -> Peer {
             roll.add(apart[*at]);
             roll.add(apart[order[n / 2]]);
         }
-        agree(&roll, &usual, &explanations, "hearing", &order);
+        agree(&roll, &usual, &usual_told, "hearing", &order);
     }
     Peer { roll: usual, key: peers[0].key.clone(), records: all.into_values().collect() }
 }

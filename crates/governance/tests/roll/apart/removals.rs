@@ -110,6 +110,7 @@ fn a_voter_is_removed_on_one_side_while_their_vote_decides_on_the_other() {
     assert!(matches!(all.why_not(proposal)[..], [Reason::Lacks(needed)] if needed.yes == 1));
     let decision = all.roll.decision(&proposal).expect("a proposal");
     assert!(decision.voices.is_empty(), "the vote is beside the removal: {:?}", decision.voices);
+    assert_eq!(decision.unheard, [idb].into(), "and that is told");
 
     // More than half knew of the vote and made it final: it stands, and their vote is shown.
     let [mut a, mut b, mut c] = commons(Model::Stewards { needed: 1 });
@@ -123,6 +124,7 @@ fn a_voter_is_removed_on_one_side_while_their_vote_decides_on_the_other() {
     assert_eq!(all.standing(proposal), Standing::ForGood);
     let decision = all.roll.decision(&proposal).expect("a proposal");
     assert_eq!((decision.sealed_by, decision.tally.ballots), (Some(seal), 2));
+    assert!(decision.unheard.is_empty());
     assert!(decision.voices[&idb].counts && decision.voices[&idb].said.contains(&Said::Voted(Choice::Yes)));
 }
 
