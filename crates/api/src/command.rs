@@ -22,8 +22,8 @@ commands! {
     commons_list => Vec<CommonsView> {}
     /// Founds a commons.
     commons_new => CommonsView { name: String, purpose: Option<String>, licence: Option<String>, deciding: Option<Deciding> }
-    /// Has this person leave a commons. It stays on this device to be read and exported.
-    leave => () { commons: String }
+    /// Has this person leave a commons, with a reason if they give one. It stays on this device to be read and exported.
+    leave => () { commons: String, reason: Option<String> }
     /// Makes a ticket. `uses` defaults to 1 and `hours` to 72.
     invite => TicketView { commons: String, uses: Option<u32>, hours: Option<u32> }
     /// Reads a ticket without using it.

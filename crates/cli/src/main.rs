@@ -112,7 +112,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Tickets { commons } => tickets::tickets(client, out, commons).await,
         Command::Ticket(args::Ticket::Close { commons, ticket }) => tickets::close(client, out, commons, ticket).await,
         Command::Asking { commons } => tickets::asking(client, out, commons).await,
-        Command::Leave { commons } => people::leave(client, out, commons).await,
+        Command::Leave { commons, reason } => people::leave(client, out, commons, reason).await,
         Command::Vouch { commons, device } => tickets::vouch(client, out, commons, device).await,
         Command::Charter { commons } => decide::charter(client, out, commons).await,
         Command::Propose { commons, what, reason } => decide::propose(client, out, commons, what, reason).await,

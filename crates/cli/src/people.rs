@@ -17,8 +17,8 @@ pub(crate) async fn people(client: &Client, out: &Out, commons: String) -> Resul
     Ok(())
 }
 
-pub(crate) async fn leave(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
-    client.call(leave::Args { commons }).await?;
+pub(crate) async fn leave(client: &Client, out: &Out, commons: String, reason: Option<String>) -> Result<(), Failure> {
+    client.call(leave::Args { commons, reason }).await?;
     out.answer(&(), |()| {
         vec![
             "You are out. What you wrote stays there, and what this device holds stays here to read and to export."

@@ -488,6 +488,13 @@ impl Roll {
         all.map(|(_, entry)| entry.rank()).collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
     }
 
+    /// Those of one member's.
+    pub fn acts_of(&self, member: &MemberId) -> Vec<RecordId> {
+        let all = self.dag.by_member.get(member).into_iter().flatten().copied();
+        let acts = all.filter(|at| self.dag.motion(*at).is_some() || own::is_one(&self.dag, *at));
+        acts.map(|at| self.dag.get(at).rank()).collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
     /// What somebody did by their own word, and why.
     pub fn own_word(&self, id: &RecordId) -> Option<OwnWord> {
         own::explain(&self.dag, &self.fold, self.dag.find(id)?)

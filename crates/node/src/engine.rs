@@ -198,12 +198,12 @@ impl Engine {
         self.ask(move |core| core.commons_new(&name, purpose, licence.as_deref(), deciding.unwrap_or_default())).await
     }
 
-    /// Has this person leave a commons. It stays on this device to be read and exported.
+    /// Has this person leave a commons, with a reason if they give one. It stays on this device to be read and exported.
     ///
     /// # Errors
     /// When there is no such commons, or it cannot be stored.
-    pub async fn leave(&self, commons: String) -> Result<()> {
-        self.ask(move |core| core.leave(&commons)).await
+    pub async fn leave(&self, commons: String, reason: Option<String>) -> Result<()> {
+        self.ask(move |core| core.leave(&commons, &reason.unwrap_or_default())).await
     }
 
     /// Makes a ticket.

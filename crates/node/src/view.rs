@@ -100,6 +100,8 @@ views! {
         arriving: bool,
         /// Whether this device is no member's of it any more: it can be read and exported, and nothing in it changes.
         left: bool,
+        /// Why nothing can be decided in it any more, or nothing for good, and what can be done; empty where all is well.
+        stuck: String,
     }
 
     /// A device of a member, connected now.
@@ -516,6 +518,15 @@ pub enum Event {
     Decisions {
         /// The commons.
         commons: String,
+    },
+    /// Something that this person proposed, or did by their own word, counts no more or cannot be decided any more.
+    Fell {
+        /// The commons.
+        commons: String,
+        /// What fell.
+        decision: DecisionRow,
+        /// Why, in plain words: a sentence each.
+        why: Vec<String>,
     },
     /// Devices seen on the local network.
     Nearby {

@@ -145,13 +145,13 @@ async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
     let window = noor.engine.editor_open(commons.clone(), page.clone()).await.unwrap();
     let update = device::insert(6, 6, " and dust");
     assert!(noor.engine.editor_push(window.session, window.version, vec![update]).await.unwrap().accepted);
-    noor.engine.leave(commons.clone()).await.expect("leaves");
+    noor.engine.leave(commons.clone(), Some("I move away.".to_owned())).await.expect("leaves");
     for other in [&ines, &tomas] {
         until_members(other, &commons, 2).await;
         other.until_text(&commons, &page, "crumbs and dust").await;
     }
     assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, "crumbs and dust");
-    assert_eq!(noor.engine.leave(commons.clone()).await.unwrap_err().code, ErrorCode::NotAMember);
+    assert_eq!(noor.engine.leave(commons.clone(), None).await.unwrap_err().code, ErrorCode::NotAMember);
     let ines_again = remove(&ines, &commons, "Noor").await.unwrap_err();
     assert_eq!(ines_again.code, ErrorCode::NotFound);
 }
