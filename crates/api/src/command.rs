@@ -24,9 +24,9 @@ commands! {
     commons_new => CommonsView { name: String, purpose: Option<String>, licence: Option<String>, deciding: Option<Deciding> }
     /// What leaving a commons would bring about that nobody could undo.
     leaving => Leaving { commons: String }
-    /// Has this person leave a commons. It stays on this device to be read and exported. Where `leaving` has something to say,
-    /// it takes `anyway`.
-    leave => () { commons: String, anyway: Option<bool> }
+    /// Has this person leave a commons, with a reason if they give one. It stays on this device to be read and exported. Where
+    /// `leaving` has something to say, it takes `anyway`.
+    leave => () { commons: String, reason: Option<String>, anyway: Option<bool> }
     /// Makes a ticket. `uses` defaults to 1 and `hours` to 72.
     invite => TicketView { commons: String, uses: Option<u32>, hours: Option<u32> }
     /// Reads a ticket without using it.

@@ -124,6 +124,9 @@ pub(crate) enum Command {
         /// Also where nobody could decide anything any more with you gone.
         #[arg(long)]
         yes: bool,
+        /// Why, in your words.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// Show the charter: what a commons is, how it decides and what that means.
     Charter { commons: String },
@@ -146,7 +149,7 @@ pub(crate) enum Command {
         #[arg(value_parser = one_of::<Choice>(&["yes", "no", "object", "withdraw"]))]
         answer: Choice,
     },
-    /// List what was proposed and how it stands, or explain one decision.
+    /// List what was proposed, what members did by their own word, and how it stands, or explain one of those.
     Decisions(Decisions),
     /// List devices on the local network.
     Nearby {
@@ -350,6 +353,11 @@ pub(crate) enum Proposal {
     },
     /// Take those who wait for it in as electors, and nothing else.
     Roster,
+    /// Something that fell, once more, as things are now.
+    Again {
+        /// Its id or the beginning of one.
+        id: String,
+    },
 }
 
 /// A way of deciding.

@@ -70,7 +70,12 @@ fn status_lines(status: &Status, host: Option<HostKind>) -> Vec<String> {
         lines.push("A copy of this profile seems to run elsewhere on this network: see commonplace doctor.".to_owned());
     }
     lines.push(count(status.commons.len() as u64, "commons", "commons"));
-    lines.extend(status.commons.iter().map(|c| format!("  {}", commons_line(c))));
+    for commons in &status.commons {
+        lines.push(format!("  {}", commons_line(commons)));
+        if !commons.stuck.is_empty() {
+            lines.push(format!("    {}", commons.stuck));
+        }
+    }
     if !status.connected.is_empty() {
         lines.push(format!("{} connected", count(status.connected.len() as u64, "device", "devices")));
         lines.extend(status.connected.iter().map(|device| format!("  {}", device_line(device))));

@@ -31,6 +31,9 @@ fn charter_lines(charter: &CharterView) -> Vec<String> {
     };
     lines.push(format!("Deciding: {model}"));
     lines.push(format!("  {}", charter.meaning));
+    if !charter.stuck.is_empty() {
+        lines.push(format!("  {}", charter.stuck));
+    }
     lines.push(format!("Coming in: {}", charter.admission_meaning));
     let people = [
         ("Stewards", &charter.stewards),
@@ -91,6 +94,7 @@ fn proposed(what: args::Proposal) -> Result<Proposed, ApiError> {
         Proposal::Anew { page, anew } => Proposed::Anew { page, anew },
         Proposal::Admit { device } => Proposed::Admit { device },
         Proposal::Roster => Proposed::Roster,
+        Proposal::Again { id } => Proposed::Again { decision: id },
     })
 }
 
@@ -139,7 +143,8 @@ async fn show(client: &Client, out: &Out, commons: Option<String>, decision: Str
 
 fn explained(decision: &DecisionView) -> Vec<String> {
     let row = &decision.row;
-    let mut lines = vec![row.what.clone(), format!("Proposed by {} ({}).", row.by.name, short(&row.id))];
+    let by = if row.own_word { "By" } else { "Proposed by" };
+    let mut lines = vec![row.what.clone(), format!("{by} {} ({}).", row.by.name, short(&row.id))];
     if !decision.reason.is_empty() {
         lines.push(format!("Because: {}", decision.reason));
     }
@@ -172,6 +177,9 @@ fn explained(decision: &DecisionView) -> Vec<String> {
         lines.push(decision.sealed.clone());
     }
     lines.extend(decision.why.iter().cloned());
+    if row.again {
+        lines.push(format!("Propose it again: commonplace propose {} again {}", short(&row.commons), short(&row.id)));
+    }
     if !row.answers.is_empty() {
         let words = row.answers.iter().map(|answer| match answer {
             Answer::Yes => "yes",

@@ -127,7 +127,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Tickets { commons } => tickets::tickets(client, out, commons).await,
         Command::Ticket(args::Ticket::Close { commons, ticket }) => tickets::close(client, out, commons, ticket).await,
         Command::Asking { commons } => tickets::asking(client, out, commons).await,
-        Command::Leave { commons, yes } => people::leave(client, out, commons, yes).await,
+        Command::Leave { commons, yes, reason } => people::leave(client, out, commons, yes, reason).await,
         Command::Vouch { commons, device } => tickets::vouch(client, out, commons, device).await,
         Command::Charter { commons } => decide::charter(client, out, commons).await,
         Command::Propose { commons, what, reason } => decide::propose(client, out, commons, what, reason).await,

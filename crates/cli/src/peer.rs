@@ -112,6 +112,11 @@ impl Seen {
             Event::Progress { finished: true, done, with, .. } if *done > 0 && !with.is_empty() => {
                 out.line(&format!("Caught up with {with}."))?;
             }
+            Event::Fell { commons, decision, why } => {
+                let again = format!("commonplace propose {} again {}", short(commons), short(&decision.id));
+                let again = if decision.again { format!(" Propose it again: {again}") } else { String::new() };
+                out.line(&format!("Yours: {}: {}. {}{again}", decision.what, decision.standing, why.join(" ")))?;
+            }
             Event::Trouble { message } => out.line(message)?,
             _ => {}
         }

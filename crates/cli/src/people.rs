@@ -17,7 +17,13 @@ pub(crate) async fn people(client: &Client, out: &Out, commons: String) -> Resul
     Ok(())
 }
 
-pub(crate) async fn leave(client: &Client, out: &Out, commons: String, yes: bool) -> Result<(), Failure> {
+pub(crate) async fn leave(
+    client: &Client,
+    out: &Out,
+    commons: String,
+    yes: bool,
+    reason: Option<String>,
+) -> Result<(), Failure> {
     if !yes {
         let says = client.call(leaving::Args { commons: commons.clone() }).await?.says;
         if !says.is_empty() {
@@ -26,7 +32,7 @@ pub(crate) async fn leave(client: &Client, out: &Out, commons: String, yes: bool
             return Err(ApiError::new(ErrorCode::NotAllowed, words).into());
         }
     }
-    client.call(leave::Args { commons, anyway: Some(yes) }).await?;
+    client.call(leave::Args { commons, reason, anyway: Some(yes) }).await?;
     out.answer(&(), |()| {
         vec![
             "You are out. What you wrote stays there, and what this device holds stays here to read and to export."

@@ -76,6 +76,11 @@ impl Poll {
         self.spent.contains_key(member)
     }
 
+    /// Whether an elector's ballot is spent on something else than this: a proposal, or none.
+    pub(crate) fn has_spent_otherwise(&self, member: &MemberId, on: Option<At>) -> bool {
+        self.spent.get(member).is_some_and(|all| all.iter().any(|spent| *spent != on))
+    }
+
     /// Whether an elector said this to a proposal.
     pub(crate) fn has_said(&self, motion: At, member: &MemberId, said: Said) -> bool {
         self.said.get(&motion).and_then(|all| all.get(member)).is_some_and(|all| all.contains(&said))

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: what a record does. That is the fold's.
 
+mod because;
 pub mod cut;
 pub mod device;
 pub mod proposal;
@@ -15,6 +16,7 @@ use commonplace_model::{CommonsId, DeviceId, MemberId};
 use commonplace_trust::{DeviceKey, Domain, Signature};
 use serde::{Deserialize, Serialize};
 
+pub use because::Because;
 pub use cut::{Cut, Removal};
 pub use device::{DeviceCertificate, DeviceRevocation};
 pub use proposal::{Act, Choice, Model, Policy, Proposal, Seal, Vote};
@@ -186,6 +188,8 @@ pub enum Body {
     Vote(Vote),
     /// An elector acknowledges.
     Seal(Seal),
+    /// A member says why they did something by their own word.
+    Because(Because),
 }
 
 impl Body {
@@ -209,7 +213,8 @@ impl Body {
             Self::DeviceRevocation(revocation) => revocation.cut.is_fair(),
             Self::Removal(removal) => removal.cut.is_fair(),
             Self::Proposal(proposal) => proposal.is_fair(),
-            Self::InvitationClosed(_) | Self::Vouch(_) | Self::Vote(_) | Self::Seal(_) => true,
+            // What is not sound of the last is ignored.
+            Self::InvitationClosed(_) | Self::Vouch(_) | Self::Vote(_) | Self::Seal(_) | Self::Because(_) => true,
         }
     }
 }

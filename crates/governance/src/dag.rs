@@ -81,6 +81,10 @@ pub(crate) enum Kind {
     Seal {
         motion: At,
     },
+    Because {
+        of: At,
+        reason: String,
+    },
 }
 
 /// Somebody who was let in.
@@ -186,6 +190,8 @@ pub(crate) struct Dag {
     pub(crate) by_member: BTreeMap<MemberId, Vec<At>>,
     /// Proposals by the round they are in.
     pub(crate) motions: BTreeMap<Step, Vec<At>>,
+    /// Reasons by what they are about.
+    pub(crate) reasons: BTreeMap<At, Vec<At>>,
     /// Votes and seals by the round they are in.
     pub(crate) voices: BTreeMap<Step, Vec<At>>,
     /// The seal of each proposal that has one: of the records that saw enough, the first by rank.
@@ -259,6 +265,7 @@ impl Dag {
                 let step = self.step(*motion);
                 self.voices.entry(step).or_default().push(at);
             }
+            Kind::Because { of, .. } => self.reasons.entry(*of).or_default().push(at),
             Kind::Ignored | Kind::Genesis(_) | Kind::Certificate { .. } => {}
         }
         self.entries.push(Arc::new(entry));

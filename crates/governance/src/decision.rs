@@ -75,6 +75,8 @@ pub struct Decision {
     pub electorate: BTreeSet<MemberId>,
     /// What they said.
     pub voices: BTreeMap<MemberId, Voice>,
+    /// Those whose word on this does not count, because their standing ended before or beside it.
+    pub unheard: BTreeSet<MemberId>,
     /// The voices that count, counted.
     pub tally: Tally,
     /// What it takes.
@@ -93,6 +95,13 @@ pub(crate) fn explain(dag: &Dag, fold: &Fold, first: &Arc<Footing>, at: At) -> O
     let poll = poll_now(dag, fold, at, footing);
     let voice =
         |(member, said, counts): (&MemberId, &BTreeSet<Said>, bool)| (*member, Voice { said: said.clone(), counts });
+    let heard: BTreeMap<MemberId, Voice> = poll.said_to(at).map(voice).collect();
+    let said = everything(dag, dag.step(at), footing);
+    let is_unheard = |member: &MemberId, all: &BTreeSet<Said>| {
+        !dag.sealed.contains_key(&at) && heard.get(member).is_none_or(|voice| !all.is_subset(&voice.said))
+    };
+    let unheard =
+        said.said_to(at).filter(|(member, all, _)| is_unheard(member, all)).map(|(member, ..)| *member).collect();
     let electorate = if is_step { footing.electorate().clone() } else { BTreeSet::new() };
     let rule = rule_of(footing.model);
     Some(Decision {
@@ -100,7 +109,8 @@ pub(crate) fn explain(dag: &Dag, fold: &Fold, first: &Arc<Footing>, at: At) -> O
         proposal: motion.proposal.clone(),
         by: entry.member,
         model: footing.model,
-        voices: poll.said_to(at).map(voice).collect(),
+        voices: heard,
+        unheard,
         tally: poll.tally(at, electorate.len()),
         needed: if is_step { rule.needed(electorate.len()) } else { Needed { yes: 0, ballots: 0 } },
         electorate,

@@ -10,6 +10,7 @@
 //! | [`decide`] | the four models, one file each |
 //! | `state` | what counts, by the whole set: the chain of decisions, endings, members, charter |
 //! | [`decision`] | a decision explained |
+//! | [`own`] | what members did by their own word, explained |
 //! | [`roll`] | all of it behind one type |
 //!
 //! Invariants:
@@ -27,16 +28,20 @@ mod dag;
 pub mod decide;
 pub mod decision;
 pub mod footing;
+pub mod own;
 pub mod roll;
 mod state;
 pub mod ticket;
 mod valid;
 
 pub use body::{
-    Act, Admission, Body, Choice, Cut, DeviceCertificate, DeviceRevocation, Genesis, Introduction, Invitation,
+    Act, Admission, Because, Body, Choice, Cut, DeviceCertificate, DeviceRevocation, Genesis, Introduction, Invitation,
     InvitationClosed, JoinRequest, Model, Policy, Proposal, Removal, Seal, Vote, Vouch,
 };
 pub use decision::{Decision, Reason};
 pub use footing::Footing;
-pub use roll::{Added, Charter, DeviceStanding, Epoch, Invited, Invites, Member, Pairing, Parting, Roll, RollError};
+pub use own::{Deed, OwnWord};
+pub use roll::{
+    Able, Added, Charter, DeviceStanding, Epoch, Invited, Invites, Left, Member, Pairing, Parting, Roll, RollError,
+};
 pub use ticket::{DeviceTicket, Ticket, TicketError};

@@ -23,10 +23,12 @@
 //!
 //! Deliberately absent: clocks (an invitation's end is judged by whoever admits), and statements of ledgers.
 
+mod able;
 mod pairing;
 mod parting;
 mod write;
 
+pub use able::{Able, Left};
 pub use pairing::Pairing;
 pub use parting::Parting;
 
@@ -42,6 +44,7 @@ use crate::{
     dag::{At, Dag, Entry, Kind},
     decision::{self, Decision},
     footing::Footing,
+    own::{self, OwnWord},
     state::{Fold, Outcome},
     valid::{self, Judge, Judged},
 };
@@ -161,6 +164,9 @@ pub enum RollError {
     /// The charter has people come in another way.
     #[error("the charter lets people in in another way")]
     Policy,
+    /// The one ballot that this member has in that round is spent otherwise.
+    #[error("the ballot is spent")]
+    Spent,
     /// It could not be valid on top of what is known.
     #[error("that cannot be said as things stand")]
     Unfit,
@@ -476,6 +482,24 @@ impl Roll {
     pub fn proposals(&self) -> Vec<RecordId> {
         let motions = self.dag.motions.values().flatten().map(|at| self.dag.get(*at).rank());
         motions.collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Proposals and what members did by their own word, each after those it builds on.
+    pub fn acts(&self) -> Vec<RecordId> {
+        let all = self.dag.entries().filter(|(at, _)| self.dag.motion(*at).is_some() || own::is_one(&self.dag, *at));
+        all.map(|(_, entry)| entry.rank()).collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Those of one member's.
+    pub fn acts_of(&self, member: &MemberId) -> Vec<RecordId> {
+        let all = self.dag.by_member.get(member).into_iter().flatten().copied();
+        let acts = all.filter(|at| self.dag.motion(*at).is_some() || own::is_one(&self.dag, *at));
+        acts.map(|at| self.dag.get(at).rank()).collect::<BTreeSet<_>>().into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// What somebody did by their own word, and why.
+    pub fn own_word(&self, id: &RecordId) -> Option<OwnWord> {
+        own::explain(&self.dag, &self.fold, self.dag.find(id)?)
     }
 
     /// What became of a proposal, and why.

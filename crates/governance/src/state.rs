@@ -166,7 +166,7 @@ impl Fold {
 
     /// Whether a record counts as far as its own past goes. What is concurrent does not matter: of two who end one another,
     /// both do.
-    fn stands_by_its_past(&self, dag: &Dag, of: At) -> bool {
+    pub(crate) fn stands_by_its_past(&self, dag: &Dag, of: At) -> bool {
         let past = OnceCell::new();
         let known = |e: At| self.in_force.contains(&e) && past.get_or_init(|| dag.past(&[of])).has(e);
         let mut at = of;

@@ -15,10 +15,13 @@ use commonplace_trust::{Draft, VerifiedRecord};
 
 use crate::{
     ballot,
-    body::{Act, Admission, Body, Cut, DeviceCertificate, DeviceRevocation, Proposal, Removal, Vote, member_of},
+    body::{
+        Act, Admission, Because, Body, Cut, DeviceCertificate, DeviceRevocation, Proposal, Removal, Vote, member_of,
+    },
     dag::{Admitted, At, Dag, Ending, Entry, Kind, Motion, Past, Right, Whom},
     decide::{Said, rule_of},
     footing::Footing,
+    own,
 };
 
 /// What a record turned out to be.
@@ -111,6 +114,7 @@ impl Judge<'_> {
             Body::Proposal(proposal) => self.motion(*proposal, links),
             Body::Vote(vote) => self.vote(vote, author),
             Body::Seal(seal) => self.seal(seal.proposal, author, links),
+            Body::Because(because) => self.because(because, author, links),
         }
     }
 
@@ -274,6 +278,13 @@ impl Judge<'_> {
         if ripe { Ok(Kind::Seal { motion }) } else { Err(Unfit::Invalid) }
     }
 
+    fn because(&self, because: Because, author: &Author, links: &[At]) -> Result<Kind, Unfit> {
+        // Older versions keep what makes no sense, so none of it is invalid.
+        let of = self.dag.find(&because.record).filter(|at| links.contains(at)).ok_or(Unfit::Unknown)?;
+        let sound = because.is_sound() && own::can_be_explained(self.dag, of, author.member);
+        if sound { Ok(Kind::Because { of, reason: because.reason }) } else { Err(Unfit::Unknown) }
+    }
+
     /// The proposal, and who decides about it, if this author is one of them.
     fn open_to(&self, proposal: &RecordId, author: &Author) -> Result<(At, &Footing), Unfit> {
         let (at, entry) = self.named(proposal)?;
@@ -305,7 +316,8 @@ fn named(body: Option<&Body>) -> Vec<RecordId> {
             | Body::Admission(_)
             | Body::InvitationClosed(_)
             | Body::DeviceCertificate(_)
-            | Body::Vouch(_),
+            | Body::Vouch(_)
+            | Body::Because(_),
         )
         | None => Vec::new(),
     }

@@ -156,6 +156,7 @@ impl Core {
             return Ok(new);
         }
         let shows_others = roll.hidden() != held.roll.hidden();
+        let fell = deciding::fell(&held.roll, &roll, &held.me);
         self.store.add_records(id, &new)?;
         if let Some(held) = self.commons.get_mut(&id) {
             held.roll = roll;
@@ -171,6 +172,7 @@ impl Core {
         self.tell(Event::People { commons: id.to_string() });
         self.tell_commons(id);
         self.tell_decisions(id);
+        self.tell_fallen(id, &fell)?;
         if shows_others {
             self.tell(Event::Pages { commons: id.to_string(), rows: Vec::new() });
         }
@@ -248,6 +250,7 @@ impl Core {
             arriving: commons.arrival != Arrival::Over,
             left: !self.is_in(id),
             out: self.out(commons),
+            stuck: if self.is_in(id) { deciding::stuck(&commons.roll) } else { String::new() },
         })
     }
 

@@ -6,9 +6,15 @@
 //! record itself, and what is acknowledged is due no longer.
 
 mod acts;
+mod again;
 mod answers;
 mod explained;
+mod own;
 mod words;
+
+pub(crate) use again::fell;
+
+use std::collections::BTreeMap;
 
 use commonplace_governance::{
     Act, Body, Charter, Cut, Decision, Introduction, Model, Policy, Proposal, Roll, RollError, body::member_of,
@@ -67,6 +73,9 @@ pub(crate) fn refused(error: &RollError) -> Error {
         RollError::Policy => Error::new(
             ErrorCode::NotAllowed,
             "The charter has people come in another way. Nothing was changed: the charter says how they come.",
+        ),
+        RollError::Spent => Error::bad(
+            "You have one ballot for this decision; it is spent, and cannot be taken back. Nothing was changed.",
         ),
         RollError::Unfit => Error::bad(
             "As things stand here, that cannot be said: something it builds on has changed. Nothing was changed: look at \
@@ -178,20 +187,27 @@ impl Core {
             stewards: self.all_named(held, held.roll.stewards()),
             electors: self.all_named(held, footing.electors.iter().filter(here)),
             waiting: self.all_named(held, waiting),
+            stuck: stuck(&held.roll),
         })
     }
 
     pub(crate) fn propose(&mut self, commons: &str, proposed: &Proposed, reason: &str) -> Result<Resolution> {
         let id = self.find_commons(commons)?;
-        let reason = reason.trim().to_owned();
-        if reason.len() > Proposal::MAX_REASON {
-            return Err(Error::bad("A reason can have at most 1,000 bytes. Nothing was proposed."));
-        }
-        let act = self.act_of(id, proposed)?;
+        let mut reason = reason_of(reason)?;
+        let act = match proposed {
+            Proposed::Again { decision } => {
+                let (act, before) = self.again(id, decision)?;
+                if reason.is_empty() {
+                    reason = before;
+                }
+                act
+            }
+            _ => self.act_of(id, proposed)?,
+        };
         if let Act::Remove { member, .. } = act
             && self.may_remove(id)?
         {
-            return self.remove(id, member, reason);
+            return self.remove(id, member, &reason);
         }
         let what = self.what(id, &act);
         let written = self.write_records(id, |roll, key| Ok(vec![roll.propose(act, reason, key)?]));
@@ -229,30 +245,25 @@ impl Core {
         })
     }
 
-    fn remove(&mut self, id: CommonsId, member: MemberId, reason: String) -> Result<Resolution> {
-        let held = self.held_commons(id)?;
-        let name = self.named(held, member).name;
-        let is_open = held.roll.footing().model == Model::Open;
-        let mut kept = "";
-        if !reason.is_empty() && is_open {
-            // A removal has no place for a reason. In an open commons what is proposed counts at once, and has one.
-            let act = Act::Remove { member, cut: Cut::default() };
-            self.write_records(id, |roll, key| Ok(vec![roll.propose(act, reason, key)?]))?;
-        } else if !reason.is_empty() {
-            kept = " A steward’s own word carries no reason, so yours was not kept: tell them.";
-        }
-        self.remove_member(id, member)?;
+    fn remove(&mut self, id: CommonsId, member: MemberId, reason: &str) -> Result<Resolution> {
+        let name = self.named(self.held_commons(id)?, member).name;
+        let word = self.remove_member(id, member, reason)?;
         self.acknowledge(id)?;
         let said = format!(
             "{name} is a member no longer. What they hold on their devices, they keep. They can come back with a new ticket, \
-             or be taken back (readmit).{kept}"
+             or be taken back (readmit)."
         );
-        Ok(Resolution { said, decision: None })
+        Ok(Resolution { said, decision: Some(self.decision_view(id, word)?) })
     }
 
     pub(crate) fn vote(&mut self, commons: Option<&str>, decision: &str, answer: Answer) -> Result<DecisionView> {
         let (id, proposal) = self.find_decision(commons, decision)?;
         let held = self.held_commons(id)?;
+        if held.roll.own_word(&proposal).is_some() {
+            return Err(Error::bad(
+                "A member did this by their own word, so there is nothing to vote on. Nothing was changed.",
+            ));
+        }
         let all = all_decisions(&held.roll);
         let about = all.iter().find(|d| d.id == proposal).ok_or_else(|| Error::internal("a decision that is gone"))?;
         if let Some(refusal) = answers::refusal(&all, about, held.me, answer) {
@@ -268,7 +279,12 @@ impl Core {
         let id = self.find_commons(commons)?;
         let held = self.held_commons(id)?;
         let all = all_decisions(&held.roll);
-        Ok(all.iter().rev().map(|decision| self.decision_row(held, &all, decision)).collect())
+        let by_id: BTreeMap<_, _> = all.iter().map(|decision| (decision.id, decision)).collect();
+        let row = |act: &RecordId| match by_id.get(act) {
+            Some(decision) => Some(self.decision_row(held, &all, decision)),
+            None => held.roll.own_word(act).map(|word| self.own_row(held, &word)),
+        };
+        Ok(held.roll.acts().iter().rev().filter_map(row).collect())
     }
 
     pub(crate) fn decision(&mut self, commons: Option<&str>, decision: &str) -> Result<DecisionView> {
@@ -281,7 +297,7 @@ impl Core {
         let wanted = reference.trim().to_lowercase();
         let within = commons.map(|commons| self.find_commons(commons)).transpose()?;
         let places = self.commons.iter().filter(|(id, _)| within.is_none_or(|within| within == **id));
-        let all = places.flat_map(|(id, held)| held.roll.proposals().into_iter().map(|proposal| (*id, proposal)));
+        let all = places.flat_map(|(id, held)| held.roll.acts().into_iter().map(|act| (*id, act)));
         let meant =
             |(_, id): &(CommonsId, RecordId)| wanted.len() >= ID_BEGINNING && id.to_string().starts_with(&wanted);
         let found: Vec<_> = all.filter(meant).collect();
@@ -309,6 +325,20 @@ impl Core {
     pub(crate) fn tell_decisions(&self, id: CommonsId) {
         self.tell(Event::Decisions { commons: id.to_string() });
     }
+}
+
+/// A reason as somebody gave it.
+pub(crate) fn reason_of(given: &str) -> Result<String> {
+    let reason = given.trim();
+    if reason.len() > Proposal::MAX_REASON {
+        return Err(Error::bad("A reason can have at most 1,000 bytes. Nothing was changed."));
+    }
+    Ok(reason.to_owned())
+}
+
+/// Why nothing can be decided any more, or nothing for good, in words; nothing where all is well.
+pub(crate) fn stuck(roll: &Roll) -> String {
+    words::stuck(roll.able(), roll.footing().policy)
 }
 
 /// All decisions of a roll, each after those it builds on.
@@ -342,7 +372,7 @@ mod tests {
 
     #[test]
     fn what_the_roll_refuses_is_said_in_words() {
-        let all = [RollError::NotAMember, RollError::NoRight, RollError::Policy, RollError::Unfit];
+        let all = [RollError::NotAMember, RollError::NoRight, RollError::Policy, RollError::Spent, RollError::Unfit];
         for error in all {
             let words = refused(&error).message;
             assert!(words.contains("Nothing was changed") || words.contains("stays here"), "{words}");

@@ -9,6 +9,7 @@ use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, shown};
 use crate::{
     commons::Commons,
     core::Core,
+    deciding::reason_of,
     error::{Error, ErrorCode, Result},
     view::{Event, HowOut, Leaving, Out},
 };
@@ -103,21 +104,24 @@ impl Core {
     }
 
     /// Has this person leave a commons. What they hold of it stays with them. What nobody could undo takes `anyway`.
-    pub(crate) fn leave(&mut self, commons: &str, anyway: bool) -> Result<()> {
+    pub(crate) fn leave(&mut self, commons: &str, reason: &str, anyway: bool) -> Result<()> {
         let says = self.leaving(commons)?.says;
         if !says.is_empty() && !anyway {
             return Err(Error::new(ErrorCode::NotAllowed, format!("{} Nothing was changed.", says.join(" "))));
         }
         let id = self.find_commons(commons)?;
         let me = self.held_commons(id)?.me;
-        self.remove_member(id, me)
+        self.remove_member(id, me, &reason_of(reason)?).map(drop)
     }
 
     /// Removes a member by this one's own word. All of their work that is known here stays.
-    pub(crate) fn remove_member(&mut self, id: CommonsId, member: MemberId) -> Result<()> {
+    pub(crate) fn remove_member(&mut self, id: CommonsId, member: MemberId, reason: &str) -> Result<RecordId> {
         self.flush_all();
         let cuts = self.cut_of_member(id, member)?;
-        self.write_records(id, |roll, key| roll.remove(member, cuts, key)).map(drop)
+        let records = self.write_records(id, |roll, key| roll.remove_because(member, cuts, reason, key))?;
+        let roll = &self.held_commons(id)?.roll;
+        let listed = records.into_iter().find(|record| roll.own_word(record).is_some());
+        listed.ok_or_else(|| Error::internal("a removal that is nobody's word"))
     }
 
     /// What counts of the work of a member who is about to be removed: all of it that is known here.

@@ -221,13 +221,13 @@ impl Engine {
         self.ask(move |core| core.leaving(&commons)).await
     }
 
-    /// Has this person leave a commons. It stays on this device to be read and exported.
+    /// Has this person leave a commons, with a reason if they give one. It stays on this device to be read and exported.
     ///
     /// # Errors
     /// When there is no such commons, or it cannot be stored; unless `anyway`, also when [`Engine::leaving`] has something to
     /// say.
-    pub async fn leave(&self, commons: String, anyway: Option<bool>) -> Result<()> {
-        self.ask(move |core| core.leave(&commons, anyway.unwrap_or(false))).await
+    pub async fn leave(&self, commons: String, reason: Option<String>, anyway: Option<bool>) -> Result<()> {
+        self.ask(move |core| core.leave(&commons, &reason.unwrap_or_default(), anyway.unwrap_or(false))).await
     }
 
     /// Makes a ticket.

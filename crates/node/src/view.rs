@@ -106,6 +106,8 @@ views! {
         left: bool,
         /// How that came; nothing while one is in.
         out: Option<Out>,
+        /// Why nothing can be decided in it any more, or nothing for good, and what can be done; empty where all is well.
+        stuck: String,
     }
 
     /// A device of a member, connected now.
@@ -530,6 +532,15 @@ pub enum Event {
     Decisions {
         /// The commons.
         commons: String,
+    },
+    /// Something that this person proposed, or did by their own word, counts no more or cannot be decided any more.
+    Fell {
+        /// The commons.
+        commons: String,
+        /// What fell.
+        decision: DecisionRow,
+        /// Why, in plain words: a sentence each.
+        why: Vec<String>,
     },
     /// Devices seen on the local network.
     Nearby {

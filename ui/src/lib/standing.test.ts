@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { CommonsView, ConnectedDevice, Holder, Holding } from "./api/generated";
 import { standing, type Known } from "./standing";
 
-const commons: CommonsView = { id: "c", name: "C", purpose: "", licence: "", deciding: "open", pages: 3, tags: 0, members: 2, here: 0, onlyHere: 0, arriving: false, left: false, out: null };
+const commons: CommonsView = { id: "c", name: "C", purpose: "", licence: "", deciding: "open", pages: 3, tags: 0, members: 2, here: 0, onlyHere: 0, arriving: false, left: false, out: null, stuck: "" };
 const device = (name: string, path = "this network"): ConnectedDevice => ({ device: name, name, ink: "iris", deviceName: `${name}’s laptop`, path, rttMs: null, commons: ["c"] });
 const holder = (name: string, holds: boolean, here = true): Holder => ({ device: name, name, ink: "iris", deviceName: name, at: 0, holds, here });
 const holding = (holders: Holder[], more: Partial<Holding> = {}): Holding => ({ holders, wrote: true, durable: true, ...more });

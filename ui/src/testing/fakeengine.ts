@@ -89,7 +89,7 @@ export class FakeEngine implements Platform {
   }
 
   addCommons(name: string, more: Partial<CommonsView> = {}): FakeCommons {
-    const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, left: false, out: null, ...more };
+    const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, left: false, out: null, stuck: "", ...more };
     const commons: FakeCommons = { view, pages: [], people: [] };
     this.commons.push(commons);
     return commons;
@@ -273,7 +273,7 @@ export class FakeEngine implements Platform {
     charter: ({ commons }) => {
       const { id, name, purpose, licence, deciding } = this.#find(commons).view;
       const entry = { admission: "ticket", admissionMeaning: "Whoever has a ticket comes in." } as const;
-      return { commons: id, name, purpose, licence, text: "", deciding, needed: null, quorum: null, meaning: "What any member does counts at once.", ...entry, stewards: [], electors: [], waiting: [] };
+      return { commons: id, name, purpose, licence, text: "", deciding, needed: null, quorum: null, meaning: "What any member does counts at once.", ...entry, stewards: [], electors: [], waiting: [], stuck: "" };
     },
     propose: () => this.#noDecision(),
     vote: () => this.#noDecision(),

@@ -145,7 +145,17 @@ fn tickets_are_listed_and_closed_and_vouchers_let_in() {
     // He becomes an elector with the next decision, and can be removed and taken back by her word.
     maren.done(&["propose", "Kettles", "roster"]);
     assert_eq!(maren.json(&["charter", "Kettles"])["electors"].as_array().unwrap().len(), 2);
-    assert!(maren.done(&["propose", "Kettles", "remove", "Nils"]).contains("Nils is a member no longer"));
+    let removed = maren.done(&["propose", "Kettles", "remove", "Nils", "--reason", "He asked for it."]);
+    assert!(removed.contains("Nils is a member no longer"), "{removed}");
+    let list = maren.done(&["decisions", "Kettles"]);
+    let line = list.lines().next().unwrap();
+    assert!(line.contains("removed Nils") && line.contains("by Maren  counts, by their own word"), "{list}");
+    assert!(list.contains("let Nils in"), "{list}");
+    let shown = maren.done(&["decisions", "show", "Kettles", line.split_whitespace().next().unwrap()]);
+    assert!(
+        shown.starts_with("removed Nils\nBy Maren (") && shown.contains("Because: He asked for it.\nOwn word:"),
+        "{shown}"
+    );
     assert_eq!(maren.json(&["people", "Kettles"]).as_array().unwrap().len(), 1);
     maren.done(&["propose", "Kettles", "readmit", "Nils"]);
     assert_eq!(maren.json(&["people", "Kettles"]).as_array().unwrap().len(), 2);

@@ -8,10 +8,14 @@ use commonplace_trust::{DeviceKey, Draft, VerifiedRecord};
 use super::{Added, Roll, RollError};
 use crate::{
     ballot::{self, Poll},
-    body::{Act, Admission, Body, Choice, Cut, DeviceRevocation, JoinRequest, Policy, Proposal, Removal, Seal, Vote},
+    body::{
+        Act, Admission, Because, Body, Choice, Cut, DeviceRevocation, JoinRequest, Policy, Proposal, Removal, Seal,
+        Vote,
+    },
     dag::{At, Kind, Whom},
     decide::{Said, Spends, rule_of},
     footing::Footing,
+    own,
 };
 
 impl Roll {
@@ -61,8 +65,25 @@ impl Roll {
                     Err(RollError::NoRight)
                 }
             }
+            Body::Vote(Vote { proposal, choice }) => self.check_ballot(proposal, Said::Voted(*choice), author),
+            Body::Seal(Seal { proposal }) => self.check_ballot(proposal, Said::Acknowledged, author),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses what would spend a ballot twice: both voices would be void, and prove it for ever.
+    fn check_ballot(&self, proposal: &RecordId, said: Said, author: MemberId) -> Result<(), RollError> {
+        let at = self.dag.find(proposal).filter(|at| self.dag.motion(*at).is_some()).ok_or(RollError::Unfit)?;
+        let step = self.dag.step(at);
+        let footing = self.dag.footing(step.0, &self.first).ok_or(RollError::Unfit)?;
+        let on = match rule_of(footing.model).spends(said) {
+            Some(Spends::OnIt) => Some(at),
+            Some(Spends::OnNone) => None,
+            Some(Spends::Nothing) => return Ok(()),
+            None => return Err(RollError::Unfit),
+        };
+        let poll = self.fold.poll(&self.dag, step, footing);
+        if poll.has_spent_otherwise(&author, on) { Err(RollError::Spent) } else { Ok(()) }
     }
 
     /// Whether an elector vouched for the person at a device.
@@ -80,6 +101,43 @@ impl Roll {
     /// [`Act::Admit`].
     pub fn admit_request(&mut self, request: JoinRequest, key: &DeviceKey) -> Result<VerifiedRecord, RollError> {
         self.write(&Body::Admission(Admission { request }), key)
+    }
+
+    /// As [`Roll::remove`], with a reason if there is one: a record of its own, the last.
+    ///
+    /// # Errors
+    /// As [`Roll::remove`]; [`RollError::Unfit`] when the reason is longer than [`Because::MAX_REASON`].
+    pub fn remove_because(
+        &mut self,
+        member: MemberId,
+        cuts: Vec<Cut>,
+        reason: &str,
+        key: &DeviceKey,
+    ) -> Result<Vec<VerifiedRecord>, RollError> {
+        let reason = reason.trim();
+        if reason.len() > Because::MAX_REASON {
+            return Err(RollError::Unfit);
+        }
+        let authority = self.outcome.devices.get(&key.id()).ok_or(RollError::NotAMember)?.by;
+        let mut records = self.remove(member, cuts, key)?;
+        if let Some(first) = records.iter().map(VerifiedRecord::id).min().filter(|first| {
+            // A record that joins a decision says no more than that decision.
+            let at = self.dag.find(first);
+            !reason.is_empty() && at.is_some_and(|at| own::can_be_explained(&self.dag, at, self.dag.get(at).member))
+        }) {
+            // Who leaves has no standing by now, and says why all the same.
+            let draft = Draft {
+                commons: Some(self.commons),
+                author: key.id(),
+                authority: Some(authority),
+                parents: vec![first],
+                body: Body::Because(Because { record: first, reason: reason.to_owned() }).encode(),
+            };
+            let because = VerifiedRecord::sign(draft, key)?;
+            self.fold_own(&because)?;
+            records.push(because);
+        }
+        Ok(records)
     }
 
     /// Removes a member, or leaves: one record for each cut, at least one. When it was decided to remove them, the cuts are
@@ -150,7 +208,8 @@ impl Roll {
     /// Answers a proposal.
     ///
     /// # Errors
-    /// As [`Roll::write`]; [`RollError::Unfit`] when this member is no elector, or the model knows no such answer.
+    /// As [`Roll::write`]; [`RollError::Unfit`] when this member is no elector, or the model knows no such answer;
+    /// [`RollError::Spent`] when their ballot is spent otherwise.
     pub fn vote(&mut self, proposal: RecordId, choice: Choice, key: &DeviceKey) -> Result<VerifiedRecord, RollError> {
         self.write(&Body::Vote(Vote { proposal, choice }), key)
     }
@@ -213,12 +272,12 @@ impl Roll {
     }
 
     /// The last decision that stands.
-    fn last(&self) -> At {
+    pub(super) fn last(&self) -> At {
         self.fold.chain.last().map_or(0, |(at, _)| *at)
     }
 
     /// The round in which something can be decided after the last decision.
-    fn round(&self) -> u16 {
+    pub(super) fn round(&self) -> u16 {
         let footing = self.footing();
         let (rule, electors) = (rule_of(footing.model), footing.electorate().len());
         let is_over = |round| self.fold.poll(&self.dag, (self.last(), round), footing).is_exhausted(&*rule, electors);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_governance::decision::Standing;
 use commonplace_governance::{
-    Act, Added, Admission, Body, Choice, Cut, DeviceCertificate, DeviceRevocation, DeviceStanding, Invitation,
+    Act, Added, Admission, Because, Body, Choice, Cut, DeviceCertificate, DeviceRevocation, DeviceStanding, Invitation,
     InvitationClosed, Model, Policy, Reason, Removal, Roll, Seal, Vote, Vouch,
 };
 use commonplace_model::{DeviceId, MemberId, PageId, RecordId};
@@ -90,7 +90,10 @@ fn act(peer: &mut Peer, what: u8, pick: usize) -> Option<Vec<VerifiedRecord>> {
     let proposal = |roll: &Roll| chosen(&roll.proposals(), pick);
     let written = match what {
         5 => roll.admit_request(request(roll.commons(), n), key_of_me),
-        6 => return roll.remove(member, vec![Cut::default()], key_of_me).ok(),
+        6 => {
+            let why = ["", "Because."][pick % 2];
+            return roll.remove_because(member, vec![Cut::default()], why, key_of_me).ok();
+        }
         7 => roll.propose(Act::Remove { member, cut: Cut::default() }, String::new(), key_of_me),
         8 => roll.propose(licence(&format!("L-{pick}")), String::new(), key_of_me),
         9 => roll.propose(Act::Model { model: model(n % 5), stewards: Vec::new() }, String::new(), key_of_me),
@@ -188,6 +191,9 @@ fn hostile(peer: &mut Peer, at: RecordId, pick: usize) -> Vec<VerifiedRecord> {
         Body::InvitationClosed(InvitationClosed { key: ticket().id() }),
         Body::Admission(Admission { request: request(peer.roll.commons(), 60) }),
     ];
+    for said in peer.records.iter().rev().take(4) {
+        bodies.push(Body::Because(Because { record: said.id(), reason: "As I say.".to_owned() }));
+    }
     for proposal in proposals.iter().take(3) {
         bodies.push(Body::Vote(Vote { proposal: *proposal, choice: Choice::Yes }));
         bodies.push(Body::Seal(Seal { proposal: *proposal }));
@@ -248,7 +254,10 @@ proptest! {
             one_by_one.add(record);
         }
         prop_assert!(one_by_one == usual, "one by one: {story:?}");
-        let explained = |roll: &Roll| roll.proposals().iter().map(|id| roll.decision(id)).collect::<Vec<_>>();
+        let explained = |roll: &Roll| {
+            let told = |id: &RecordId| (roll.decision(id), roll.own_word(id));
+            (roll.able(), roll.acts().iter().map(told).collect::<Vec<_>>())
+        };
         prop_assert_eq!(explained(&one_by_one), explained(&usual));
     }
 

@@ -130,6 +130,7 @@ impl Core {
                 Act::FoundAnew { page, anew }
             }
             Proposed::Admit { device } => Act::Admit(Box::new(self.find_asking(id, device)?)),
+            Proposed::Again { decision } => self.again(id, decision)?.0,
             Proposed::Roster => {
                 let held = self.held_commons(id)?;
                 if held.roll.members().all(|member| footing.electors.contains(&member.id)) {

@@ -6,7 +6,7 @@ use commonplace_governance::{Act, Body, Decision, Reason, decide::Said, decision
 use commonplace_model::{CommonsId, MemberId, PageId, RecordId, shown};
 use commonplace_trust::VerifiedRecord;
 
-use super::{all_decisions, answers, words, words::Names};
+use super::{again, all_decisions, answers, words, words::Names};
 use crate::{
     commons::Commons,
     core::Core,
@@ -19,9 +19,9 @@ use crate::{
 const SHOWN: usize = 60;
 
 /// Names as one commons knows them.
-struct Known<'a> {
-    core: &'a Core,
-    commons: &'a Commons,
+pub(super) struct Known<'a> {
+    pub(super) core: &'a Core,
+    pub(super) commons: &'a Commons,
 }
 
 impl Names for Known<'_> {
@@ -102,11 +102,16 @@ impl Core {
             outcome: words::outcome(&decision.standing),
             standing: words::standing(decision),
             answers: answers::possible(all, decision, held.me),
+            own_word: false,
+            again: self.is_in(held.roll.commons()) && again::is_worth_it(all, decision),
         }
     }
 
     pub(super) fn decision_view(&self, id: CommonsId, proposal: RecordId) -> Result<DecisionView> {
         let held = self.held_commons(id)?;
+        if let Some(word) = held.roll.own_word(&proposal) {
+            return Ok(self.own_view(held, &word));
+        }
         let all = all_decisions(&held.roll);
         let decision =
             all.iter().find(|d| d.id == proposal).ok_or_else(|| Error::internal("a decision that is gone"))?;

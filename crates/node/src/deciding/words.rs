@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use commonplace_governance::{
-    Decision, Model, Policy, Reason,
-    decide::{Needed, Said, more_than_half, rule_of},
+    Able, Decision, Deed, Left, Model, OwnWord, Policy, Reason,
+    decide::{Electorate, Needed, Said, more_than_half, rule_of},
     decision::Standing,
 };
 use commonplace_model::{MemberId, RecordId};
@@ -161,12 +161,15 @@ pub(super) fn standing(decision: &Decision) -> String {
         return if decision.standing == Standing::ForGood { "stands for good" } else { "stands for now" }.to_owned();
     };
     let word = |reason: &Reason| match reason {
-        Reason::Rival { .. } => "does not stand: another was decided".to_owned(),
-        Reason::Exhausted => "does not stand: it found too few".to_owned(),
-        Reason::Unfounded(_) => "does not stand: what it follows does not".to_owned(),
-        Reason::Author => "does not stand: its author was out".to_owned(),
-        Reason::TimeOver => "does not stand: the rule changed".to_owned(),
+        Reason::Rival { .. } => "fell because another was decided".to_owned(),
+        Reason::Exhausted => "fell because it found too few".to_owned(),
+        Reason::Unfounded(_) => "fell because what it follows fell".to_owned(),
+        Reason::Author => "fell because its author was out".to_owned(),
+        Reason::TimeOver => "fell because the rule changed".to_owned(),
         Reason::Objection(objectors) => format!("suspended by {}", count(objectors.len(), "objection", "objections")),
+        Reason::Lacks(_) if !decision.unheard.is_empty() => {
+            format!("open again, {} of {} yes: somebody who answered is out", decision.tally.yes, decision.needed.yes)
+        }
         Reason::Lacks(_) => format!("open, {} of {} yes", decision.tally.yes, decision.needed.yes),
         Reason::Unsealed => "open, waits for acknowledgements".to_owned(),
     };
@@ -177,6 +180,17 @@ pub(super) fn standing(decision: &Decision) -> String {
 
 /// Why it stands, or does not: a sentence each.
 pub(super) fn why(decision: &Decision, names: &dyn Names) -> Vec<String> {
+    let mut why = why_it_stands(decision, names);
+    if !decision.unheard.is_empty() {
+        why.push(format!(
+            "What {} answered does not count, because their standing as a member, or that of their device, ended.",
+            names.members(&decision.unheard)
+        ));
+    }
+    why
+}
+
+fn why_it_stands(decision: &Decision, names: &dyn Names) -> Vec<String> {
     match &decision.standing {
         Standing::ForGood => vec![
             "It counts for good: it is sealed, and so is every decision that it follows. Nothing that is not known here yet \
@@ -233,7 +247,7 @@ fn of(reason: &Reason, decision: &Decision, names: &dyn Names) -> String {
         ),
         Reason::Rival { other, doubles } => {
             let mut words = format!(
-                "It does not stand, because another that follows the same decision does: {}.",
+                "It fell because another that follows the same decision stands: {}. It can be proposed again.",
                 names.decision(*other)
             );
             if !doubles.is_empty() {
@@ -245,23 +259,95 @@ fn of(reason: &Reason, decision: &Decision, names: &dyn Names) -> String {
             words
         }
         Reason::Exhausted => {
-            "So many ballots of this round are spent that nothing in it can be decided any more. The next \
+            "It fell because so many ballots of this round are spent that nothing in it can be decided any more. The next \
              round is open: it can be proposed again."
                 .to_owned()
         }
         Reason::Unfounded(before) => format!(
-            "It does not stand, because the decision that it follows does not: {}. It can be proposed again.",
+            "It fell because the decision that it follows fell: {}. It can be proposed again.",
             names.decision(*before)
         ),
         Reason::Author => {
-            "It does not stand, because whoever proposed it was no member in good standing when they did.".to_owned()
+            "It fell because whoever proposed it was no member in good standing when they did.".to_owned()
         }
         Reason::TimeOver => {
-            "It does not stand, because it was decided elsewhere, before anybody there knew of it, that such \
+            "It fell because it was decided elsewhere, before anybody there knew of it, that such \
              acts no longer count by themselves. It can be proposed again, by the rule in force."
                 .to_owned()
         }
     }
+}
+
+/// How something done by one's own word stands, in a few words for a list.
+pub(super) fn own_standing(word: &OwnWord) -> String {
+    match &word.fell {
+        None => "counts, by their own word",
+        Some(Reason::TimeOver) => "fell because the rule changed",
+        Some(Reason::Unfounded(_)) => "fell because what it goes by fell",
+        Some(_) => "fell because its author was out",
+    }
+    .to_owned()
+}
+
+/// By what right one does that by one's own word.
+pub(super) fn own_rule(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Removed(_) => "Own word: the charter let them remove a member without anybody’s answer.",
+        Deed::Left => "Own word: anybody can leave without anybody’s answer.",
+        Deed::Admitted { .. } => "Own word: the charter let any member let in whoever has a ticket.",
+    }
+}
+
+/// Why it counts, or does not: a sentence each.
+pub(super) fn own_why(word: &OwnWord, names: &dyn Names) -> Vec<String> {
+    let said = match (&word.fell, word.deed) {
+        (None, Deed::Removed(_)) => {
+            "It counts. Who was removed can be let in again with a ticket, or be taken back (readmit).".to_owned()
+        }
+        (None, Deed::Left) => "It counts. Who left can be let in again with a ticket, or be taken back.".to_owned(),
+        (None, Deed::Admitted { .. }) => "It counts.".to_owned(),
+        (Some(Reason::TimeOver), _) => "It fell because it was decided elsewhere, before anybody there knew of it, that \
+                                        one’s own word is not enough for that. It can be proposed, by the rule in force."
+            .to_owned(),
+        (Some(Reason::Unfounded(before)), _) => format!(
+            "It fell because the decision that gave them the right to it fell: {}. It can be proposed, by the rule in force.",
+            names.decision(*before)
+        ),
+        (Some(_), _) => "It fell because whoever did it was no member in good standing when they did.".to_owned(),
+    };
+    vec![said]
+}
+
+/// Why nothing can be decided any more, or nothing for good, and what can be done; nothing where all is well.
+pub(super) fn stuck(able: Able, policy: Policy) -> String {
+    let (left, what) = match able {
+        Able::ForGood => return String::new(),
+        Able::ForNow(left) => (left, "Decisions count here, and none of them can become final any more"),
+        Able::Nothing(left) => (left, "Nobody can decide anything here any more"),
+    };
+    let Left { electorate, electors, here, needed } = left;
+    let who = match electorate {
+        Electorate::Members => count(electors, "elector", "electors"),
+        Electorate::Stewards => count(electors, "steward", "stewards"),
+    };
+    let are = if here == 1 { "is" } else { "are" };
+    let back =
+        if policy == Policy::Decision { "" } else { "Whoever of those who decide went can come back with a ticket. " };
+    let stands = "What was decided stays decided, and every member goes on writing.";
+    let because = if here < needed {
+        format!(
+            "of {who}, {} {are} a member still, and it takes {needed}",
+            if here == 0 { "none".to_owned() } else { here.to_string() }
+        )
+    } else {
+        format!(
+            "of {who}, {here} {are} members still, but their ballots are spent on different things, and those who went cannot vote"
+        )
+    };
+    format!(
+        "{what}: {because}. {stands} {back}Or found a new commons from these pages: export them (export), begin a commons \
+         with the way of deciding that you want (new --deciding), take the pages in (import), and invite the others."
+    )
 }
 
 fn ballots(model: Model, n: usize) -> String {
@@ -303,6 +389,8 @@ mod tests {
 
     use commonplace_governance::{Act, Choice, Proposal, decide::Tally};
 
+    use commonplace_model::DeviceId;
+
     use super::*;
 
     struct Numbered;
@@ -337,6 +425,7 @@ mod tests {
             by: member(1),
             model,
             voices: BTreeMap::new(),
+            unheard: BTreeSet::new(),
             tally: Tally { electors: 5, yes: 1, objections: 0, ballots: 2 },
             needed: rule_of(model).needed(electorate.len()),
             electorate,
@@ -370,10 +459,14 @@ mod tests {
             assert!(said.2.contains(long), "{reason:?}: {}", said.2);
         }
         let fallen = [
-            (Reason::Rival { other, doubles: BTreeSet::new() }, "another was decided", "does: Decision 9."),
+            (
+                Reason::Rival { other, doubles: BTreeSet::new() },
+                "fell because another was decided",
+                "stands: Decision 9.",
+            ),
             (Reason::Rival { other, doubles: two }, "another was decided", "Member 2 and Member 3 provably"),
             (Reason::Exhausted, "found too few", "next round is open"),
-            (Reason::Unfounded(other), "what it follows does not", "does not: Decision 9."),
+            (Reason::Unfounded(other), "fell because what it follows fell", "fell: Decision 9."),
             (Reason::Author, "author was out", "no member in good standing"),
             (Reason::TimeOver, "the rule changed", "no longer count by themselves"),
         ];
@@ -382,6 +475,59 @@ mod tests {
             assert_eq!(said.0, Outcome::Fallen, "{reason:?}");
             assert!(said.1.contains(short) && said.2.contains(long), "{reason:?}: {} {}", said.1, said.2);
         }
+    }
+
+    #[test]
+    fn a_decision_that_lost_a_voice_says_whose() {
+        let lacks = Reason::Lacks(Needed { yes: 2, ballots: 2 });
+        let mut about = decision(Model::Stewards { needed: 3 }, Standing::Not(vec![lacks]));
+        assert_eq!(standing(&about), "open, 1 of 3 yes");
+        about.unheard = BTreeSet::from([member(4)]);
+        assert_eq!(standing(&about), "open again, 1 of 3 yes: somebody who answered is out");
+        assert!(why(&about, &Numbered)[1].starts_with("What Member 4 answered does not count"));
+    }
+
+    #[test]
+    fn every_own_word_has_its_words() {
+        let id = RecordId::new([9; 32]);
+        let deeds = [
+            Deed::Removed(member(2)),
+            Deed::Left,
+            Deed::Admitted { member: member(2), device: DeviceId::new([2; 32]) },
+        ];
+        for deed in deeds {
+            let mut word = OwnWord { id, by: member(1), deed, reason: String::new(), fell: None };
+            assert!(own_rule(deed).starts_with("Own word:"));
+            assert_eq!(own_standing(&word), "counts, by their own word");
+            assert!(own_why(&word, &Numbered)[0].starts_with("It counts."));
+            for (reason, short, long) in [
+                (Reason::TimeOver, "the rule changed", "not enough for that"),
+                (Reason::Unfounded(id), "what it goes by fell", "fell: Decision 9."),
+                (Reason::Author, "its author was out", "no member in good standing"),
+            ] {
+                word.fell = Some(reason);
+                assert_eq!(own_standing(&word), format!("fell because {short}"));
+                let why = own_why(&word, &Numbered);
+                assert!(why[0].starts_with("It fell because") && why[0].contains(long), "{why:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_commons_in_which_nobody_can_decide_says_why_and_what_can_be_done() {
+        let left = |electorate, here| Left { electorate, electors: 3, here, needed: 2 };
+        assert_eq!(stuck(Able::ForGood, Policy::Ticket), "");
+        let none = stuck(Able::Nothing(left(Electorate::Stewards, 0)), Policy::Ticket);
+        assert!(
+            none.starts_with("Nobody can decide anything here any more: of 3 stewards, none are a member still"),
+            "{none}"
+        );
+        assert!(none.contains("it takes 2.") && none.contains("come back with a ticket") && none.contains("import"));
+        let one = stuck(Able::ForNow(left(Electorate::Members, 1)), Policy::Decision);
+        assert!(one.contains("none of them can become final any more: of 3 electors, 1 is a member still"), "{one}");
+        assert!(!one.contains("ticket"), "nobody comes back by a ticket where it takes a decision: {one}");
+        let spread = stuck(Able::Nothing(left(Electorate::Members, 2)), Policy::Ticket);
+        assert!(spread.contains("2 are members still, but their ballots are spent"), "{spread}");
     }
 
     #[test]

@@ -159,6 +159,11 @@ pub enum Proposed {
     },
     /// Nothing but that those who wait for it become electors.
     Roster,
+    /// The same as something that fell.
+    Again {
+        /// Its id or the beginning of one.
+        decision: String,
+    },
 }
 
 views! {
@@ -204,9 +209,11 @@ views! {
         electors: Vec<Named>,
         /// Members who become electors with the next decision.
         waiting: Vec<Named>,
+        /// Why nothing can be decided any more, or nothing for good, and what can be done; empty where all is well.
+        stuck: String,
     }
 
-    /// A proposal in a line.
+    /// A proposal in a line, or what a member did by their own word.
     pub struct DecisionRow {
         /// Its id.
         id: String,
@@ -222,6 +229,10 @@ views! {
         standing: String,
         /// What this person can answer now.
         answers: Vec<Answer>,
+        /// Whether a member did it by their own word, without a proposal.
+        own_word: bool,
+        /// Whether it fell and can be proposed again.
+        again: bool,
     }
 
     /// What an elector said to a proposal.

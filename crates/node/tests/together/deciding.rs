@@ -88,7 +88,9 @@ async fn acts_of_an_open_commons_count_at_once_and_reach_the_others() {
     let refused = ines.engine.vote(None, renamed.row.id.clone(), Answer::Yes).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::BadArgument);
     assert_eq!(ines.refused(&commons, name("Mending Café")).await, ErrorCode::Exists);
-    assert_eq!(tomas.engine.decisions(commons).await.unwrap().len(), 2);
+    let list = tomas.engine.decisions(commons).await.unwrap();
+    let words: Vec<_> = list.iter().map(|row| (row.what.as_str(), row.own_word)).collect();
+    assert_eq!((words.len(), words[2]), (3, ("let Tomás in", true)), "{words:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,16 +120,30 @@ async fn a_majority_decides_and_each_has_one_vote() {
     }
 
     // Two say no: it can never be decided, and the next round is open.
-    let lost = tomas.propose(&commons, Proposed::Licence { licence: "CC0-1.0".into() }).await.row.id;
+    let mut heard = tomas.engine.events();
+    let (licence, reason) = (Proposed::Licence { licence: "CC0-1.0".into() }, Some("freer".to_owned()));
+    let lost = tomas.engine.propose(commons.clone(), licence, reason).await.unwrap().decision.unwrap().row.id;
+    let early = tomas.refused(&commons, Proposed::Again { decision: lost.clone() }).await;
+    assert_eq!(early, ErrorCode::Exists, "it can still be decided");
     for device in [&ines, &noor] {
         device.until_decision(&lost, "it has come", |_| true).await;
         device.vote(&commons, &lost, Answer::No).await;
     }
     let fallen = tomas.until_decision(&lost, "it is lost", |d| d.row.outcome == Outcome::Fallen).await;
     assert!(fallen.why.iter().any(|why| why.contains("next round is open")), "{:?}", fallen.why);
-    assert!(tomas.engine.vote(None, lost, Answer::Yes).await.is_err());
-    let next = tomas.propose(&commons, Proposed::Licence { licence: "CC0-1.0".into() }).await;
-    assert_eq!(next.row.outcome, Outcome::Open);
+    assert!(tomas.engine.vote(None, lost.clone(), Answer::Yes).await.is_err());
+    assert_eq!(fallen.row.standing, "fell because it found too few");
+    // Who proposed it is told, and proposes it again, once.
+    let told = device::until(&mut heard, |event| matches!(event, Event::Fell { .. })).await;
+    let Event::Fell { commons: of, decision, why } = told else { unreachable!("it was waited for") };
+    assert!(of == commons && decision.id == lost && decision.again, "{decision:?}");
+    assert_eq!(why, fallen.why);
+    let next = tomas.propose(&commons, Proposed::Again { decision: lost[..10].to_owned() }).await;
+    assert_eq!((next.row.outcome, next.reason.as_str()), (Outcome::Open, "freer"));
+    assert_eq!(next.row.what, fallen.row.what);
+    assert_eq!(tomas.refused(&commons, Proposed::Again { decision: lost.clone() }).await, ErrorCode::Exists);
+    assert!(!tomas.decision(&lost).await.row.again);
+    assert_eq!(tomas.refused(&commons, Proposed::Again { decision: id.to_owned() }).await, ErrorCode::Exists);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,9 +288,16 @@ async fn a_removed_member_is_one_no_longer_and_can_be_taken_back() {
     // Who may not remove by their own word proposes it.
     let asked = tomas.propose(&commons, Proposed::Remove { member: "Noor".into() }).await;
     assert_eq!(asked.row.outcome, Outcome::Open);
-    let removed = Proposed::Remove { member: "Noor".into() };
-    let done = ines.engine.propose(commons.clone(), removed, None).await.expect("removes");
-    assert!(done.decision.is_none() && done.said.contains("Noor is a member no longer"), "{}", done.said);
+    let (removed, reason) = (Proposed::Remove { member: "Noor".into() }, Some("She moved.".to_owned()));
+    let done = ines.engine.propose(commons.clone(), removed, reason).await.expect("removes");
+    assert!(done.said.contains("Noor is a member no longer"), "{}", done.said);
+    let word = done.decision.expect("it is listed");
+    assert!(word.row.own_word && word.row.what == "removed Noor" && word.electorate.is_empty(), "{word:?}");
+    let told = tomas.until_decision(&word.row.id, "the reason has come", |view| view.reason == "She moved.").await;
+    assert_eq!((told.row.standing.as_str(), told.row.answers.len()), ("counts, by their own word", 0));
+    let refused = tomas.engine.vote(None, word.row.id.clone(), Answer::Yes).await.unwrap_err();
+    assert!(refused.message.contains("own word"), "{}", refused.message);
+    assert_eq!(ines.refused(&commons, Proposed::Again { decision: word.row.id }).await, ErrorCode::Exists);
     assert_eq!(members(&ines).await, 2);
     tomas.until("she is out", async || members(&tomas).await == 2).await;
     assert_eq!(ines.refused(&commons, Proposed::Remove { member: "Noor".into() }).await, ErrorCode::NotFound);
@@ -284,6 +307,31 @@ async fn a_removed_member_is_one_no_longer_and_can_be_taken_back() {
     assert_eq!(members(&ines).await, 3);
     tomas.until("she is back", async || members(&tomas).await == 3).await;
     drop(noor);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commons_whose_only_steward_left_says_that_nobody_can_decide_in_it() {
+    let (ines, tomas) = (Device::new("Ines").await, Device::new("Tomás").await);
+    let founded = ines.engine.commons_new("Looms".into(), None, None, Some(Deciding::Stewards)).await.unwrap();
+    let commons = founded.id;
+    assert_eq!(founded.stuck, "");
+    ines.let_in(&commons, &tomas).await;
+    assert_eq!(tomas.engine.charter(commons.clone()).await.unwrap().stuck, "");
+    ines.engine.leave(commons.clone(), Some("I move away.".to_owned()), None).await.expect("leaves");
+    let stuck = async || tomas.engine.charter(commons.clone()).await.unwrap().stuck;
+    tomas.until("he is told", async || stuck().await.starts_with("Nobody can decide anything here any more")).await;
+    let said = stuck().await;
+    assert!(said.contains("of 1 steward, none") && said.contains("found a new commons from these pages"), "{said}");
+    assert_eq!(tomas.engine.status().await.unwrap().commons[0].stuck, said);
+    // Why she went stands in the list.
+    let left = async || {
+        let list = tomas.engine.decisions(commons.clone()).await.unwrap();
+        let row = list.into_iter().find(|row| row.what == "left the commons")?;
+        Some(tomas.decision(&row.id).await)
+    };
+    tomas.until("her reason has come", async || left().await.is_some_and(|view| view.reason == "I move away.")).await;
+    let mine = ines.engine.status().await.unwrap().commons;
+    assert!(mine[0].left && mine[0].stuck.is_empty(), "it is no trouble of hers any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -147,7 +147,7 @@ async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
     let window = noor.engine.editor_open(commons.clone(), page.clone()).await.unwrap();
     let update = device::insert(6, 6, " and dust");
     assert!(noor.engine.editor_push(window.session, window.version, vec![update]).await.unwrap().accepted);
-    noor.engine.leave(commons.clone(), None).await.expect("leaves");
+    noor.engine.leave(commons.clone(), Some("I move away.".to_owned()), None).await.expect("leaves");
     for other in [&ines, &tomas] {
         until_members(other, &commons, 2).await;
         other.until_text(&commons, &page, "crumbs and dust").await;
@@ -155,7 +155,7 @@ async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
     assert_eq!(noor.engine.page_show(commons.clone(), page.clone()).await.unwrap().body, "crumbs and dust");
     let view = noor.engine.commons_list().await.unwrap().into_iter().find(|c| c.id == commons).unwrap();
     assert_eq!(view.out, Some(Out { how: HowOut::Left, said: "You left.".to_owned() }));
-    assert_eq!(noor.engine.leave(commons.clone(), None).await.unwrap_err().code, ErrorCode::NotAMember);
+    assert_eq!(noor.engine.leave(commons.clone(), None, None).await.unwrap_err().code, ErrorCode::NotAMember);
     let ines_again = remove(&ines, &commons, "Noor").await.unwrap_err();
     assert_eq!(ines_again.code, ErrorCode::NotFound);
 }
@@ -191,7 +191,7 @@ async fn whoever_would_leave_nobody_who_decides_is_told_before() {
     ines.engine.propose(commons.clone(), model, None).await.expect("stewards decide");
     let says = ines.engine.leaving(commons.clone()).await.unwrap().says;
     assert!(matches!(&says[..], [one] if one.contains("steward")), "{says:?}");
-    let refused = ines.engine.leave(commons.clone(), None).await.unwrap_err();
+    let refused = ines.engine.leave(commons.clone(), None, None).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::NotAllowed);
     assert!(refused.message.contains("Make another member a steward first"), "{}", refused.message);
     assert!(!ines.engine.commons_list().await.unwrap()[0].left);
@@ -201,11 +201,11 @@ async fn whoever_would_leave_nobody_who_decides_is_told_before() {
             tomas.engine.charter(commons.clone()).await.unwrap().deciding == Deciding::Stewards
         })
         .await;
-    tomas.engine.leave(commons.clone(), None).await.expect("leaves");
+    tomas.engine.leave(commons.clone(), None, None).await.expect("leaves");
     until_members(&ines, &commons, 1).await;
     let says = ines.engine.leaving(commons.clone()).await.unwrap().says;
     assert!(matches!(&says[..], [one] if one.contains("only member")), "{says:?}");
-    ines.engine.leave(commons.clone(), Some(true)).await.expect("leaves all the same");
+    ines.engine.leave(commons.clone(), None, Some(true)).await.expect("leaves all the same");
     assert!(ines.engine.commons_list().await.unwrap()[0].left);
 }
 

@@ -66,7 +66,7 @@ fn course(seed: u64) {
     check(&mut world);
 }
 
-fn trouble(world: &mut World, device: usize) {
+pub(crate) fn trouble(world: &mut World, device: usize) {
     let pairs = world.pairs();
     let pair = pairs[world.rng.random_range(0..pairs.len())];
     match world.rng.random_range(0..10) {
@@ -89,7 +89,7 @@ fn trouble(world: &mut World, device: usize) {
 }
 
 /// What a user does.
-fn act(world: &mut World, device: usize) {
+pub(crate) fn act(world: &mut World, device: usize) {
     let pages: Vec<_> =
         world.devices[device].shelves.keys().filter(|doc| matches!(doc, DocId::Page(_))).copied().collect();
     let page = (!pages.is_empty()).then(|| pages[world.rng.random_range(0..pages.len())]);
@@ -122,7 +122,7 @@ fn act(world: &mut World, device: usize) {
     }
 }
 
-fn begin_page(world: &mut World, device: usize) {
+pub(crate) fn begin_page(world: &mut World, device: usize) {
     let page = DocId::Page(PageId::new(world.rng.random()));
     let title: Title = format!("Page {}", world.rng.random_range(0..1_000)).parse().unwrap();
     let made = world.devices[device].edit(page, |open| match open {
@@ -132,7 +132,7 @@ fn begin_page(world: &mut World, device: usize) {
     world.change(device, page, made.unwrap());
 }
 
-fn edit_page(world: &mut World, device: usize, page: DocId) {
+pub(crate) fn edit_page(world: &mut World, device: usize, page: DocId) {
     let (place, cut, word, long): (u32, u32, u32, bool) = (
         world.rng.random_range(0..1_000),
         world.rng.random_range(0..4),

@@ -2,9 +2,10 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
+use commonplace_governance::Roll;
 use commonplace_model::{
     Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, Ledger, LocalChange, MemberId, Nonce, Page,
     RecordId,
@@ -74,6 +75,13 @@ impl Shelf {
         }
     }
 
+    /// Any of its changes, with the attestation of it if it is the newest of its actor.
+    pub(crate) fn newest(&self) -> Option<(Vec<u8>, Attestation)> {
+        let change = self.changes.last()?;
+        let said = self.attestations.get(&change.actor()).filter(|said| said.hash == change.hash())?;
+        Some((change.bytes().to_vec(), *said))
+    }
+
     fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         for (actor, said) in &self.attestations {
@@ -127,15 +135,46 @@ pub(crate) struct Device {
     pub(crate) shelves: BTreeMap<DocId, Shelf>,
     pub(crate) records: BTreeMap<RecordId, Vec<u8>>,
     pub(crate) open: BTreeMap<DocId, Open>,
+    /// The roll, where it matters what records say.
+    pub(crate) roll: Option<Roll>,
+    /// What it does as if it had it not: only a hostile one has any.
+    pub(crate) withheld: BTreeSet<DocId>,
+    /// Whether another device has its key, so that changes come under its own numbers.
+    pub(crate) doubled: bool,
+}
+
+/// The key of the device of a number.
+pub(crate) fn key(n: u16) -> DeviceKey {
+    let mut seed = [7; 32];
+    seed[..2].copy_from_slice(&n.to_le_bytes());
+    DeviceKey::from_seed(&seed)
 }
 
 impl Device {
     pub(crate) fn new(n: u16, commons: CommonsId) -> Self {
-        let mut seed = [7; 32];
-        seed[..2].copy_from_slice(&n.to_le_bytes());
-        let key = DeviceKey::from_seed(&seed);
-        let empty = BTreeMap::new();
-        Self { key, commons, alive: true, life: 0, shelves: BTreeMap::new(), records: BTreeMap::new(), open: empty }
+        Self {
+            key: key(n),
+            commons,
+            alive: true,
+            life: 0,
+            shelves: BTreeMap::new(),
+            records: BTreeMap::new(),
+            open: BTreeMap::new(),
+            roll: None,
+            withheld: BTreeSet::new(),
+            doubled: false,
+        }
+    }
+
+    /// Stores records that hold, and gives those that were not here before: where there is a roll, also those that had waited
+    /// for these, and not those that wait.
+    pub(crate) fn take_records(&mut self, records: Vec<VerifiedRecord>) -> Vec<VerifiedRecord> {
+        let new = match &mut self.roll {
+            Some(roll) => roll.add_all(records),
+            None => records.into_iter().filter(|record| !self.records.contains_key(&record.id())).collect(),
+        };
+        self.records.extend(new.iter().map(|record| (record.id(), record.bytes().to_vec())));
+        new
     }
 
     /// The ledger that it writes in.
@@ -147,6 +186,16 @@ impl Device {
     pub(crate) fn crash(&mut self) {
         self.open.clear();
         self.life += 1;
+        if self.roll.is_some() {
+            self.roll = Some(self.folded());
+        }
+    }
+
+    /// The roll as its durable records make it.
+    pub(crate) fn folded(&self) -> Roll {
+        let records: Vec<_> =
+            self.records.values().map(|bytes| VerifiedRecord::verify(bytes.clone()).unwrap()).collect();
+        Roll::fold(self.commons, &records).unwrap()
     }
 
     /// A document in memory, built again from what is durable if need be.
@@ -190,8 +239,12 @@ impl Device {
         if shelf.changes.is_empty() {
             self.shelves.remove(&doc);
         }
-        if let Some(open) = self.open.get_mut(&doc) {
-            gate::apply(open.document_mut(), passed.changes.clone()).unwrap();
+        if let Some(open) = self.open.get_mut(&doc)
+            && let Err(error) = gate::apply(open.document_mut(), passed.changes.clone())
+        {
+            // It has in memory, and not stored yet, what has the number of what came: it goes by what is durable.
+            assert!(self.doubled, "an honest device cannot apply what its gate passed: {error}");
+            self.open.remove(&doc);
         }
         passed
     }
@@ -206,6 +259,11 @@ impl Device {
 
     pub(crate) fn holds_up_to(&self, doc: &DocId, actor: &Actor, seq: u64) -> bool {
         self.shelves.get(doc).and_then(|shelf| shelf.tip(actor)).is_some_and(|(newest, _)| newest >= seq)
+    }
+
+    /// What it has of a document, as far as it shows it.
+    fn shown(&self, doc: &DocId) -> Option<&Shelf> {
+        self.shelves.get(doc).filter(|_| !self.withheld.contains(doc))
     }
 
     /// The newest attested change of every actor of every document.
@@ -225,16 +283,17 @@ impl Replica for Device {
     }
 
     fn digests(&self) -> Vec<(DocId, [u8; 32])> {
-        self.shelves.iter().map(|(doc, shelf)| (*doc, shelf.digest())).collect()
+        let shown = self.shelves.iter().filter(|(doc, _)| !self.withheld.contains(doc));
+        shown.map(|(doc, shelf)| (*doc, shelf.digest())).collect()
     }
 
     fn frontier(&self, doc: &DocId) -> Vec<Attestation> {
-        self.shelves.get(doc).map(|shelf| shelf.attestations.values().copied().collect()).unwrap_or_default()
+        self.shown(doc).map(|shelf| shelf.attestations.values().copied().collect()).unwrap_or_default()
     }
 
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {
         let mut segment = Segment::default();
-        let Some(shelf) = self.shelves.get(doc) else { return segment };
+        let Some(shelf) = self.shown(doc) else { return segment };
         let have: HashMap<_, _> = have.iter().copied().collect();
         let mut bytes = 0;
         for change in &shelf.changes {

@@ -8,4 +8,6 @@
 mod convergence;
 mod device;
 mod economy;
+mod hostile;
+mod rolls;
 mod world;

@@ -2,13 +2,13 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     ops::RangeInclusive,
 };
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
 use commonplace_sync::{Effect, Input, Millis, Role, Session};
-use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange, VerifiedRecord};
+use commonplace_trust::{Arrival, Refusal, VerifiedAttestation, VerifiedChange, VerifiedRecord};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -83,6 +83,8 @@ pub(crate) struct Counts {
     /// Documents in the order in which they first came.
     pub(crate) came: Vec<DocId>,
     pub(crate) largest: usize,
+    /// What gates refused, and why.
+    pub(crate) refused: Vec<(DocId, Refusal)>,
 }
 
 pub(crate) struct World {
@@ -90,8 +92,14 @@ pub(crate) struct World {
     pub(crate) now: Millis,
     pub(crate) devices: Vec<Device>,
     pub(crate) counts: Counts,
-    /// Changes that their author was told are durable.
+    /// Changes that their author, who is not hostile, was told are durable.
     pub(crate) promised: Vec<(DocId, ChangeHash)>,
+    /// Devices that do what no honest one does. What they send may be refused.
+    pub(crate) hostile: BTreeSet<usize>,
+    /// Documents in which they said different things under one number, so that others may stay apart in them.
+    pub(crate) lies: BTreeSet<DocId>,
+    /// Pairs that never meet.
+    pub(crate) strangers: BTreeSet<(usize, usize)>,
     pace: Pace,
     events: BinaryHeap<Reverse<(Millis, u64, Event)>>,
     order: u64,
@@ -103,7 +111,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, devices: u16, pace: Pace) -> Self {
-        let commons = CommonsId::new([9; 32]);
+        Self::of(CommonsId::new([9; 32]), seed, devices, pace)
+    }
+
+    pub(crate) fn of(commons: CommonsId, seed: u64, devices: u16, pace: Pace) -> Self {
         let count = usize::from(devices);
         let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
         let links = pairs.map(|pair| (pair, Link { connection: 0, ends: None, cut: false })).collect();
@@ -113,6 +124,9 @@ impl World {
             devices: (0..devices).map(|n| Device::new(n, commons)).collect(),
             counts: Counts::default(),
             promised: Vec::new(),
+            hostile: BTreeSet::new(),
+            lies: BTreeSet::new(),
+            strangers: BTreeSet::new(),
             pace,
             events: BinaryHeap::new(),
             order: 0,
@@ -195,7 +209,12 @@ impl World {
     fn connect_now(&mut self, pair: (usize, usize)) {
         let (a, b) = pair;
         let link = self.links.get_mut(&pair).unwrap();
-        if link.ends.is_some() || link.cut || !self.devices[a].alive || !self.devices[b].alive {
+        if link.ends.is_some()
+            || link.cut
+            || self.strangers.contains(&pair)
+            || !self.devices[a].alive
+            || !self.devices[b].alive
+        {
             return;
         }
         self.connections += 1;
@@ -273,8 +292,25 @@ impl World {
     }
 
     pub(crate) fn all_caught_up(&self) -> bool {
-        self.links.values().all(|link| link.ends.iter().flatten().all(|end| end.session.is_caught_up()))
-            && self.links.values().all(|link| link.ends.is_some())
+        let honest = self.links.iter().filter(|(pair, _)| self.is_honest(**pair));
+        honest
+            .map(|(_, link)| &link.ends)
+            .all(|ends| ends.iter().flatten().all(|end| end.session.is_caught_up()) && ends.is_some())
+    }
+
+    /// Whether neither of two is hostile.
+    fn is_honest(&self, (a, b): (usize, usize)) -> bool {
+        !self.hostile.contains(&a) && !self.hostile.contains(&b)
+    }
+
+    /// Whether a device's own records wait to become durable.
+    pub(crate) fn is_saying(&self, device: usize) -> bool {
+        self.writes[device].iter().any(|write| matches!(write, Write::Record(_)))
+    }
+
+    /// A hostile device sends this to everybody.
+    pub(crate) fn pushes(&mut self, device: usize, arrival: &Arrival) {
+        self.pass_on(device, arrival, None);
     }
 
     /// Whether every write so far is durable.
@@ -342,12 +378,15 @@ impl World {
                 assert!(received <= expected && sent <= to_send);
                 self.counts.progress.push((received, expected));
             }
+            Effect::CaughtUp { .. } if !self.is_honest(spot.link) => {}
             Effect::CaughtUp { apart } => {
-                assert_eq!(apart, vec![], "the gate refused what an honest device sent");
+                let lied_about = |doc: &DocId| self.lies.contains(doc);
+                assert!(apart.iter().all(lied_about), "the gate refused what an honest device sent: {apart:?}");
                 self.counts.caught_up += 1;
                 self.check_caught_up(spot);
             }
             Effect::PeerTooNew { version } => panic!("too new: {version}"),
+            Effect::Close(_) if !self.is_honest(spot.link) => self.disconnect(spot.link),
             Effect::Close(reason) => panic!("a session between honest devices ended: {reason}"),
             Effect::WakeAt(at) => {
                 let after = at.saturating_sub(self.now);
@@ -381,7 +420,7 @@ impl World {
             let holder = self.device_of(Spot { side, ..spot });
             let Some(ends) = &self.links[&spot.link].ends else { return };
             let before = ends[1 - side].before.clone().unwrap();
-            for (doc, actor, seq) in before {
+            for (doc, actor, seq) in before.into_iter().filter(|(doc, ..)| !self.lies.contains(doc)) {
                 assert!(
                     self.devices[holder].holds_up_to(&doc, &actor, seq),
                     "caught up without {doc:?} {actor:?} {seq}"
@@ -411,22 +450,29 @@ impl World {
         match self.writes[device].pop_front() {
             Some(Write::Change(doc, made)) => {
                 let (change, said) = *made;
+                if self.devices[device].doubled && self.devices[device].holds_up_to(&doc, &change.actor(), change.seq())
+                {
+                    // Its double was faster: both cannot be stored.
+                    self.devices[device].open.remove(&doc);
+                    return;
+                }
                 self.devices[device].store(doc, &change, &said);
-                self.promised.push((doc, change.hash()));
+                if !self.hostile.contains(&device) {
+                    self.promised.push((doc, change.hash()));
+                }
                 let changes = vec![change.bytes().to_vec()];
                 self.pass_on(device, &Arrival { doc, attestations: vec![*said.get()], changes }, None);
             }
             Some(Write::Record(record)) => {
-                self.devices[device].records.insert(record.id(), record.bytes().to_vec());
+                self.devices[device].take_records(vec![(*record).clone()]);
                 for spot in self.spots_of(device, None) {
                     self.drive(spot, Input::LocalRecords(vec![record.bytes().to_vec()]));
                 }
             }
             Some(Write::Arrivals(spot, arrivals)) => self.arrivals(device, spot, arrivals),
             Some(Write::Records(spot, records)) => {
-                let verified = records.into_iter().map(|bytes| VerifiedRecord::verify(bytes).unwrap());
-                let held = &mut self.devices[device].records;
-                let new: Vec<_> = verified.filter(|r| held.insert(r.id(), r.bytes().to_vec()).is_none()).collect();
+                let verified = records.into_iter().map(|bytes| VerifiedRecord::verify(bytes).unwrap()).collect();
+                let new = self.devices[device].take_records(verified);
                 let bytes: Vec<_> = new.iter().map(|record| record.bytes().to_vec()).collect();
                 for other in self.spots_of(device, Some(spot)).into_iter().filter(|_| !bytes.is_empty()) {
                     self.drive(other, Input::LocalRecords(bytes.clone()));
@@ -451,7 +497,10 @@ impl World {
             }
             let brought = arrival.changes.len();
             let passed = self.devices[device].take_in(arrival);
-            assert_eq!(passed.refused, vec![], "the gate refused what an honest device sent");
+            if self.is_honest(spot.link) && !self.lies.contains(&doc) {
+                assert_eq!(passed.refused, vec![], "the gate refused what an honest device sent");
+            }
+            self.counts.refused.extend(passed.refused.iter().map(|why| (doc, *why)));
             self.counts.repeated += brought - passed.changes.len() - passed.waiting.len();
             if !passed.waiting.is_empty()
                 && let Some(end) = self.end(spot)

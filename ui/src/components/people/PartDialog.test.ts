@@ -55,7 +55,6 @@ describe("leaving", () => {
   it("is done at once where others can go on", async () => {
     await show((p) => p.you);
     expect(marked("part-warns")).toBeNull();
-    expect(marked("part-reason")).toBeNull();
     await go();
     expect(asked.at(-1)?.[0]).toBe("leave");
     expect(closed).toHaveBeenCalledOnce();
@@ -66,7 +65,7 @@ describe("leaving", () => {
     await show((p) => p.you);
     expect(marked("part-warns")?.textContent).toContain("Too few would be left");
     await go();
-    expect(asked.at(-1)).toEqual(["leave", { commons: story.engine.commons[0]!.view.id, anyway: true }]);
+    expect(asked.at(-1)).toEqual(["leave", { commons: story.engine.commons[0]!.view.id, reason: null, anyway: true }]);
     expect(closed).toHaveBeenCalledOnce();
   });
 

@@ -75,6 +75,8 @@ export type CharterView = {
     electors: Array<Named>,
     /** Members who become electors with the next decision. */
     waiting: Array<Named>,
+    /** Why nothing can be decided any more, or nothing for good, and what can be done; empty where all is well. */
+    stuck: string,
 };
 
 /** A commons, by name. */
@@ -113,6 +115,8 @@ export type CommonsView = {
     left: boolean,
     /** How that came; nothing while one is in. */
     out: Out | null,
+    /** Why nothing can be decided in it any more, or nothing for good, and what can be done; empty where all is well. */
+    stuck: string,
 };
 
 /** A device of a member, connected now. */
@@ -136,7 +140,7 @@ export type ConnectedDevice = {
 /** How a commons decides, as its charter says. */
 export type Deciding = "open" | "stewards" | "consent" | "majority";
 
-/** A proposal in a line. */
+/** A proposal in a line, or what a member did by their own word. */
 export type DecisionRow = {
     /** Its id. */
     id: string,
@@ -152,6 +156,10 @@ export type DecisionRow = {
     standing: string,
     /** What this person can answer now. */
     answers: Array<Answer>,
+    /** Whether a member did it by their own word, without a proposal. */
+    ownWord: boolean,
+    /** Whether it fell and can be proposed again. */
+    again: boolean,
 };
 
 /** A proposal, and what became of it and why. */
@@ -246,6 +254,7 @@ export type Event =
     | { "type": "tags", commons: string }
     | { "type": "people", commons: string }
     | { "type": "decisions", commons: string }
+    | { "type": "fell", commons: string, decision: DecisionRow, why: Array<string> }
     | { "type": "nearby", devices: Array<NearbyDevice> }
     | { "type": "knocks", knocks: Array<Knock> }
     | { "type": "knockAnswered", device: string, commons: CommonsView | null }
@@ -580,7 +589,8 @@ export type Proposed =
     | { "what": "restore", page: string }
     | { "what": "anew", page: string, anew: string }
     | { "what": "admit", device: string }
-    | { "what": "roster" };
+    | { "what": "roster" }
+    | { "what": "again", decision: string };
 
 /** What a proposal led to. */
 export type Resolution = {
@@ -716,8 +726,8 @@ export interface Commands {
     commons_new: { args: { name: string, purpose?: string | null, licence?: string | null, deciding?: Deciding | null }, reply: CommonsView },
     /** What leaving a commons would bring about that nobody could undo. */
     leaving: { args: { commons: string }, reply: Leaving },
-    /** Has this person leave a commons. It stays on this device to be read and exported. Where `leaving` has something to say, it takes `anyway`. */
-    leave: { args: { commons: string, anyway?: boolean | null }, reply: null },
+    /** Has this person leave a commons, with a reason if they give one. It stays on this device to be read and exported. Where `leaving` has something to say, it takes `anyway`. */
+    leave: { args: { commons: string, reason?: string | null, anyway?: boolean | null }, reply: null },
     /** Makes a ticket. `uses` defaults to 1 and `hours` to 72. */
     invite: { args: { commons: string, uses?: number | null, hours?: number | null }, reply: TicketView },
     /** Reads a ticket without using it. */

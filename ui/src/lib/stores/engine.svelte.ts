@@ -1,7 +1,7 @@
 /** The one place where what the engine tells is handed to the stores. */
-import type { Event } from "../api/generated";
+import type { DecisionView, Event } from "../api/generated";
 import { paced } from "../later";
-import { platform, problemOf } from "../platform/platform";
+import { call, platform, problemOf } from "../platform/platform";
 import { t } from "../strings";
 import { shelf } from "./commons.svelte";
 import { desk } from "./desk.svelte";
@@ -88,6 +88,9 @@ function hear(event: Event): void {
       decisions.changed(event.commons);
       charter.changed(event.commons);
       break;
+    case "fell":
+      notices.told(t.decisions.fell(event.decision.what, event.why.join(" ")), event.decision.again ? { label: t.decisions.again, act: () => proposeAgain(event.commons, event.decision.id) } : undefined);
+      break;
     case "pairing":
     case "paired":
       // Devices are paired on the command line for now.
@@ -112,6 +115,13 @@ function letIn(id: string, event: Extract<Event, { type: "knockAnswered" }>): vo
   shelf.put(event.commons);
   openCommons(id);
   notices.done(t.nearby.answered(event.commons.name));
+}
+
+/** Proposes something that fell once more, and says what came of it. */
+export async function proposeAgain(commons: string, decision: string): Promise<DecisionView | null> {
+  const done = await call("propose", { commons, proposed: { what: "again", decision }, reason: null });
+  notices.done(done.said);
+  return done.decision;
 }
 
 /** Opens a commons. */

@@ -5,6 +5,14 @@ export interface Notice {
   trouble: boolean;
   /** Takes the act back. */
   undo?: () => Promise<void>;
+  /** What can be done about it. */
+  remedy?: Remedy;
+}
+
+/** Something to do about what is said. */
+export interface Remedy {
+  label: string;
+  act: () => Promise<unknown>;
 }
 
 /** How long a word that asks for nothing stays, in milliseconds. */
@@ -22,6 +30,11 @@ class Notices {
     this.current = notice;
     // What can be undone, and trouble, stay until they are dealt with.
     if (undo === undefined) setTimeout(() => this.fade(notice), LASTS);
+  }
+
+  /** Says something that happened by itself; it stays until it is dealt with. */
+  told(text: string, remedy?: Remedy): void {
+    this.current = { text, trouble: false, remedy };
   }
 
   private fade(notice: Notice): void {
