@@ -352,7 +352,7 @@ When you need this page no more, delete it. It can be brought back.
     title: (name: string) => `Revoke ${name}?`,
     says: [
       "Do this when it is lost, sold or given away. From now on it is not yours any more: what it writes reaches no other device.",
-      "What it wrote before, as far as this device knows of it, stays and stays yours.",
+      "What it wrote before, as far as this device knows of it, stays, under your name.",
       "Pages that are on it stay on it, and whoever has it can read them: nobody can take that back.",
     ],
     back: "If it turns up again, add it like a new one.",
@@ -391,7 +391,7 @@ When you need this page no more, delete it. It can be brought back.
     mine: "Use only a ticket that you made just now yourself: this device will write as the person who made it.",
     both: "The commons that this device is in become your other device’s too.",
     go: "Pair",
-    reaching: "Looking for your other device. This can take half a minute.",
+    reaching: "Looking for your other device. This can take a moment.",
     compare: "Compare this code",
     there: "Your other device shows a code too. If it is the same, approve there. If it is another, refuse there.",
     waiting: "Waiting for your other device",
