@@ -61,6 +61,7 @@ fn a_second_device_is_paired_and_then_revoked() -> anyhow::Result<()> {
         desk.found(SEEDS)?;
 
         let ticket = offer(&desk)?;
+        desk.wait_for(&format!("{}[data-here=true]", marked("device-row")))?;
         desk.picture("ticket")?;
         let tablet = stage.tomas.open()?;
         give(&tablet, &ticket)?;
@@ -82,7 +83,7 @@ fn a_second_device_is_paired_and_then_revoked() -> anyhow::Result<()> {
         desk.click(&marked("device-added"))?;
         desk.wait_for(&format!("{}[data-here=true]", device(TABLET)))?;
         desk.picture("devices")?;
-        desk.click(&format!("{}[data-name=\"{COMMONS}\"]", marked("spine")))?;
+        desk.press_on(&format!("{}[data-name=\"{COMMONS}\"]", marked("spine")))?;
         desk.open_page("Kettles")?;
         tablet.open_page("Kettles")?;
         tablet.write_at_end("\nFrom the tablet.")?;
