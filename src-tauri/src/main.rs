@@ -66,12 +66,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         .plugin(tauri_plugin_dialog::init())
         // Before the window is there: another start may hand a ticket on at any time.
         .manage(Opened::new(options.link.clone()))
-        .invoke_handler(tauri::generate_handler![
-            engine::call,
-            engine::listen,
-            engine::restore,
-            ticket::opened_with
-        ])
+        .invoke_handler(tauri::generate_handler![engine::call, engine::listen, engine::restore, ticket::opened_with])
         .setup(move |app| {
             app.manage(Engine::start(options.home.clone()));
             window::open(app, &options)?;

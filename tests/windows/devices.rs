@@ -165,8 +165,11 @@ fn a_lost_device_comes_back_by_its_phrase() -> anyhow::Result<()> {
         maren.click(&marked("phrase-go"))?;
         maren.wait_for(&at("phrase", "words"))?;
         maren.picture("words")?;
-        let words: Vec<String> =
-            maren.texts(&marked("phrase-word"))?.iter().map(|word| word.replace(|c: char| !c.is_alphabetic(), "")).collect();
+        let words: Vec<String> = maren
+            .texts(&marked("phrase-word"))?
+            .iter()
+            .map(|word| word.replace(|c: char| !c.is_alphabetic(), ""))
+            .collect();
         ensure!(words.len() == 24, "there are {} words", words.len());
         maren.kill()?;
 

@@ -270,12 +270,12 @@ When you need this page no more, delete it. It can be brought back.
     remove: (name: string) => ({
       title: `Remove ${name}?`,
       says: ["What they wrote until now stays. What they write after this enters no other device.", "What they hold on their devices, they keep: nobody can take that back.", "Where this commons decides such things together, this is a proposal."],
-      go: "Remove",
+      go: "Remove", stay: "Keep them",
     }),
     leave: (name: string) => ({
       title: `Leave ${name}?`,
       says: ["What you wrote stays there, under your name.", "What this device holds of it stays here, to read and to export. To come back, you need a new ticket."],
-      go: "Leave",
+      go: "Leave", stay: "Stay",
     }),
   },
 
