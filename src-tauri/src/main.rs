@@ -1,8 +1,8 @@
 //! The desktop shell: one window over the engine.
 //!
 //! The engine (`commonplace-api`) does the work; this crate gives it a window and nothing else. The interface reaches it
-//! by two commands, [`engine::call`] and [`engine::listen`], and asks by a third for the ticket that the app was opened
-//! with, [`ticket::opened_with`]. The window opens at once, while the profile is still being
+//! by two commands, [`engine::call`] and [`engine::listen`], has a recovery phrase used by a third, [`engine::restore`], and
+//! asks by a fourth for the ticket that the app was opened with, [`ticket::opened_with`]. The window opens at once, while the profile is still being
 //! opened, and it opens as well when the profile cannot be: the interface then shows why, in words.
 //!
 //! Deliberately absent: product logic, state of commons and pages, access to files from the webview (it may only ask the
@@ -66,7 +66,7 @@ fn run(options: Options) -> anyhow::Result<()> {
         .plugin(tauri_plugin_dialog::init())
         // Before the window is there: another start may hand a ticket on at any time.
         .manage(Opened::new(options.link.clone()))
-        .invoke_handler(tauri::generate_handler![engine::call, engine::listen, ticket::opened_with])
+        .invoke_handler(tauri::generate_handler![engine::call, engine::listen, engine::restore, ticket::opened_with])
         .setup(move |app| {
             app.manage(Engine::start(options.home.clone()));
             window::open(app, &options)?;

@@ -18,7 +18,8 @@ A knowledge commons that lives on its members' own devices: the desktop app.
 
 usage: commonplace-desktop [--home DIR] [TICKET]
 
-  TICKET       a ticket link, commonplace://join/…; the window shows what it is, and nothing is joined without you
+  TICKET       a ticket link, commonplace://join/… or commonplace://device/…; the window shows what it is, and nothing is
+               joined or paired without you
   --home DIR   the profile's folder; otherwise that of COMMONPLACE_HOME, otherwise your own
   --help       print this
   --version    print the version

@@ -63,7 +63,7 @@ const INDENTS: &str = "
     return [rows.at(-1).left - rows[0].left, inner.getClientRects()[0].left - rows[0].left, rows.length];";
 
 /// Maren's commons of two pages and a tag, in a window of this size.
-fn opened(stage: &Stage, size: (u32, u32)) -> anyhow::Result<Window> {
+pub(crate) fn opened(stage: &Stage, size: (u32, u32)) -> anyhow::Result<Window> {
     let folder = stage.pages(1)?;
     fs::write(folder.join("Toasters.md"), TOASTERS)?;
     stage.maren.commonplace(&["init", "--name", MAREN])?;
@@ -75,13 +75,13 @@ fn opened(stage: &Stage, size: (u32, u32)) -> anyhow::Result<Window> {
     Ok(window)
 }
 
-fn choose(window: &Window, theme: &str) -> anyhow::Result<()> {
+pub(crate) fn choose(window: &Window, theme: &str) -> anyhow::Result<()> {
     window.click(&marked("nav-you"))?;
     window.click(&marked(&format!("theme-{theme}")))?;
     window.wait_for(&format!("[data-theme={theme}]"))
 }
 
-fn fits(window: &Window, screen: &str) -> anyhow::Result<()> {
+pub(crate) fn fits(window: &Window, screen: &str) -> anyhow::Result<()> {
     let wide: Vec<String> = serde_json::from_value(window.ask(TOO_WIDE, Vec::new())?)?;
     ensure!(wide.is_empty(), "on {screen}, something is too wide for its place: {wide:?}");
     Ok(())

@@ -4,7 +4,9 @@
 //! person. What is done is done by clicks and keys; what is seen is read from the window. A failure leaves pictures of
 //! both windows and their logs in `target/pictures`.
 
+mod album;
 mod deciding;
+mod devices;
 mod knock;
 mod looks;
 mod many;

@@ -33,6 +33,8 @@ commands! {
     ticket_read => TicketView { ticket: String }
     /// Finds a ticket in a picture; the picture's bytes in base 64.
     ticket_from_picture => TicketView { picture: String }
+    /// Finds the text of a ticket in a picture, of whichever kind the ticket is; the picture's bytes in base 64.
+    picture_read => String { picture: String }
     /// Joins by ticket, waiting at most so many seconds (30 by default) for somebody who can let us in.
     join => CommonsView { ticket: String, wait_seconds: Option<u32> }
     /// Tickets that were made, those that let in first.
@@ -54,7 +56,7 @@ commands! {
     device_pairing => Option<PairingView> {}
     /// Approves the device that waits, if the code is the one shown here; otherwise the pairing is over.
     device_approve => Paired { code: String }
-    /// Says no to the device that waits, and makes the ticket void.
+    /// Says no to the device that waits, and makes the ticket void; on the new device, waits to be approved no more.
     device_decline => () {}
     /// Revokes another device of this person, in one commons or all.
     device_revoke => Revoked { device: String, commons: Option<String> }

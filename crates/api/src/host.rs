@@ -100,6 +100,19 @@ impl Host {
         args.run(&self.engine).await
     }
 
+    /// Whether a recovery phrase can take the place of this profile's key, once it is closed; see [`crate::restore`].
+    ///
+    /// # Errors
+    /// When the words are no such phrase, or the profile is in a commons.
+    pub async fn can_restore(&self, phrase: &str) -> Result<(), ApiError> {
+        profile::check_phrase(phrase)?;
+        let status = self.engine.status().await?;
+        if !status.commons.is_empty() {
+            return Err(profile::is_used(std::path::Path::new(&status.home)).into());
+        }
+        Ok(())
+    }
+
     /// What happens, from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.engine.events()

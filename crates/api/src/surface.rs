@@ -37,8 +37,13 @@ impl Surface<'_> {
     }
 
     pub(crate) async fn ticket_from_picture(&self, picture: String) -> Result<TicketView> {
-        let text = picture::read_ticket(picture).await?;
+        let text = self.picture_read(picture).await?;
         self.ticket_read(text).await
+    }
+
+    #[expect(clippy::unused_self, reason = "commands are functions of the surface")]
+    pub(crate) async fn picture_read(&self, picture: String) -> Result<String> {
+        picture::read_ticket(picture).await
     }
 }
 

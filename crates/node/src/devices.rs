@@ -49,6 +49,8 @@ pub(crate) struct Pairings {
     offered: Option<Offered>,
     /// What this device shows while it waits for another to approve it.
     shown: Option<PairingView>,
+    /// Has this device stop waiting for that.
+    asking: Option<oneshot::Sender<()>>,
     /// Devices of the same person with which commons are being shared just now.
     sharing: HashSet<DeviceId>,
 }
@@ -81,8 +83,14 @@ impl Offered {
 fn nothing_waits() -> Error {
     Error::new(
         ErrorCode::NotFound,
-        "No device waits here to be paired. Nothing was changed: make a ticket (commonplace device add), and use it on the new \
-         device.",
+        "No device waits here to be paired. Nothing was changed: make a ticket for a device here, and use it on the new one.",
+    )
+}
+
+fn withdrawn() -> Error {
+    Error::new(
+        ErrorCode::Declined,
+        "This device stopped waiting to be approved. Nothing was changed here: to try again, make a new ticket on the other one.",
     )
 }
 
@@ -268,9 +276,12 @@ impl Core {
         }
     }
 
-    /// Says no to the device that waits.
+    /// Says no to the device that waits; or, on the new one, waits no more.
     pub(crate) fn device_decline(&mut self) -> Result<()> {
+        // One that is over by now, or approved, hears nothing any more.
+        let stopped = self.network.pairings.asking.take().is_some_and(|asking| asking.send(()).is_ok());
         match &self.network.pairings.offered {
+            Some(Offered { use_: Use::Spent, .. }) | None if stopped => Ok(()),
             Some(Offered { use_: Use::Spent, .. }) | None => Err(nothing_waits()),
             Some(_) => {
                 self.end_pairing(Refused::Declined);
@@ -290,8 +301,10 @@ impl Core {
         match self.begin_asking(text, device_name, wait) {
             Ok(asking) => {
                 let mailbox = self.mailbox.clone();
+                let (stop, stopped) = oneshot::channel();
+                self.network.pairings.asking = Some(stop);
                 self.runtime.spawn(async move {
-                    let done = asking.run(&mailbox).await;
+                    let done = asking.run(stopped, &mailbox).await;
                     let _ = mailbox.urgent(move |core| {
                         core.asking_over(done.as_ref().ok());
                         drop(answer.send(done));

@@ -85,34 +85,56 @@ pub(crate) fn phrase(key: &DeviceKey) -> Result<String> {
     Ok(words.to_string())
 }
 
-/// Makes a profile whose device has the key of a recovery phrase; see [`home_dir`] for where.
-///
-/// # Errors
-/// When the words are no such phrase, there is a profile already, or it cannot be written.
-pub fn restore(home: Option<PathBuf>, phrase: &str) -> Result<()> {
+/// The seed that a recovery phrase stands for.
+fn seed_of(phrase: &str) -> Result<[u8; 32]> {
     let words = phrase.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
     let seed: Option<[u8; 32]> = Mnemonic::parse_in_normalized(Language::English, &words)
         .ok()
         .and_then(|words| words.to_entropy().try_into().ok());
-    let seed = seed.ok_or_else(|| {
+    seed.ok_or_else(|| {
         Error::bad(
             "These are not the 24 words of a recovery phrase: one is missing, mistyped or in another place. Nothing was changed.",
         )
-    })?;
+    })
+}
+
+/// Whether words are a recovery phrase.
+///
+/// # Errors
+/// When they are not.
+pub fn check_phrase(phrase: &str) -> Result<()> {
+    seed_of(phrase).map(drop)
+}
+
+/// Why a recovery phrase does not take the place of a key.
+pub fn is_used(home: &Path) -> Error {
+    Error::new(
+        ErrorCode::Exists,
+        format!(
+            "The profile in {} is in a commons already, and keeps the key that it has. Nothing was changed: choose another folder \
+             with --home.",
+            home.display()
+        ),
+    )
+}
+
+/// Gives the key of a recovery phrase to a profile that is in no commons yet, or to a new one; see [`home_dir`] for where.
+///
+/// Without a commons a profile's key has signed nothing, so nothing is lost with it. The name that it has stays.
+///
+/// # Errors
+/// When the words are no such phrase, the profile is in a commons or open, or it cannot be written.
+pub fn restore(home: Option<PathBuf>, phrase: &str) -> Result<()> {
+    let key = DeviceKey::from_seed(&seed_of(phrase)?);
     let home = home_dir(home)?;
     let path = home.join(KEY_FILE);
-    if path.symlink_metadata().is_ok() || Store::is_at(&home) {
-        return Err(Error::new(
-            ErrorCode::Exists,
-            format!(
-                "There is a profile in {} already, and it keeps the key that it has. Nothing was changed: choose another folder \
-                 with --home.",
-                home.display()
-            ),
-        ));
+    let begun = path.symlink_metadata().is_ok();
+    let mut store = Store::open_begun(&home, begun)?;
+    if !store.commons()?.is_empty() {
+        return Err(is_used(&home));
     }
-    let key = DeviceKey::from_seed(&seed);
-    let mut store = Store::open_begun(&home, false)?;
+    // Without this setting, whichever key is there is the profile's: a power cut between these steps leaves a whole profile.
+    store.remove_setting(DEVICE)?;
     keep_key(&path, &key)?;
     Ok(store.set_setting(DEVICE, key.id().as_bytes())?)
 }

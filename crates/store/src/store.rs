@@ -41,11 +41,6 @@ impl Deref for Store {
 }
 
 impl Store {
-    /// Whether a folder has a profile's database, with anything in it.
-    pub fn is_at(dir: &Path) -> bool {
-        open::database_path(dir).metadata().is_ok_and(|there| there.len() > 0)
-    }
-
     /// Opens the profile in a folder, which is made if there is none.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ const commons: CommonsView = { id: "c", name: "C", purpose: "", licence: "", dec
 const device = (name: string, path = "this network"): ConnectedDevice => ({ device: name, name, ink: "iris", deviceName: `${name}’s laptop`, path, rttMs: null, commons: ["c"] });
 const holder = (name: string, holds: boolean, here = true): Holder => ({ device: name, name, ink: "iris", deviceName: name, at: 0, holds, here });
 const holding = (holders: Holder[], more: Partial<Holding> = {}): Holding => ({ holders, wrote: true, durable: true, ...more });
-const known = (more: Partial<Known> = {}): Known => ({ online: true, commons, connected: [], holding: null, people: [], jobs: [], now: 10_000_000, ...more });
+const known = (more: Partial<Known> = {}): Known => ({ online: true, commons, connected: [], holding: null, people: [], jobs: [], revoked: false, now: 10_000_000, ...more });
 
 describe("the status line", () => {
   it("says who is here and by what path", () => {

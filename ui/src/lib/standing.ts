@@ -24,6 +24,8 @@ export interface Known {
   holding: Holding | null;
   people: readonly Person[];
   jobs: readonly Progress[];
+  /** Whether another device of the same person revoked this one in the commons. */
+  revoked: boolean;
   now: number;
 }
 
@@ -42,7 +44,7 @@ export function standing(known: Known): Standing {
   }
   if (commons?.left === true) {
     result.icon = "nobody";
-    result.says.push(t.status.left(commons.out?.said ?? ""));
+    result.says.push(known.revoked ? t.status.revoked : t.status.left(commons.out?.said ?? ""));
     return result;
   }
   result.says.push(known.online ? whoIsHere(here) : t.status.offline);

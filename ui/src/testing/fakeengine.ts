@@ -6,6 +6,7 @@ import { ChangeSet } from "@codemirror/state";
 import type { ApiError, Caret, Commands, CommonsView, ErrorCode, Event, Holding, Knock, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
 import type { Args, CommandName, Platform, Reply } from "../lib/platform/platform";
 import { Log } from "./authority";
+import { FakePairing, PHRASE } from "./fakepairing";
 import { QR } from "./qr";
 
 export interface FakePage {
@@ -20,7 +21,7 @@ export interface FakeCommons {
   people: Person[];
 }
 
-const refusal = (code: ErrorCode, message: string): ApiError => ({ code, message });
+export const refusal = (code: ErrorCode, message: string): ApiError => ({ code, message });
 const byName = (a: PageRow, b: PageRow): number => a.path.localeCompare(b.path) || a.title.localeCompare(b.title);
 
 export class FakeEngine implements Platform {
@@ -33,6 +34,8 @@ export class FakeEngine implements Platform {
   online = true;
   /** What leaving a commons would bring about that nobody could undo. */
   leaving: string[] = [];
+  /** This person's devices, and pairing them. */
+  readonly pairing = new FakePairing(this);
   /** Set to make every call fail, as when the profile cannot be opened. */
   broken: ApiError | null = null;
   readonly #sessions = new Map<number, { page: FakePage; stop: () => void }>();
@@ -78,6 +81,16 @@ export class FakeEngine implements Platform {
 
   browse(address: string): void {
     this.browsed.push(address);
+  }
+
+  /** The phrase that the engine was begun anew with. */
+  restored: string | null = null;
+
+  async restore(phrase: string): Promise<void> {
+    await Promise.resolve();
+    if (phrase.split(" ").length !== 24 || phrase.includes("kettle")) throw refusal("badArgument", "These are not the 24 words of a recovery phrase: one is missing, mistyped or in another place. Nothing was changed.");
+    this.restored = phrase;
+    this.#listeners.clear();
   }
 
   title(text: string): void {
@@ -170,10 +183,6 @@ export class FakeEngine implements Platform {
     throw refusal("notFound", "There is no decision, ticket or request here. Nothing was changed.");
   }
 
-  #noDevice(): never {
-    throw refusal("notFound", "No other device is here. Nothing was changed.");
-  }
-
   #show(page: FakePage): Reply<"page_show"> {
     return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null };
   }
@@ -262,14 +271,18 @@ export class FakeEngine implements Platform {
     ticket_close: () => this.#noDecision(),
     asking: () => [],
     vouch: () => this.#noDecision(),
-    device_list: () => [],
-    device_add: () => ({ ticket: "commonplace://device/k7f2mzq3t5n8xw4hcyb6rjd9gpv2ea7s", expiresAt: Date.now() + 600_000, qrSvg: QR }),
-    device_join: () => this.#noDevice(),
-    device_pairing: () => null,
-    device_approve: () => this.#noDevice(),
-    device_decline: () => this.#noDevice(),
-    device_revoke: () => this.#noDevice(),
-    device_phrase: () => `${"abandon ".repeat(23)}art`,
+    picture_read: () => "commonplace://device/k7f2mzq3t5n8xw4hcyb6rjd9gpv2ea7s",
+    device_list: () => this.pairing.list(),
+    device_add: () => {
+      this.#me();
+      return this.pairing.offer();
+    },
+    device_join: ({ ticket, deviceName }) => this.pairing.join(ticket, deviceName ?? null),
+    device_pairing: () => this.pairing.shown,
+    device_approve: ({ code }) => this.pairing.approve(code),
+    device_decline: () => this.pairing.decline(),
+    device_revoke: ({ device, commons }) => this.pairing.revoke(device, commons ?? null),
+    device_phrase: () => PHRASE,
     charter: ({ commons }) => {
       const { id, name, purpose, licence, deciding } = this.#find(commons).view;
       const entry = { admission: "ticket", admissionMeaning: "Whoever has a ticket comes in." } as const;

@@ -2,7 +2,7 @@
  * The interface over the made-up engine. What to look at comes from the address:
  * `?story=first|cafe|scripts|alone|broken`, `&view=pages|tags|people|search|nearby|you|add|page`, `&over=invite|import|…`,
  * `&theme=light|dark`, `&pages=10000`, `&knock`, `&sync`, `&trouble`, `&type` (others type on),
- * `&long=100000` (a page of so many characters), `&dir=rtl`.
+ * `&long=100000` (a page of so many characters), `&dir=rtl`, `&code` (a device waits to be approved).
  */
 import "../styles/all.css";
 import { mount } from "svelte";
@@ -66,6 +66,7 @@ async function show(): Promise<void> {
   if (view === "search") place.searched = "solder";
   const over = asked.get("over") as Over | null;
   if (over !== null) place.openOver(over);
+  if (asked.has("code")) engine.pairing.comes("204 817");
 }
 
 void show();

@@ -133,6 +133,12 @@ export function repairCafe(pages = 148): Story {
     { device: "d5", name: "Piet", ink: "ochre", deviceName: "bench PC", seenAt: now, shared: [], knock: "none" },
     { device: "d6", name: "Ada", ink: "mauve", deviceName: "tablet", seenAt: now, shared: [], knock: "waiting" },
   ];
+  const { pairing } = engine;
+  pairing.others = [
+    pairing.device("Kitchen tablet", { here: true, lastSeen: now, since: now - 4 * HOUR }),
+    pairing.device("Old phone", { revoked: true, lastSeen: now - 900 * HOUR }),
+    pairing.device("Maren’s workshop PC", { lastSeen: now - 30 * HOUR, by: "Kitchen tablet" }),
+  ];
   engine.holding = {
     wrote: true, durable: true,
     holders: others.map(([device, name, ink], i) => ({ device, name, ink, deviceName: `${name}’s laptop`, at: now - i * 60_000, holds: i < 2, here: true })),

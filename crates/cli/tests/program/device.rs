@@ -115,6 +115,9 @@ fn a_phrase_brings_a_key_back_to_an_empty_home_only() {
     again.done_with(&restore, words.to_uppercase().as_bytes());
     let device = |profile: &Profile| profile.json(&["status"])["profile"]["device"].clone();
     assert_eq!(device(&again), device(&desk));
+    // While it is in no commons, nothing is lost with a key; from then on it keeps the one that it has.
+    again.done_with(&restore, words.as_bytes());
+    again.done(&["new", "Kettles"]);
     assert_eq!(again.refused(&restore, words.as_bytes())["code"], "exists");
     assert_eq!(device(&again), device(&desk));
 }

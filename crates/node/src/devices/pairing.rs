@@ -77,8 +77,27 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// Shows the code, waits for the other device's person, and takes in what they are in.
-    pub(super) async fn run(mut self, mailbox: &Mailbox) -> Result<Paired> {
+    /// Shows the code, waits for the other device's person, and takes in what they are in. Until they approved, `stop` ends
+    /// it; from then on the other device counts this one as theirs, and what it gives is taken.
+    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>, mailbox: &Mailbox) -> Result<Paired> {
+        let with = self.ticket.device;
+        let (mut to, mut from, belonging) = tokio::select! {
+            approved = self.approved(mailbox) => approved?,
+            Ok(()) = &mut stop => return Err(super::withdrawn()),
+        };
+        drop(stop);
+        let own_name = self.device_name.clone();
+        let (name, device_name) = (line::shown(&belonging.name), line::shown(&belonging.device_name));
+        let commons = be_taken_in(with, belonging, Some(own_name), &mut to, &mut from, mailbox).await?;
+        on_core(mailbox, move |core| {
+            core.note_paired(with)?;
+            Ok(Paired { device: with.to_string(), device_name, name, commons: core.commons_names(commons) })
+        })
+        .await?
+    }
+
+    /// Shows the code until the other device's person approves of it; gives what they are in.
+    async fn approved(&mut self, mailbox: &Mailbox) -> Result<(FrameSender, FrameReceiver, Belonging)> {
         let with = self.ticket.device;
         let (mut to, mut from) = self.reach().await?;
         let pair = Pair { new: self.me, old: with, secret: self.ticket.secret };
@@ -99,19 +118,11 @@ impl Asking {
             Ok(said) => said?,
             Err(_) => return Err(refused(Refused::Expired)),
         };
-        let belonging = match said {
-            DoorFrame::Belong(belonging) => belonging,
-            DoorFrame::No(why) => return Err(refused(why)),
-            _ => return Err(odd()),
-        };
-        let own_name = self.device_name.clone();
-        let (name, device_name) = (line::shown(&belonging.name), line::shown(&belonging.device_name));
-        let commons = be_taken_in(with, belonging, Some(own_name), &mut to, &mut from, mailbox).await?;
-        on_core(mailbox, move |core| {
-            core.note_paired(with)?;
-            Ok(Paired { device: with.to_string(), device_name, name, commons: core.commons_names(commons) })
-        })
-        .await?
+        match said {
+            DoorFrame::Belong(belonging) => Ok((to, from, belonging)),
+            DoorFrame::No(why) => Err(refused(why)),
+            _ => Err(odd()),
+        }
     }
 
     /// A stream to the device that made the ticket, as soon as it is reached.

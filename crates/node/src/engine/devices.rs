@@ -17,7 +17,7 @@ const HANDING_OVER: Duration = Duration::from_secs(120);
 fn too_late() -> Error {
     Error::new(
         ErrorCode::TimedOut,
-        "The other device did not answer in time. Look at commonplace device list to see what was done; a new ticket completes it.",
+        "The other device did not answer in time. The list of your devices says what was done; a new ticket completes it.",
     )
 }
 
@@ -74,7 +74,7 @@ impl Engine {
         self.ask_and_wait(HANDING_OVER, too_late, move |core, answer| core.device_approve(&code, answer)).await
     }
 
-    /// Says no to the device that waits, and makes the ticket void.
+    /// Says no to the device that waits, and makes the ticket void; on the new device, waits to be approved no more.
     ///
     /// # Errors
     /// When no ticket is in use.

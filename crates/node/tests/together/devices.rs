@@ -115,6 +115,27 @@ async fn a_wrong_code_adds_nothing_and_uses_the_ticket_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_device_can_stop_waiting_and_the_old_one_is_told() {
+    let ines = Device::new("Ines").await;
+    let commons = ines.found("Repair Café").await;
+    let phone = Device::unnamed().await;
+    assert_eq!(phone.engine.device_decline().await.unwrap_err().code, ErrorCode::NotFound);
+    let ticket = ines.engine.device_add().await.unwrap().ticket;
+    let (here, _, waiting) = shown(&ines, &phone, ticket.clone()).await;
+    phone.engine.device_decline().await.expect("stops");
+    assert_eq!(waiting.await.unwrap().unwrap_err().code, ErrorCode::Declined);
+    assert_eq!(phone.engine.device_pairing().await.unwrap(), None);
+    ines.until("it is told", async || ines.engine.device_pairing().await.unwrap().is_none()).await;
+    // Nothing is approved any more, and the ticket was one try.
+    assert_eq!(ines.engine.device_approve(here.code).await.unwrap_err().code, ErrorCode::NotFound);
+    let again = phone.engine.device_join(ticket, None, Some(20)).await.unwrap_err();
+    assert_eq!(again.code, ErrorCode::TicketUsedUp);
+    assert_eq!(phone.engine.device_decline().await.unwrap_err().code, ErrorCode::NotFound, "nothing waits any more");
+    pair(&ines, &phone).await;
+    assert_eq!(own(&ines, &commons).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_with_a_stolen_ticket_gets_nothing() {
     let (ines, tomas, commons) = device::pair().await;
     let (stranger, phone) = (Device::new("Mallory").await, Device::unnamed().await);

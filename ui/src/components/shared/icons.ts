@@ -10,6 +10,8 @@ export { default as FileText } from "@lucide/svelte/icons/file-text";
 export { default as Files } from "@lucide/svelte/icons/files";
 export { default as Hash } from "@lucide/svelte/icons/hash";
 export { default as Importing } from "@lucide/svelte/icons/folder-input";
+export { default as Key } from "@lucide/svelte/icons/key-round";
+export { default as Laptop } from "@lucide/svelte/icons/laptop";
 export { default as Minus } from "@lucide/svelte/icons/minus";
 export { default as Pencil } from "@lucide/svelte/icons/pencil";
 export { default as Plus } from "@lucide/svelte/icons/plus";

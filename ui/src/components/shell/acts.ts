@@ -1,4 +1,5 @@
 /** What there is to do, for the palette and for the keys. */
+import { tick } from "svelte";
 import { appearance } from "../../lib/stores/appearance.svelte";
 import { shelf } from "../../lib/stores/commons.svelte";
 import { desk } from "../../lib/stores/desk.svelte";
@@ -9,6 +10,12 @@ export interface Act {
   name: string;
   keys?: string;
   go: () => void;
+}
+
+/** In a small window they stand below what else is about this person. */
+function toDevices(): void {
+  place.go("you");
+  void tick().then(() => document.getElementById("your-devices")?.scrollIntoView({ block: "start" }));
 }
 
 /** What can be done now. */
@@ -27,6 +34,10 @@ export function acts(): Act[] {
     { name: t.rail.add, go: () => place.go("add") },
     { name: t.nearby.title, go: () => place.go("nearby") },
     { name: t.you.title, go: () => place.go("you") },
+    { name: t.devices.title, go: toDevices },
+    ...(shelf.all.some((commons) => !commons.left) ? [{ name: t.devices.add, go: () => place.openOver("addDevice") }] : []),
+    { name: t.devices.pairThis, go: () => place.openOver("joinDevice") },
+    { name: t.devices.phrase, go: () => place.openOver("phrase") },
     { name: `${t.you.theme}: ${t.you.light}`, go: () => appearance.choose("light") },
     { name: `${t.you.theme}: ${t.you.dark}`, go: () => appearance.choose("dark") },
     { name: `${t.you.theme}: ${t.you.system}`, go: () => appearance.choose("system") },

@@ -734,6 +734,8 @@ export interface Commands {
     ticket_read: { args: { ticket: string }, reply: TicketView },
     /** Finds a ticket in a picture; the picture's bytes in base 64. */
     ticket_from_picture: { args: { picture: string }, reply: TicketView },
+    /** Finds the text of a ticket in a picture, of whichever kind the ticket is; the picture's bytes in base 64. */
+    picture_read: { args: { picture: string }, reply: string },
     /** Joins by ticket, waiting at most so many seconds (30 by default) for somebody who can let us in. */
     join: { args: { ticket: string, waitSeconds?: number | null }, reply: CommonsView },
     /** Tickets that were made, those that let in first. */
@@ -754,7 +756,7 @@ export interface Commands {
     device_pairing: { args: Record<string, never>, reply: PairingView | null },
     /** Approves the device that waits, if the code is the one shown here; otherwise the pairing is over. */
     device_approve: { args: { code: string }, reply: Paired },
-    /** Says no to the device that waits, and makes the ticket void. */
+    /** Says no to the device that waits, and makes the ticket void; on the new device, waits to be approved no more. */
     device_decline: { args: Record<string, never>, reply: null },
     /** Revokes another device of this person, in one commons or all. */
     device_revoke: { args: { device: string, commons?: string | null }, reply: Revoked },

@@ -9,11 +9,14 @@ import { collabBinding, type CollabBindingOptions } from "./collab";
 import { completion, type Known } from "./complete";
 import { linksLead, type OnFollow } from "./links";
 import { markdownText } from "./markdown";
+import { isTitled, startOfText } from "./owntitle";
 import { livePreview, tickAt } from "./preview";
 import { t } from "../strings";
 
 export interface EditorOptions {
   text: string;
+  /** What the page is called. */
+  title: string;
   /** What a screen reader calls it. */
   label: string;
   /** What an empty page says. */
@@ -86,5 +89,8 @@ export function createEditor(options: EditorOptions): EditorView {
       }),
     ],
   });
-  return new EditorView({ state });
+  const view = new EditorView({ state });
+  isTitled(view, options.title);
+  view.dispatch({ selection: { anchor: startOfText(view.state.doc, options.title) } });
+  return view;
 }

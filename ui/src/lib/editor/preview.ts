@@ -1,12 +1,13 @@
 /**
  * Live preview, the light kind: markup is hidden except around the caret, tasks can be ticked, and lines get the measures of
  * what they are. Only what is in view is looked at, so a large page costs no more than a small one. Tables are drawn by
- * `tables.ts`.
+ * `tables.ts`, and `owntitle.ts` leaves out a title that stands above the text already.
  */
 import { syntaxTree } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";
 import { type DecorationSet, EditorView, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { Found } from "./marks";
+import { ownTitleOnce } from "./owntitle";
 import { drawnTables } from "./tables";
 
 function decorate(view: EditorView): DecorationSet {
@@ -67,4 +68,4 @@ export function tickAt(view: EditorView, position: number): boolean {
 }
 
 /** Live preview. */
-export const livePreview: Extension = [marks, drawnTables];
+export const livePreview: Extension = [marks, drawnTables, ownTitleOnce];

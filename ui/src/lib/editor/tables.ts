@@ -57,12 +57,15 @@ function wholeLines(state: EditorState, from: number, to: number): boolean {
   return from < to && state.doc.lineAt(from).from === from && state.doc.lineAt(to).to === to;
 }
 
+/** Whether somebody writes in a stretch. What is found in it by searching is selected without the focus being here. */
+function writes(state: EditorState, focused: boolean, from: number, to: number): boolean {
+  return state.selection.ranges.some((r) => (focused || !r.empty) && [r.anchor, r.head].some((end) => end >= from && end <= to));
+}
+
 function draw(state: EditorState, places: readonly Place[], focused: boolean): DecorationSet {
   const ranges: Range<Decoration>[] = [];
   for (const place of places) {
-    // What is found in it by searching is selected without the focus being here.
-    const written = state.selection.ranges.some((r) => (focused || !r.empty) && [r.anchor, r.head].some((end) => end >= place.from && end <= place.to));
-    if (!written) ranges.push(place.widget.range(place.from, place.to));
+    if (!writes(state, focused, place.from, place.to)) ranges.push(place.widget.range(place.from, place.to));
   }
   return Decoration.set(ranges);
 }
@@ -92,6 +95,11 @@ const tables = StateField.define<Tables>({
   },
   provide: (field) => EditorView.decorations.from(field, (value) => value.drawn),
 });
+
+/** Whether a caret stands in a stretch, so that it has to be shown as it is written. */
+export function isWrittenIn(state: EditorState, from: number, to: number): boolean {
+  return writes(state, state.field(tables).focused, from, to);
+}
 
 const same = (a: readonly Place[], b: readonly Place[]): boolean =>
   a.length === b.length && a.every((p, i) => p.from === b[i]?.from && p.to === b[i]?.to && (p.widget.spec.widget as TableView).eq(b[i]?.widget.spec.widget as TableView));

@@ -13,6 +13,8 @@ export interface Platform {
   call<K extends CommandName>(command: K, args: Args<K>): Promise<Reply<K>>;
   /** Hands on every event from now on; when it returns, nothing can be missed any more. */
   listen(onEvent: (event: Event) => void): Promise<void>;
+  /** Has the engine begin anew with the key of a recovery phrase, where it is in no commons yet. Listen again afterwards. */
+  restore(phrase: string): Promise<void>;
   /** Lets a folder be chosen; null when the person changed their mind. */
   chooseFolder(title: string): Promise<string | null>;
   /** Hands on every ticket link that the app was or is opened with, from anywhere outside it. */

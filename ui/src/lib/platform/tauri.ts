@@ -18,6 +18,9 @@ export const tauri: Platform = {
     channel.onmessage = onEvent;
     await invoke("listen", { channel });
   },
+  async restore(phrase) {
+    await invoke("restore", { phrase });
+  },
   async opened(onLink) {
     // The shell keeps a link until it is asked for, so none is lost while nobody listens, and none comes twice.
     const ask = async () => {

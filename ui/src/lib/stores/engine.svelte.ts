@@ -1,10 +1,11 @@
 /** The one place where what the engine tells is handed to the stores. */
-import type { DecisionView, Event } from "../api/generated";
+import type { CommonsView, DecisionView, Event } from "../api/generated";
 import { paced } from "../later";
 import { call, platform, problemOf } from "../platform/platform";
 import { t } from "../strings";
 import { shelf } from "./commons.svelte";
 import { desk } from "./desk.svelte";
+import { devices } from "./devices.svelte";
 import { jobs } from "./jobs.svelte";
 import { charter, decisions, lately, listsOf, people, tags } from "./lists.svelte";
 import { nearby } from "./nearby.svelte";
@@ -28,6 +29,12 @@ export async function start(): Promise<void> {
   if (answered) await platform().opened((link) => place.showTicket(link));
 }
 
+/** The engine began anew, under what is shown: listens to it, and asks it for everything. */
+export async function startAnew(): Promise<void> {
+  await platform().listen(hear);
+  await askForEverything();
+}
+
 /** The commons that is open is another: its lists are what is wanted from now on. */
 export function showCommons(id: string | null): void {
   listsOf(id);
@@ -40,6 +47,7 @@ async function askForEverything(): Promise<boolean> {
   if (status === null) return false;
   shelf.replace(status.commons);
   showCommons(shelf.currentId);
+  void devices.refresh();
   // Before the first minute is over nobody can be heard of, and that is no trouble.
   await nearby.refresh().catch(() => undefined);
   return true;
@@ -49,11 +57,13 @@ const everythingAgain = paced(500, () => {
   void askForEverything();
   for (const list of [tags, people, lately, decisions, charter, pages]) list.missed();
   desk.missed();
+  void devices.lookAgain();
 });
 
 function hear(event: Event): void {
   switch (event.type) {
     case "commons":
+      if (event.commons.left && !shelf.hasLeft(event.commons.id)) void hasEnded(event.commons);
       shelf.put(event.commons);
       session.refreshSoon();
       break;
@@ -67,6 +77,7 @@ function hear(event: Event): void {
     case "people":
       people.changed(event.commons);
       session.refreshSoon();
+      devices.refreshSoon();
       break;
     case "nearby":
       nearby.devices = event.devices;
@@ -92,8 +103,11 @@ function hear(event: Event): void {
       notices.told(t.decisions.fell(event.decision.what, event.why.join(" ")), event.decision.again ? { label: t.decisions.again, act: () => proposeAgain(event.commons, event.decision.id) } : undefined);
       break;
     case "pairing":
+      devices.pairing = event.pairing;
+      break;
     case "paired":
-      // Devices are paired on the command line for now.
+      devices.refreshSoon();
+      session.refreshSoon();
       break;
     case "progress":
       jobs.put(event);
@@ -108,6 +122,12 @@ function hear(event: Event): void {
     default:
       event satisfies never;
   }
+}
+
+/** This device may write in a commons no more: says so where another device of the same person had it so. */
+async function hasEnded(commons: CommonsView): Promise<void> {
+  await devices.refresh();
+  if (devices.isRevokedIn(commons.id)) notices.trouble(t.devices.wasRevoked(commons.name));
 }
 
 function letIn(id: string, event: Extract<Event, { type: "knockAnswered" }>): void {

@@ -57,9 +57,9 @@ export class OpenPage {
       this.session = session;
       this.row = opened.row;
       this.tags = opened.tags;
-      this.head = 0;
       this.view = createEditor({
         text: opened.text,
+        title: opened.row.title,
         label: t.page.textLabel,
         placeholder: t.page.placeholder,
         binding: {
@@ -79,6 +79,7 @@ export class OpenPage {
         },
         onChange: ({ text }) => this.#changed(text),
       });
+      this.head = this.view.state.selection.main.head;
       this.#carets(opened.carets);
       this.#look();
       for (const event of early(session)) this.hear(event);
