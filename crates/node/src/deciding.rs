@@ -17,7 +17,7 @@ pub(crate) use again::fell;
 use std::collections::BTreeMap;
 
 use commonplace_governance::{
-    Act, Body, Charter, Cut, Decision, Introduction, Model, Policy, Proposal, Roll, RollError, body::member_of,
+    Act, Body, Charter, Decision, Introduction, Model, Policy, Proposal, Roll, RollError, body::member_of,
 };
 use commonplace_model::{CommonsId, DeviceId, MemberId, RecordId, shown};
 use commonplace_trust::{DeviceKey, VerifiedRecord};

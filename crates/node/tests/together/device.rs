@@ -127,17 +127,17 @@ pub(crate) async fn pair() -> (Device, Device, String) {
 }
 
 /// Waits for an event.
-pub(crate) async fn until(events: &mut Receiver<Event>, mut wanted: impl FnMut(&Event) -> bool) {
+pub(crate) async fn until(events: &mut Receiver<Event>, mut wanted: impl FnMut(&Event) -> bool) -> Event {
     let wait = async {
         loop {
             match events.recv().await {
-                Ok(event) if wanted(&event) => return,
+                Ok(event) if wanted(&event) => return event,
                 Ok(other) => tracing::debug!(?other, "not yet"),
                 Err(error) => panic!("no more events: {error}"),
             }
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("the event comes");
+    tokio::time::timeout(PATIENCE, wait).await.expect("the event comes")
 }
 
 /// A window's update that inserts text in a page of `len` units.
