@@ -61,6 +61,8 @@ fn two_decide_together_and_one_leaves() -> anyhow::Result<()> {
 
         tomas.click(&marked("nav-people"))?;
         tomas.click(&format!("[data-name=\"{TOMAS}\"] {}", marked("part")))?;
+        // With him gone, one of two electors is left, and that is no majority: he is told before.
+        tomas.wait_for_text(&marked("part-warns"), "Too few electors would be left")?;
         tomas.click(&marked("part-go"))?;
         tomas.open_page("Kettles")?;
         tomas.wait_for(&marked("left"))?;

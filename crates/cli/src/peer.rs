@@ -78,7 +78,10 @@ async fn say_where(client: &Client, out: &Out, events: &mut Events) -> Result<()
     let place = findings.into_iter().find(|f| f.check == "network").map(|f| f.detail).unwrap_or_default();
     if out.is_json() {
         let device = status.profile.as_ref().map(|p| p.device.as_str());
-        out.event(&json!({ "type": "listening", "device": device, "home": status.home, "detail": place }))?;
+        let host = client.host().await;
+        out.event(
+            &json!({ "type": "listening", "device": device, "home": status.home, "detail": place, "host": host }),
+        )?;
     } else {
         let through = client.host().await.map_or_else(String::new, |host| {
             format!(" {} has this profile open; this watches, and takes over when it ends.", show::host(host))

@@ -102,9 +102,17 @@ impl Profile {
 
     /// Starts a peer and waits until it listens.
     pub(crate) fn peer(&self) -> Peer {
+        self.peer_beside(Value::Null)
+    }
+
+    /// As [`Profile::peer`], where this has the profile open already.
+    pub(crate) fn peer_beside(&self, host: impl Into<Value>) -> Peer {
+        let host = host.into();
         let mut child = self.command(&["--json", "peer"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut peer = Peer { lines: BufReader::new(child.stdout.take().unwrap()), child };
-        assert_eq!(peer.next()["type"], "listening");
+        let first = peer.next();
+        assert_eq!(first["type"], "listening");
+        assert_eq!(first["host"], host, "{first}");
         peer
     }
 }

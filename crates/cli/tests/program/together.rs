@@ -64,7 +64,7 @@ fn the_second_peer_of_a_profile_takes_over() {
     watching.wait().unwrap();
     let says = "Another peer has this profile open; this watches, and takes over when it ends.";
     assert!(line.trim_end().ends_with(says), "{line}");
-    let mut second = profile.peer();
+    let mut second = profile.peer_beside("peer");
     assert_eq!(first.end(), Some(0));
     // It tells where it listens again, now on its own account.
     while second.next()["type"] != "listening" {}
