@@ -249,6 +249,9 @@ fn text_stands_out_from_its_ground_by_day_and_by_night() -> anyhow::Result<()> {
                 ".side-head .meta",
                 ".status .words",
                 ".kv dt",
+                ".devices b",
+                ".devices .meta",
+                ".view-lead",
             ] {
                 readable(&window, theme, text)?;
             }

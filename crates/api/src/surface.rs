@@ -41,7 +41,6 @@ impl Surface<'_> {
         self.ticket_read(text).await
     }
 
-    #[expect(clippy::unused_self, reason = "commands are functions of the surface")]
     pub(crate) async fn picture_read(&self, picture: String) -> Result<String> {
         picture::read_ticket(picture).await
     }
