@@ -22,6 +22,6 @@ pub use document::{ApplyError, DocKind, Document, LoadError, LocalChange};
 pub use id::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, Nonce, PageId, ParseIdError, RecordId};
 pub use ledger::Ledger;
 pub use name::{Folder, NameError, Title};
-pub use page::{Page, PageChange};
+pub use page::{Page, PageChange, TakeBack};
 pub use statement::{Statement, StatementKey, Tag, TagError};
 pub use text::{Splice, splices_between};
