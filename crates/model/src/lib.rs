@@ -23,5 +23,5 @@ pub use id::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, Nonce, Pag
 pub use ledger::Ledger;
 pub use name::{Folder, NameError, Title};
 pub use page::{Page, PageChange, TakeBack};
-pub use statement::{Statement, StatementKey, Tag, TagError};
+pub use statement::{Span, Statement, StatementKey, Tag, TagError};
 pub use text::{Splice, splices_between};
