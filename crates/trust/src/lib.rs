@@ -20,6 +20,7 @@ mod outline;
 pub mod past;
 pub mod record;
 pub mod reversal;
+pub mod summary;
 mod vocabulary;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
@@ -31,3 +32,4 @@ pub use key::{DeviceKey, Domain, Signature};
 pub use past::{Past, PastError};
 pub use record::{Draft, RecordError, VerifiedRecord};
 pub use reversal::{Chosen, KeyBack, Mark, Reversal};
+pub use summary::Summary;
