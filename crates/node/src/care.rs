@@ -31,7 +31,6 @@ use crate::{
     view::{ChangeList, ChangeQuery, ChangeRun},
 };
 
-
 /// Runs in a stretch, unless said, and at most.
 const RUNS: u32 = 50;
 const MAX_RUNS: u32 = 500;

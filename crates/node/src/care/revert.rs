@@ -300,7 +300,8 @@ impl Properties {
             }
         }
         if reversal.whole {
-            back.deleted = Some(true);
+            // It goes as it is, and comes back as it is.
+            back = Self { deleted: Some(true), ..Self::default() };
         }
         back.title = back.title.filter(|was| was != title);
         back.folder = back.folder.filter(|was| was != folder);
@@ -335,13 +336,13 @@ impl Properties {
             None => {}
         }
         if reversal.gone > 0 {
-            left.push(format!("{} of what was written are not there any more.", characters(reversal.gone)));
+            left.push(format!("Gone already: {} of what was written.", characters(reversal.gone)));
         }
         if reversal.others > 0 {
-            left.push(format!("{} were deleted by somebody else, too, and stay deleted.", characters(reversal.others)));
+            left.push(format!("Deleted by somebody else, too, and left so: {}.", characters(reversal.others)));
         }
         if reversal.there > 0 {
-            left.push(format!("{} were brought back already.", characters(reversal.there)));
+            left.push(format!("Brought back already: {}.", characters(reversal.there)));
         }
         left.extend(self.since.iter().map(|words| (*words).to_owned()));
         (done, left)

@@ -27,7 +27,8 @@ async fn text(device: &Device, commons: &str, page: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_did_is_seen_and_taken_back_and_others_text_stays() {
     let (ines, tomas, commons) = pair().await;
-    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs and dust".into())).await.unwrap().id;
+    let page =
+        ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs and dust".into())).await.unwrap().id;
     tomas.until_text(&commons, &page, "crumbs and dust").await;
     // Tomás types, stroke by stroke, in a window, and deletes; Ines writes on.
     let opened = tomas.engine.editor_open(commons.clone(), page.clone()).await.unwrap();
@@ -66,7 +67,7 @@ async fn what_somebody_did_is_seen_and_taken_back_and_others_text_stays() {
     for device in [&ines, &tomas] {
         let again = revert(device, &commons, &[run], false).await;
         assert!(again.pages[0].done.is_empty() && again.pages[0].change.is_none(), "{again:?}");
-        assert!(again.pages[0].left.iter().any(|words| words.contains("brought back already")), "{again:?}");
+        assert!(again.pages[0].left.iter().any(|words| words.contains("Brought back already")), "{again:?}");
     }
     // What took it back is a change like any other: it says what it takes back, and can be taken back.
     let runs = changes(&tomas, &commons, ChangeQuery { page: Some(page.clone()), limit: Some(1), ..by("Ines") }).await;
@@ -95,11 +96,8 @@ async fn all_that_somebody_wrote_since_goes_at_once() {
     ines.until("the tag is there", async || ines.engine.tags(commons.clone()).await.unwrap().len() == 1).await;
     ines.engine.page_append(commons.clone(), shared.clone(), " well".into()).await.unwrap();
 
-    let done = ines
-        .engine
-        .revert(commons.clone(), Vec::new(), Some("Tomás".into()), Some("1d".into()), false)
-        .await
-        .unwrap();
+    let done =
+        ines.engine.revert(commons.clone(), Vec::new(), Some("Tomás".into()), Some("1d".into()), false).await.unwrap();
     let of = |id: &str| done.pages.iter().find(|p| p.page.as_ref().is_some_and(|row| row.id == id)).expect("done");
     assert_eq!(of(&page).done, vec!["4 characters taken out", "title is “Toasters” again", "it is at the top again"]);
     assert_eq!(of(&bare).done, vec!["the page is restored"]);
