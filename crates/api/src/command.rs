@@ -4,10 +4,11 @@
 //! of the command line and of tests, and the TypeScript of the window.
 
 use commonplace_node::view::{
-    Answer, Asking, CharterView, CommonsView, Deciding, DecisionRow, DecisionView, DeviceTicketView, EditorOpened,
-    EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, Holding, ImportReport, Ink, Invitation, Knock,
-    Leaving, NearbyDevice, OwnDevices, PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile,
-    Proposed, Resolution, Revoked, SearchResult, Status, TagRow, TicketView,
+    Answer, Asking, ChangeList, ChangeQuery, CharterView, CommonsView, Deciding, DecisionRow, DecisionView,
+    DeviceTicketView, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, FlagView,
+    Holding, ImportReport, Ink, Invitation, Knock, Leaving, Named, NearbyDevice, OwnDevices, PageList, PageQuery,
+    PageRow, PageView, Paired, PairingView, Person, Profile, Proposed, Resolution, Reverted, Revoked, SearchResult,
+    Status, TagRow, TicketView,
 };
 
 commands! {
@@ -125,6 +126,23 @@ commands! {
     people => Vec<Person> { commons: String }
     /// Searches titles, text, tags and people.
     search => SearchResult { commons: String, query: String, limit: Option<u32> }
+
+    /// A stretch of the changes of a commons, as runs: the last ones first.
+    changes => ChangeList { commons: String, query: ChangeQuery }
+    /// Takes changes back by new ones: these runs, or all that a member wrote since some time. When `dry`, only says what that would do.
+    revert => Reverted { commons: String, changes: Vec<String>, all_by: Option<String>, since: Option<String>, dry: bool }
+    /// Has this device show neither where a member is nor their caret; their text stays. Answers who is muted.
+    mute => Vec<Named> { commons: String, member: String }
+    /// Ends that.
+    unmute => Vec<Named> { commons: String, member: String }
+    /// Who is muted on this device.
+    muted => Vec<Named> { commons: String }
+    /// Flags a page, or a run of changes by its id, for all members to see.
+    flag => FlagView { commons: String, what: String, reason: Option<String> }
+    /// Takes this member's flag off. Answers the flags that are left on the page.
+    unflag => Vec<FlagView> { commons: String, what: String }
+    /// All flags of a commons.
+    flags => Vec<FlagView> { commons: String }
 
     /// Takes in a folder of Markdown; folders below it become the pages' folders.
     import => ImportReport { commons: String, dir: String }

@@ -201,6 +201,43 @@ pub(crate) enum Command {
     Tags { commons: String },
     /// List the members.
     People { commons: String },
+    /// List what changed lately, to look it over: who wrote what where, the last first.
+    Changes(Changes),
+    /// Take changes back by new ones, which can be taken back in turn.
+    ///
+    /// What they wrote is taken out where it is still there, what they deleted is brought back to its place, and title, folder
+    /// and deletion become what they were if nobody changed them since. What others wrote stays as it is.
+    Revert(Revert),
+    /// Show neither where a member is nor their caret, on this device only; or list who is muted.
+    Mute {
+        commons: String,
+        #[arg(required_unless_present = "list")]
+        member: Option<String>,
+        /// List who is muted.
+        #[arg(long, conflicts_with = "member")]
+        list: bool,
+    },
+    /// End that.
+    Unmute { commons: String, member: String },
+    /// Flag a page, or changes, for all members to see: somebody should look at it.
+    Flag {
+        commons: String,
+        /// A page, or the id of changes.
+        #[arg(value_name = "PAGE|CHANGE")]
+        what: String,
+        /// Why, in your words.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Take your flag off.
+    Unflag {
+        commons: String,
+        /// A page, or the id of changes.
+        #[arg(value_name = "PAGE|CHANGE")]
+        what: String,
+    },
+    /// List what is flagged, by whom and why.
+    Flags { commons: String },
     /// Search titles, text, tags and people.
     Search {
         commons: String,
@@ -259,6 +296,45 @@ pub(crate) enum Device {
     },
     /// Show the recovery phrase of this device: 24 words that are its key.
     Phrase,
+}
+
+/// Which changes to list.
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    pub(crate) commons: String,
+    /// Only those of a member, or of one who was.
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) by: Option<String>,
+    /// Only those of a page.
+    #[arg(long)]
+    pub(crate) page: Option<String>,
+    /// Only what came to this device since: 90m, 2h, 3d ago, or a day (2026-11-25), or a minute of one (2026-11-25T14:00, UTC).
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// The most to list; 50, unless said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Go on from where a list ended.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) before: Option<String>,
+}
+
+/// Which changes to take back.
+#[derive(Debug, Args)]
+pub(crate) struct Revert {
+    pub(crate) commons: String,
+    /// Ids of changes, or their beginnings, as `changes` lists them.
+    #[arg(value_name = "CHANGE", required_unless_present = "all_by", conflicts_with = "all_by")]
+    pub(crate) changes: Vec<String>,
+    /// All that this member wrote since; a run of changes counts by its end.
+    #[arg(long, value_name = "MEMBER", requires = "since")]
+    pub(crate) all_by: Option<String>,
+    /// Since when, by when it came to this device: as for `changes`.
+    #[arg(long, value_name = "WHEN", requires = "all_by")]
+    pub(crate) since: Option<String>,
+    /// Only say what that would do.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// The answer to a knock.

@@ -4,6 +4,7 @@
 //! app or peer that has the profile open; no command knows which.
 
 mod args;
+mod care;
 mod coming;
 mod commons;
 mod decide;
@@ -143,6 +144,13 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Untag { commons, page, tags } => page::untag(client, out, commons, page, tags).await,
         Command::Tags { commons } => page::tags(client, out, commons).await,
         Command::People { commons } => people::people(client, out, commons).await,
+        Command::Changes(args) => care::changes(client, out, args).await,
+        Command::Revert(args) => care::revert(client, out, args).await,
+        Command::Mute { commons, member, list: _ } => care::mute(client, out, commons, member).await,
+        Command::Unmute { commons, member } => care::unmute(client, out, commons, member).await,
+        Command::Flag { commons, what, reason } => care::flag(client, out, commons, what, reason).await,
+        Command::Unflag { commons, what } => care::unflag(client, out, commons, what).await,
+        Command::Flags { commons } => care::flags(client, out, commons).await,
         Command::Search { commons, query, limit } => page::search(client, out, commons, query.join(" "), limit).await,
         Command::Completions { shell } => completions(shell),
         Command::Manual { dir } => manual(&dir),

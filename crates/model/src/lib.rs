@@ -24,6 +24,6 @@ pub use id::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, Nonce, Pag
 pub use ledger::Ledger;
 pub use line::{LineError, shown};
 pub use name::{Folder, NameError, Title};
-pub use page::{Page, PageChange};
-pub use statement::{Statement, StatementKey, Tag, TagError};
+pub use page::{Page, PageChange, TakeBack};
+pub use statement::{Span, Statement, StatementKey, Tag, TagError};
 pub use text::{Splice, splices_between};

@@ -1,6 +1,9 @@
 //! A page: title, folder and a Markdown body that any member writes in.
 
-use automerge::{Cursor, CursorPosition, MoveCursor, PatchAction, ROOT, ReadDoc, transaction::Transactable};
+use automerge::{
+    Cursor, CursorPosition, MoveCursor, ObjId, PatchAction, ROOT, ReadDoc, ScalarValue,
+    transaction::{Transactable, Transaction},
+};
 
 use crate::{
     document::{BODY, DocKind, Document, LocalChange},
@@ -15,6 +18,21 @@ pub struct PageChange {
     pub splices: Vec<Splice>,
     /// Whether title, folder or deletion changed.
     pub properties: bool,
+}
+
+/// What a change that takes others back does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TakeBack {
+    /// Edits of the body, each to be made after those before it.
+    pub splices: Vec<Splice>,
+    /// The title that it gets again.
+    pub title: Option<Title>,
+    /// The folder that it is in again.
+    pub folder: Option<Folder>,
+    /// Whether it is deleted.
+    pub deleted: Option<bool>,
+    /// What the change says of itself, under keys of its own.
+    pub marks: Vec<(String, Vec<u8>)>,
 }
 
 /// An edit that does not fit the page.
@@ -115,16 +133,29 @@ impl Page {
     /// # Errors
     /// When one reaches beyond the end of the text; nothing is then changed.
     pub fn edit(&mut self, splices: &[Splice]) -> Result<Option<LocalChange>, EditError> {
-        let id = self.0.body_id();
-        let mut len = u64::from(self.body_len());
+        let (id, len) = (self.0.body_id(), self.body_len());
+        self.0.change(|tx| splice(tx, &id, len, splices))
+    }
+
+    /// Takes others' changes back, as one change.
+    ///
+    /// # Errors
+    /// When an edit reaches beyond the end of the text; nothing is then changed.
+    pub fn take_back(&mut self, back: &TakeBack) -> Result<Option<LocalChange>, EditError> {
+        let (id, len) = (self.0.body_id(), self.body_len());
         self.0.change(|tx| {
-            for splice in splices {
-                if u64::from(splice.at) + u64::from(splice.delete) > len {
-                    return Err(EditError::OutOfRange);
-                }
-                let delete = isize::try_from(splice.delete).map_err(|_| EditError::OutOfRange)?;
-                tx.splice_text(&id, splice.at as usize, delete, &splice.insert)?;
-                len = len - u64::from(splice.delete) + u64::from(crate::text::utf16_len(&splice.insert));
+            splice(tx, &id, len, &back.splices)?;
+            if let Some(title) = &back.title {
+                tx.put(ROOT, Self::TITLE, title.as_str())?;
+            }
+            if let Some(folder) = &back.folder {
+                tx.put(ROOT, Self::FOLDER, folder.as_str())?;
+            }
+            if let Some(deleted) = back.deleted {
+                tx.put(ROOT, Self::DELETED, deleted)?;
+            }
+            for (key, bytes) in &back.marks {
+                tx.put(ROOT, key.as_str(), ScalarValue::Bytes(bytes.clone()))?;
             }
             Ok(())
         })
@@ -196,6 +227,19 @@ impl Page {
         let at = self.0.doc.get_cursor_position(self.0.body_id(), &cursor, None).ok()?;
         u32::try_from(at).ok()
     }
+}
+
+fn splice(tx: &mut Transaction<'_>, id: &ObjId, len: u32, splices: &[Splice]) -> Result<(), EditError> {
+    let mut len = u64::from(len);
+    for splice in splices {
+        if u64::from(splice.at) + u64::from(splice.delete) > len {
+            return Err(EditError::OutOfRange);
+        }
+        let delete = isize::try_from(splice.delete).map_err(|_| EditError::OutOfRange)?;
+        tx.splice_text(id, splice.at as usize, delete, &splice.insert)?;
+        len = len - u64::from(splice.delete) + u64::from(crate::text::utf16_len(&splice.insert));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

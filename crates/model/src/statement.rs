@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::id::PageId;
+use crate::id::{Actor, PageId};
 
 /// A tag that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +90,17 @@ impl StatementKey {
     }
 }
 
+/// Consecutive changes of one actor, by their numbers: a part of the work on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Span {
+    /// The actor.
+    pub actor: Actor,
+    /// Number of the first change.
+    pub first: u64,
+    /// Number of the last change.
+    pub last: u64,
+}
+
 /// What a member says. New kinds are added at the end; their numbers never change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Statement {
@@ -107,6 +118,15 @@ pub enum Statement {
         /// The number of the ink, 0 to 11.
         ink: u8,
     },
+    /// Somebody should look at this page, or at these changes of it.
+    Flag {
+        /// The page.
+        page: PageId,
+        /// Which changes; nothing for the page itself.
+        span: Option<Span>,
+        /// Why, in the member's words, at most [`Statement::MAX_REASON`] bytes.
+        reason: String,
+    },
 }
 
 /// Version of the encoding, first byte of every statement.
@@ -115,15 +135,19 @@ const VERSION: u8 = 1;
 impl Statement {
     /// Bytes that a statement may have.
     pub const MAX_BYTES: usize = 4_096;
+    /// Bytes that the reason of a flag may have.
+    pub const MAX_REASON: usize = 1_000;
 
     /// The key under which it stands.
     pub fn key(&self) -> StatementKey {
         StatementKey(match self {
             Self::Tag { page, tag } => {
-                let hash = blake3::hash(tag.as_str().as_bytes());
-                let word =
-                    PageId::from_slice(&hash.as_bytes()[..PageId::LEN]).map(|id| id.to_string()).unwrap_or_default();
-                format!("tag/{page}/{word}")
+                format!("tag/{page}/{}", hashed(tag.as_str().as_bytes()))
+            }
+            Self::Flag { page, span: None, .. } => format!("flag/{page}/"),
+            Self::Flag { page, span: Some(Span { actor, first, last }), .. } => {
+                let said = [&actor.as_bytes()[..], &first.to_be_bytes(), &last.to_be_bytes()].concat();
+                format!("flag/{page}/{}", hashed(&said))
             }
             Self::Profile { .. } => "profile/".to_owned(),
         })
@@ -142,10 +166,27 @@ impl Statement {
             return None;
         }
         match bytes.split_first() {
-            Some((&VERSION, rest)) => postcard::from_bytes(rest).ok(),
+            Some((&VERSION, rest)) => postcard::from_bytes(rest).ok().filter(Self::is_sound),
             _ => None,
         }
     }
+}
+
+impl Statement {
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Flag { span, reason, .. } => {
+                reason.len() <= Self::MAX_REASON && span.is_none_or(|span| (1..=span.last).contains(&span.first))
+            }
+            Self::Tag { .. } | Self::Profile { .. } => true,
+        }
+    }
+}
+
+/// What stands for bytes in a key, whatever their length.
+fn hashed(bytes: &[u8]) -> String {
+    let hash = blake3::hash(bytes);
+    PageId::from_slice(&hash.as_bytes()[..PageId::LEN]).map(|id| id.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -173,6 +214,17 @@ mod tests {
                 prop_assert!(statement.key().as_str().len() <= StatementKey::MAX_BYTES);
                 prop_assert_eq!(Statement::decode(&statement.encode()), Some(statement));
             }
+        }
+
+        #[test]
+        fn a_flag_stays_itself(reason in ".{0,200}", span in prop::option::of((any::<[u8; 16]>(), 1..u64::MAX, 0..9_u64))) {
+            let span = span.map(|(actor, first, more)| {
+                Span { actor: Actor::new(actor), first, last: first.saturating_add(more) }
+            });
+            let statement = Statement::Flag { page: PageId::new([7; 16]), span, reason };
+            prop_assert!(statement.key().as_str().len() <= StatementKey::MAX_BYTES);
+            prop_assert_eq!(StatementKey::from_ledger(statement.key().as_str()), Some(statement.key()));
+            prop_assert_eq!(Statement::decode(&statement.encode()), Some(statement));
         }
 
         #[test]

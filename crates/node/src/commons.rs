@@ -1,6 +1,6 @@
 //! The commons on this device, the person at it, and the engine at a glance.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use commonplace_governance::{Genesis, Introduction, Roll};
 use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, line, shown};
@@ -35,6 +35,8 @@ pub(crate) struct Commons {
     pub(crate) came: Vec<Coming>,
     /// How far the first sync is.
     pub(crate) arrival: Arrival,
+    /// Members whose presence this device does not show.
+    pub(crate) muted: BTreeSet<MemberId>,
 }
 
 /// How far the first sync of a commons is.
@@ -89,7 +91,8 @@ impl Core {
         let came = records.iter().filter_map(Coming::by).collect();
         let records = records.iter().map(|r| (r.id(), r.bytes().to_vec())).collect();
         let arrival = if arriving { Arrival::Coming } else { Arrival::Over };
-        let commons = Commons { me, presences: Presences::default(), records, came, arrival, roll };
+        let muted = self.load_muted(roll.commons());
+        let commons = Commons { me, presences: Presences::default(), records, came, arrival, muted, roll };
         self.acknowledge_soon(commons.roll.commons());
         self.commons.insert(commons.roll.commons(), commons);
     }

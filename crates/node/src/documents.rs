@@ -411,6 +411,7 @@ impl Core {
             .collect();
         if docs.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
             self.tell(Event::Tags { commons: commons.to_string() });
+            self.tell(Event::Flags { commons: commons.to_string() });
             self.tell(Event::People { commons: commons.to_string() });
         }
         if !rows.is_empty() {

@@ -1,5 +1,6 @@
 //! The handle on the engine: each of its functions is one command, carried out on the engine's own thread.
 
+mod care;
 mod deciding;
 mod devices;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: how anything is shown, and any wire form of its own (see `commonplace-api`).
 
+mod care;
 mod changeset;
 mod commons;
 mod core;

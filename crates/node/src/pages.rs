@@ -168,7 +168,8 @@ impl Core {
         let tags = self.store.page_tags(commons, page)?.into_iter().map(String::from).collect();
         let anew = self.held_commons(commons)?.roll.anew(&page);
         let anew = anew.map(|page| self.store.page(commons, page)).transpose()?.flatten().map(self::row);
-        Ok(PageView { row, body, tags, hidden: self.is_hidden(commons, page), anew })
+        let flags = self.flags_of(commons, Some(page))?;
+        Ok(PageView { row, body, tags, hidden: self.is_hidden(commons, page), anew, flags })
     }
 
     pub(crate) fn page_write(&mut self, commons: &str, page: &str, body: &str) -> Result<PageRow> {

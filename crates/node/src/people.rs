@@ -20,7 +20,8 @@ impl Core {
                 last_seen = last_seen.max(peer.as_ref().and_then(|p| p.last_seen));
                 devices.push(shown(commons.roll.device_name(device).unwrap_or(&member.person.device_name)));
             }
-            let presence = member.devices.iter().find_map(|device| commons.presences.of(device));
+            let muted = commons.muted.contains(&member.id);
+            let presence = member.devices.iter().find_map(|device| commons.presences.of(device)).filter(|_| !muted);
             let page = match presence.and_then(|p| p.page) {
                 Some(page) if !commons.roll.hidden().contains(&page) => {
                     self.store.page(id, page)?.map(crate::pages::row)
@@ -34,12 +35,13 @@ impl Core {
                 name: shown(&name),
                 ink: profile::ink(ink),
                 you,
-                here: you || member.devices.iter().any(|device| here.contains(device)),
+                here: you || !muted && member.devices.iter().any(|device| here.contains(device)),
                 page,
                 writing: presence.is_some_and(|p| p.writing),
-                last_seen,
+                last_seen: last_seen.filter(|_| !muted),
                 devices,
                 tagged: tagged.get(&member.id).copied().unwrap_or(0),
+                muted,
             });
         }
         people.sort_by(|a, b| {

@@ -263,7 +263,11 @@ impl Core {
         let mut carets = Vec::new();
         for (device, presence) in held.presences.heard.iter().filter(|(_, p)| p.page == Some(page)) {
             let Some(person) = self.person_of(held, device) else { continue };
-            let member = held.roll.member_of(device).map(|m| m.id.to_string()).unwrap_or_default();
+            let member = held.roll.member_of(device).map(|m| m.id);
+            if member.is_some_and(|member| held.muted.contains(&member)) {
+                continue;
+            }
+            let member = member.map(|member| member.to_string()).unwrap_or_default();
             let caret = Caret {
                 device: device.to_string(),
                 member,

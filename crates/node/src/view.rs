@@ -36,10 +36,12 @@ pub enum Ink {
     Umber,
 }
 
+mod care;
 mod deciding;
 mod devices;
 mod parting;
 
+pub use care::{ChangeList, ChangeQuery, ChangeRun, FlagView, NotReverted, Reverted, RevertedPage};
 pub use deciding::{
     Admission, Answer, Asking, CharterView, Deciding, DecisionRow, DecisionView, Invitation, InvitationState, Named,
     Outcome, Proposed, Resolution, Voice,
@@ -216,6 +218,8 @@ views! {
         hidden: bool,
         /// The page that a decision put in its place.
         anew: Option<PageRow>,
+        /// Flags on it and on changes of it.
+        flags: Vec<FlagView>,
     }
 
     /// A tag in use.
@@ -252,6 +256,8 @@ views! {
         devices: Vec<String>,
         /// Pages they tagged.
         tagged: u64,
+        /// Whether this device shows neither where they are nor their caret; said here, and nowhere else.
+        muted: bool,
     }
 
     /// A part of a snippet.
@@ -520,6 +526,11 @@ pub enum Event {
     },
     /// Tags of a commons changed.
     Tags {
+        /// The commons.
+        commons: String,
+    },
+    /// Flags in a commons may have changed.
+    Flags {
         /// The commons.
         commons: String,
     },

@@ -11,6 +11,7 @@ use crate::{
     error::{Result, StoreError},
     packed::unpack_change,
     reader::{No, Reader, all_within, blob, commons_no, doc_id, int, own, uint},
+    run,
     store::Store,
     write::keep_digest,
 };
@@ -160,6 +161,7 @@ fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Resu
     if !left {
         for sql in [
             "DELETE FROM tagged WHERE member = ?1",
+            "DELETE FROM flag WHERE member = ?1",
             "DELETE FROM profile WHERE member = ?1",
             "DELETE FROM words WHERE rowid = ?1",
             "DELETE FROM text WHERE doc = ?1",
@@ -183,6 +185,7 @@ fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Resu
 /// Has an actor end with its change of this number; 0 is before its first.
 fn shorten(tx: &Transaction<'_>, actor: No, seq: u64) -> Result<()> {
     tx.prepare_cached("DELETE FROM cut WHERE actor = ?1 AND seq > ?2")?.execute(params![actor, int(seq)])?;
+    run::shorten(tx, actor, seq)?;
     if seq == 0 {
         tx.prepare_cached("DELETE FROM actor WHERE no = ?1")?.execute([actor])?;
         return Ok(());

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     error::{Result, StoreError},
+    flag,
     packed::{pack_text, unpack_change, unpack_text},
     reader::{No, blob, int, within},
     words,
@@ -149,6 +150,10 @@ impl Ledger<'_> {
                     )?
                     .execute([tag, page, self.member])?;
             }
+            Statement::Flag { page, span, reason } => {
+                let page = doc_no(self.db, self.commons, DocId::Page(page))?;
+                flag::put(self.db, self.commons, self.member, page, span.as_ref(), &reason)?;
+            }
             Statement::Profile { name, ink } => {
                 self.db
                     .prepare_cached(
@@ -179,6 +184,10 @@ impl Ledger<'_> {
                         self.untag(tag, no)?;
                     }
                 }
+            }
+            (Some("flag"), Some(page)) => {
+                let no = doc_no(self.db, self.commons, DocId::Page(page))?;
+                flag::take(self.db, self.member, (no, page), key)?;
             }
             (Some("profile"), _) => {
                 self.db.prepare_cached("DELETE FROM profile WHERE member = ?1")?.execute([self.member])?;
@@ -213,12 +222,15 @@ impl Ledger<'_> {
             stored.insert((page, word), (row.get::<_, No>(0)?, row.get::<_, No>(1)?));
         }
         drop(rows);
+        // Of these there are few.
+        flag::take_all(self.db, self.member)?;
         let mut named = false;
         for (_, statement) in all {
             let known = match &statement {
                 Statement::Tag { page, tag } => {
                     stored.remove(&(DocId::Page(*page).to_bytes(), tag.as_str().to_owned())).is_some()
                 }
+                Statement::Flag { .. } => false,
                 Statement::Profile { .. } => {
                     named = true;
                     false

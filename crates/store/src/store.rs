@@ -167,6 +167,7 @@ impl Store {
              WHERE tag IN (SELECT no FROM tag WHERE commons = ?1) LIMIT 4096)",
             [commons],
         )?;
+        tx.execute("DELETE FROM flag WHERE commons = ?1", [commons])?;
         if statements == 0 {
             let docs: Vec<No> = {
                 let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 LIMIT ?2")?;
@@ -195,6 +196,7 @@ impl Store {
         let commons = commons_no(&tx, id)?.ok_or(StoreError::NoCommons)?;
         let docs = "SELECT no FROM doc WHERE commons = ?1";
         tx.execute("DELETE FROM tagged WHERE tag IN (SELECT no FROM tag WHERE commons = ?1)", [commons])?;
+        tx.execute("DELETE FROM flag WHERE commons = ?1", [commons])?;
         tx.execute(&format!("DELETE FROM profile WHERE member IN ({docs})"), [commons])?;
         tx.execute(&format!("DELETE FROM words WHERE rowid IN ({docs})"), [commons])?;
         tx.execute(&format!("DELETE FROM text WHERE doc IN ({docs})"), [commons])?;
@@ -268,6 +270,7 @@ fn remove_doc(tx: &Transaction<'_>, doc: No) -> Result<()> {
     for sql in [
         "DELETE FROM snapshot WHERE doc = ?1",
         "DELETE FROM held WHERE doc = ?1",
+        "DELETE FROM run WHERE doc = ?1",
         "DELETE FROM words WHERE rowid = ?1",
         "DELETE FROM text WHERE doc = ?1",
         "DELETE FROM page WHERE doc = ?1",

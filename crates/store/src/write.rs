@@ -14,6 +14,7 @@ use crate::{
     peer::device_no,
     projection::{self, Projection},
     reader::{No, all_within, blob, commons_no, int, own, uint, within},
+    run::{self, Piece},
     store::Store,
 };
 
@@ -75,7 +76,7 @@ impl Store {
                 written.changes += usize::from(pen.put_change(change)?);
             }
             pen.put_attestations(doc.attestations)?;
-            if let Some(digest) = pen.finish(doc.at)? {
+            if let Some(digest) = pen.finish(commons, doc.at)? {
                 written.digests.push((doc.doc, digest));
             }
             projection::put(&tx, pen.doc.no, doc.doc, commons, doc.projection)?;
@@ -108,6 +109,10 @@ struct ActorRow {
     seq: u64,
     tip: u64,
     writer: Option<No>,
+    /// Whether it was not known until now which device it is.
+    named: bool,
+    /// The number of its newest run.
+    run: Option<No>,
     attested: Option<Attested>,
     /// Of those there were, the newest one of a change that somebody else built on.
     built: Option<Attested>,
@@ -160,6 +165,8 @@ struct Pen<'a> {
     /// Number of the newest change in this batch.
     newest: Option<u64>,
     attested: bool,
+    /// What is new, as runs.
+    pieces: Vec<Piece>,
 }
 
 impl<'a> Pen<'a> {
@@ -177,6 +184,7 @@ impl<'a> Pen<'a> {
             built_on: BTreeSet::new(),
             newest: None,
             attested: false,
+            pieces: Vec::new(),
         })
     }
 
@@ -187,7 +195,7 @@ impl<'a> Pen<'a> {
             Entry::Vacant(entry) => {
                 let (first, last) = all_within(self.doc.no);
                 let mut find = self.db.prepare_cached(
-                    "SELECT no, local, seq, tip, writer, attested_seq, attested, signature, built_seq, built, built_signature \
+                    "SELECT no, local, seq, tip, writer, attested_seq, attested, signature, built_seq, built, built_signature, run \
                      FROM actor WHERE id = ?1 AND no BETWEEN ?2 AND ?3",
                 )?;
                 let found = find
@@ -200,6 +208,8 @@ impl<'a> Pen<'a> {
                             writer: row.get(4)?,
                             attested: Attested::read(row, 5)?,
                             built: Attested::read(row, 8)?,
+                            named: false,
+                            run: row.get(11)?,
                             clean: true,
                         })
                     })
@@ -219,8 +229,18 @@ impl<'a> Pen<'a> {
         self.db
             .prepare_cached("INSERT INTO actor (no, id, local, seq, tip) VALUES (?1, ?2, ?3, 0, 0)")?
             .execute(params![no, id.as_bytes(), self.local])?;
-        let row =
-            ActorRow { no, local: self.local, seq: 0, tip: 0, writer: None, attested: None, built: None, clean: true };
+        let row = ActorRow {
+            no,
+            local: self.local,
+            seq: 0,
+            tip: 0,
+            writer: None,
+            named: false,
+            run: None,
+            attested: None,
+            built: None,
+            clean: true,
+        };
         self.actors.insert(id, row);
         Ok(())
     }
@@ -255,6 +275,7 @@ impl<'a> Pen<'a> {
         let actor = actor.no;
         let bytes = change.bytes();
         self.doc.bytes += bytes.len() as u64;
+        run::add_to(&mut self.pieces, change.actor(), change.seq(), bytes.len() as u64);
         self.db
             .prepare_cached(
                 "INSERT INTO change (no, key, actor, seq, max_op, weight, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -333,6 +354,7 @@ impl<'a> Pen<'a> {
         let new = Attested { seq: said.seq, change: own(change), signature: *said.signature.as_bytes() };
         if actor.writer.is_none() {
             actor.writer = Some(writer_no(db, said)?);
+            actor.named = true;
         }
         if !is_newest {
             actor.note_built_by(&new, id, built_on);
@@ -348,14 +370,35 @@ impl<'a> Pen<'a> {
         Ok(())
     }
 
+    /// Puts what is new into the order of arrival.
+    fn put_runs(&mut self, commons: No, at: u64) -> Result<()> {
+        let db = self.db;
+        let device = |writer: No| {
+            let mut find = db.prepare_cached("SELECT device FROM writer WHERE no = ?1")?;
+            Ok::<No, StoreError>(find.query_row([writer], |row| row.get(0))?)
+        };
+        for piece in std::mem::take(&mut self.pieces) {
+            let Some(actor) = self.load_actor(piece.actor)? else { continue };
+            let device = actor.writer.map(device).transpose()?;
+            actor.run = Some(run::put(db, commons, actor.no, actor.run, device, &piece, at)?);
+        }
+        for actor in self.actors.values().filter(|actor| actor.named) {
+            if let Some(writer) = actor.writer {
+                run::name_device(db, actor.no, device(writer)?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what was gathered; gives the document's digest if it changed.
-    fn finish(&mut self, at: u64) -> Result<Option<[u8; 32]>> {
+    fn finish(&mut self, commons: No, at: u64) -> Result<Option<[u8; 32]>> {
+        self.put_runs(commons, at)?;
         for actor in self.actors.values().filter(|actor| !actor.clean) {
             let (attested, built) = (actor.attested.as_ref(), actor.built.as_ref());
             self.db
                 .prepare_cached(
                     "UPDATE actor SET local = ?2, seq = ?3, tip = ?4, writer = ?5, attested_seq = ?6, attested = ?7, \
-                     signature = ?8, built_seq = ?9, built = ?10, built_signature = ?11 WHERE no = ?1",
+                     signature = ?8, built_seq = ?9, built = ?10, built_signature = ?11, run = ?12 WHERE no = ?1",
                 )?
                 .execute(params![
                     actor.no,
@@ -369,6 +412,7 @@ impl<'a> Pen<'a> {
                     built.map(|a| int(a.seq)),
                     built.map(|a| int(a.change)),
                     built.map(|a| &a.signature[..]),
+                    actor.run,
                 ])?;
         }
         if let Some(newest) = self.newest {

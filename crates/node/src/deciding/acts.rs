@@ -197,7 +197,7 @@ impl Core {
         self.find_person(commons, reference, &held.roll.members().map(|member| member.id).collect(), "member")
     }
 
-    fn find_person(
+    pub(crate) fn find_person(
         &self,
         commons: CommonsId,
         reference: &str,

@@ -1,6 +1,7 @@
 //! Engines that meet over loopback: what one writes the others have, whatever happens in between.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod care;
 mod deciding;
 mod device;
 mod devices;

@@ -220,10 +220,13 @@ fn a_database_of_version_1_gets_the_clocks_that_its_changes_have() {
     drop(store);
 
     let db = rusqlite::Connection::open(dir.path().join("profile.db")).expect("opens");
-    let later =
-        ["built_seq", "built", "built_signature"].map(|column| format!("ALTER TABLE actor DROP COLUMN {column}"));
-    db.execute_batch(&format!("DROP TABLE clock; {}; PRAGMA user_version = 1", later.join(";")))
-        .expect("is of version 1 again");
+    let later = ["built_seq", "built", "built_signature", "run"]
+        .map(|column| format!("ALTER TABLE actor DROP COLUMN {column}"));
+    db.execute_batch(&format!(
+        "DROP TABLE clock; DROP TABLE run; DROP TABLE flag; {}; PRAGMA user_version = 1",
+        later.join(";")
+    ))
+    .expect("is of version 1 again");
     drop(db);
     let store = Store::open(dir.path()).expect("opens, and works them out");
     assert_eq!(clocks(&store), wanted);

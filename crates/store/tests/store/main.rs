@@ -7,6 +7,7 @@ mod held;
 mod lists;
 mod profile;
 mod rolls;
+mod runs;
 mod search;
 mod segments;
 mod tags;

@@ -143,6 +143,14 @@ impl Member {
         store.write(batch(self.commons, doc, &made, projection, false)).expect("stores");
     }
 
+    /// Has another store take these changes in, and what the ledger then says as a whole.
+    pub(crate) fn replay(&mut self, store: &mut Store, changes: Vec<VerifiedChange>) {
+        let projection = Projection::LedgerWhole { all: self.ledger.statements() };
+        let mut batch = batch(self.commons, DocId::Ledger(self.id), &[], projection, false);
+        batch.docs[0].changes = changes;
+        store.write(batch).expect("stores");
+    }
+
     pub(crate) fn say(&mut self, store: &mut Store, say: &[Statement], unsay: &[Statement]) {
         self.write(store, say, unsay, false);
     }

@@ -1,0 +1,168 @@
+//! Commands about care after the fact: `changes`, `revert`, `mute`, `unmute`, `flag`, `unflag`, `flags`.
+
+use commonplace_api::{
+    Client,
+    command::{changes, flag, flags, mute, muted, revert, unflag, unmute},
+    view::{ChangeList, ChangeQuery, ChangeRun, FlagView, Named, Reverted, RevertedPage},
+};
+
+use crate::{
+    Failure, args,
+    show::{Out, ago, count, full_name, short},
+};
+
+/// Runs asked for at a time.
+const STRETCH: u32 = 500;
+/// Runs listed, unless said.
+const RUNS: u32 = 50;
+
+pub(crate) async fn changes(client: &Client, out: &Out, args: args::Changes) -> Result<(), Failure> {
+    let args::Changes { commons, by, page, since, limit, before } = args;
+    let most = limit.unwrap_or(RUNS);
+    let mut all = ChangeList { runs: Vec::new(), next: before };
+    loop {
+        let left = most - u32::try_from(all.runs.len()).unwrap_or(u32::MAX).min(most);
+        let (by, page, since) = (by.clone(), page.clone(), since.clone());
+        let query = ChangeQuery { by, page, since, before: all.next.take(), limit: Some(left.min(STRETCH)) };
+        let stretch = client.call(changes::Args { commons: commons.clone(), query }).await?;
+        all.runs.extend(stretch.runs);
+        all.next = stretch.next;
+        if all.next.is_none() || all.runs.len() >= most as usize {
+            break;
+        }
+    }
+    out.answer(&all, |all| {
+        let mut lines: Vec<String> = all.runs.iter().flat_map(run_lines).collect();
+        if lines.is_empty() {
+            lines.push("Nothing changed there.".to_owned());
+        }
+        if let Some(next) = &all.next {
+            lines.push(format!("There is more: --before {next}"));
+        }
+        lines
+    })?;
+    Ok(())
+}
+
+/// An id of changes with the beginning of its actor's, which is enough to name them by.
+fn short_change(id: &str) -> String {
+    id.split_once('.').map_or_else(|| id.to_owned(), |(actor, numbers)| format!("{}.{numbers}", short(actor)))
+}
+
+fn who(named: Option<&Named>) -> &str {
+    named.map_or("Somebody", |named| &named.name)
+}
+
+fn run_lines(run: &ChangeRun) -> Vec<String> {
+    let place = run.page.as_ref().map_or_else(|| "their ledger".to_owned(), full_name);
+    let device = if run.device.is_empty() { String::new() } else { format!(" ({})", run.device) };
+    let mut lines =
+        vec![format!("{}  {}{device}  {place}  {}", short_change(&run.id), who(run.who.as_ref()), ago(run.at))];
+    lines.push(format!("    {}", run.summary));
+    lines.extend(excerpt('+', &run.inserted_text));
+    lines.extend(excerpt('-', &run.deleted_text));
+    lines.extend(run.takes_back.iter().map(|id| format!("    takes back {}", short_change(id))));
+    lines.extend(run.flags.iter().map(|flag| format!("    flagged by {}{}", flag.who.name, reason(flag))));
+    lines
+}
+
+fn excerpt(sign: char, text: &str) -> Option<String> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then(|| format!("    {sign} {text}"))
+}
+
+fn reason(flag: &FlagView) -> String {
+    if flag.reason.is_empty() { String::new() } else { format!(": {}", flag.reason) }
+}
+
+pub(crate) async fn revert(client: &Client, out: &Out, args: args::Revert) -> Result<(), Failure> {
+    let args::Revert { commons, changes, all_by, since, dry_run } = args;
+    let done = client.call(revert::Args { commons, changes, all_by, since, dry: dry_run }).await?;
+    out.answer(&done, reverted_lines)?;
+    Ok(())
+}
+
+fn reverted_lines(done: &Reverted) -> Vec<String> {
+    let mut lines: Vec<String> = done.pages.iter().flat_map(|page| page_lines(page, done.dry)).collect();
+    lines.extend(done.refused.iter().map(|no| format!("{}: {}", short_change(&no.change), no.reason)));
+    if lines.is_empty() {
+        lines.push("Nobody wrote anything then. Nothing was changed.".to_owned());
+    }
+    lines
+}
+
+fn page_lines(page: &RevertedPage, dry: bool) -> Vec<String> {
+    let name = page.page.as_ref().map_or_else(|| "Your ledger".to_owned(), full_name);
+    let done = match (page.done.is_empty(), dry) {
+        (true, _) => "nothing to do".to_owned(),
+        (false, true) => format!("would be: {}", page.done.join(", ")),
+        (false, false) => page.done.join(", "),
+    };
+    let change = page.change.as_ref().map(|id| format!("  [{}]", short_change(id))).unwrap_or_default();
+    let mut lines = vec![format!("{name}: {done}{change}")];
+    lines.extend(excerpt('-', &page.out_text));
+    lines.extend(excerpt('+', &page.back_text));
+    lines.extend(page.left.iter().map(|words| format!("    {words}")));
+    lines
+}
+
+pub(crate) async fn mute(client: &Client, out: &Out, commons: String, member: Option<String>) -> Result<(), Failure> {
+    let muted = match member {
+        Some(member) => client.call(mute::Args { commons, member }).await?,
+        None => client.call(muted::Args { commons }).await?,
+    };
+    muted_answer(out, &muted)
+}
+
+pub(crate) async fn unmute(client: &Client, out: &Out, commons: String, member: String) -> Result<(), Failure> {
+    muted_answer(out, &client.call(unmute::Args { commons, member }).await?)
+}
+
+fn muted_answer(out: &Out, muted: &Vec<Named>) -> Result<(), Failure> {
+    out.answer(muted, |muted| {
+        if muted.is_empty() {
+            return vec!["Nobody is muted on this device.".to_owned()];
+        }
+        let mut lines: Vec<_> = muted.iter().map(|named| format!("{}  {}", short(&named.member), named.name)).collect();
+        lines.push(
+            "Muted on this device only, and told to nobody: where they are and their carets are not shown. Their text stays."
+                .to_owned(),
+        );
+        lines
+    })?;
+    Ok(())
+}
+
+pub(crate) async fn flag(
+    client: &Client,
+    out: &Out,
+    commons: String,
+    what: String,
+    reason: Option<String>,
+) -> Result<(), Failure> {
+    let flag = client.call(flag::Args { commons, what, reason }).await?;
+    out.answer(&flag, |flag| vec![format!("Flagged for all to see: {}", flag_line(flag))])?;
+    Ok(())
+}
+
+pub(crate) async fn unflag(client: &Client, out: &Out, commons: String, what: String) -> Result<(), Failure> {
+    let left = client.call(unflag::Args { commons, what }).await?;
+    out.answer(&left, |left| {
+        let others = count(left.len() as u64, "flag is", "flags are");
+        vec![format!("Your flag is off; {others} left on that page.")]
+    })?;
+    Ok(())
+}
+
+pub(crate) async fn flags(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
+    let all = client.call(flags::Args { commons }).await?;
+    out.answer(&all, |all| {
+        if all.is_empty() { vec!["Nothing is flagged.".to_owned()] } else { all.iter().map(flag_line).collect() }
+    })?;
+    Ok(())
+}
+
+fn flag_line(flag: &FlagView) -> String {
+    let change = flag.change.as_ref().map(|id| format!(" [{}]", short_change(id))).unwrap_or_default();
+    format!("{}  {}{change}  by {}{}", short(&flag.page.id), full_name(&flag.page), flag.who.name, reason(flag))
+}

@@ -1,0 +1,115 @@
+//! What changes did, in plain words. Pure.
+
+use std::collections::HashMap;
+
+use commonplace_model::{PageId, Statement};
+use commonplace_trust::Summary;
+
+use crate::view::PageRow;
+
+/// So many of something.
+pub(super) fn count(n: u64, one: &str, several: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {several}") }
+}
+
+fn characters(n: u64) -> String {
+    count(n, "character", "characters")
+}
+
+fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// What a run did to a page.
+pub(super) fn of_page(summary: &Summary, page: Option<&PageRow>) -> String {
+    let mut parts = Vec::new();
+    if !summary.took_back.is_empty() {
+        parts.push(format!(
+            "took back {}",
+            count(summary.took_back.len() as u64, "stretch of changes", "stretches of changes")
+        ));
+    }
+    match &summary.title {
+        Some(title) if summary.began && page.is_some_and(|page| page.title == *title) => {
+            parts.push("began the page".to_owned());
+        }
+        Some(title) if summary.began => parts.push(format!("began the page as “{title}”")),
+        Some(title) => parts.push(format!("renamed it to “{title}”")),
+        None => {}
+    }
+    match summary.folder.as_deref().filter(|_| !summary.began) {
+        Some("") => parts.push("moved it to the top".to_owned()),
+        Some(folder) => parts.push(format!("moved it to “{folder}”")),
+        None => {}
+    }
+    if summary.inserted > 0 {
+        parts.push(format!("wrote {}", characters(summary.inserted)));
+    }
+    if summary.deleted > 0 {
+        parts.push(format!("deleted {}", characters(summary.deleted)));
+    }
+    match summary.page_deleted {
+        Some(true) => parts.push("deleted the page".to_owned()),
+        Some(false) => parts.push("restored the page".to_owned()),
+        None => {}
+    }
+    if parts.is_empty() {
+        return "changed nothing that is left".to_owned();
+    }
+    listed(&parts)
+}
+
+/// What a run said in a ledger: under which key, what (where this version knows it), and what was there before.
+pub(super) fn of_ledger(
+    said: &[(String, Option<Option<Statement>>, Option<Statement>)],
+    titles: &HashMap<PageId, String>,
+) -> String {
+    let title = |page: &PageId| titles.get(page).map_or("a page", String::as_str);
+    let mut parts = Vec::new();
+    for (_, now, before) in said {
+        let part = match (now, before) {
+            (Some(Some(Statement::Tag { page, tag })), _) => format!("tagged “{}” #{tag}", title(page)),
+            (Some(Some(Statement::Profile { name, .. })), _) => format!("took the name {name}"),
+            (Some(Some(Statement::Flag { page, span, .. })), _) if span.is_some() => {
+                format!("flagged changes of “{}”", title(page))
+            }
+            (Some(Some(Statement::Flag { page, .. })), _) => format!("flagged “{}”", title(page)),
+            (None, Some(Statement::Tag { page, tag })) => format!("took #{tag} off “{}”", title(page)),
+            (None, Some(Statement::Flag { page, .. })) => format!("took a flag off “{}”", title(page)),
+            (None, _) => "took something back".to_owned(),
+            (Some(None), _) => "said what this version does not know".to_owned(),
+        };
+        parts.push(part);
+    }
+    const SHOWN: usize = 6;
+    if parts.len() > SHOWN {
+        let more = parts.len() - SHOWN;
+        parts.truncate(SHOWN);
+        parts.push(format!("{more} things more"));
+    }
+    listed(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_told_in_a_sentence() {
+        let told = |summary: Summary| of_page(&summary, None);
+        assert_eq!(
+            told(Summary { inserted: 1, deleted: 2, ..Summary::default() }),
+            "wrote 1 character and deleted 2 characters"
+        );
+        let renamed = Summary { title: Some("New".to_owned()), folder: Some(String::new()), ..Summary::default() };
+        assert_eq!(told(renamed), "renamed it to “New” and moved it to the top");
+        let began =
+            Summary { title: Some("New".to_owned()), began: true, page_deleted: Some(true), ..Summary::default() };
+        assert_eq!(told(began), "began the page as “New” and deleted the page");
+        assert_eq!(told(Summary::default()), "changed nothing that is left");
+    }
+}
