@@ -14,12 +14,16 @@
 //! 6. **Standing.** What a device wrote whose standing ended is let in only with what counts and builds on it, or when a cut
 //!    names it or something that builds on it. Otherwise it waits: both may still come.
 //!
-//! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception that no rule can
-//! mend: of two changes with one actor and number the first to arrive stays, and the proof is for others to spread. A
+//! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception: of two changes with one
+//! actor and number the first to arrive stays, until the roll has the proof that they are two. The gate gives that proof
+//! ([`Passed::twins`]); once the roll has it, nothing counts of the actor that is not common to both ways ([`Fork`]). A
 //! change that passes never makes Automerge panic, and a document saved with it loads; tests with mutated changes hold
 //! that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of the document.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use automerge::Change;
 use commonplace_model::{Actor, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, LocalChange, Nonce};
@@ -32,6 +36,7 @@ use crate::{
     clock::Clock,
     history::{History, Known, Standing, Verdict},
     key::DeviceKey,
+    twins::{self, Fork, Side, VerifiedTwins},
     vocabulary,
 };
 
@@ -193,6 +198,8 @@ pub struct Passed {
     pub attestations: Vec<VerifiedAttestation>,
     /// Changes that cannot be judged yet: a dependency, an attestation or the roll's word on a device is missing.
     pub waiting: Vec<Vec<u8>>,
+    /// Proofs that devices wrote in two ways, one for each actor at most.
+    pub twins: Vec<VerifiedTwins>,
     /// Why changes or attestations were refused, first one first, at most [`Passed::MAX_REFUSALS`].
     pub refused: Vec<Refusal>,
 }
@@ -241,11 +248,12 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let candidates = framed(doc.into(), &arrival.changes, &mut passed);
         let covered = covered(&candidates, &attestations, &mut passed);
         let mut ancestry = Ancestry::new(self.history, doc.into());
-        for candidate in candidates {
-            if ancestry.has(&candidate.hash) {
+        let counts = self.counting(doc);
+        for candidate in &candidates {
+            if ancestry.has(&candidate.hash) || !counts(&candidate.frame.header) {
                 continue;
             }
-            let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, &candidate) } else { Ok(None) };
+            let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, candidate) } else { Ok(None) };
             match verdict {
                 Ok(Some(change)) => passed.changes.push(change),
                 Ok(None) => passed.waiting.push(candidate.bytes.to_vec()),
@@ -256,15 +264,51 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
         let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
-        passed.attestations = attestations
-            .into_iter()
-            .filter(|a| {
-                let hash = &a.get().hash;
-                let vouched = accepted.get(hash).copied().or_else(|| self.history.change(hash));
-                vouched.is_some_and(|known| known.actor == a.actor() && known.seq == a.get().seq)
-            })
-            .collect();
+        let mut unknown = Vec::new();
+        for said in attestations {
+            let hash = &said.get().hash;
+            match accepted.get(hash).copied().or_else(|| self.history.change(hash)) {
+                Some(known) if known.actor == said.actor() && known.seq == said.get().seq => {
+                    passed.attestations.push(said);
+                }
+                Some(_) => {}
+                None => unknown.push(said),
+            }
+        }
+        self.prove(doc, &candidates, &unknown, &mut passed);
         passed
+    }
+
+    /// Which changes count of actors whose devices provably wrote in two ways.
+    fn counting(&self, doc: DocId) -> impl Fn(&Header) -> bool {
+        let forks: RefCell<HashMap<Actor, Option<Fork>>> = RefCell::default();
+        move |header| {
+            let mut forks = forks.borrow_mut();
+            let fork = forks.entry(header.actor).or_insert_with(|| self.standing.forked(&doc, &header.actor));
+            fork.is_none_or(|fork| header.seq < fork.from())
+        }
+    }
+
+    /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is.
+    fn prove(
+        &self,
+        doc: DocId,
+        candidates: &[Candidate<'_>],
+        unknown: &[VerifiedAttestation],
+        passed: &mut Passed,
+    ) {
+        let by_hash: HashMap<ChangeHash, &Candidate<'_>> = candidates.iter().map(|c| (c.hash, c)).collect();
+        let arrived =
+            |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
+        for said in unknown.iter().take(Passed::MAX_REFUSALS) {
+            if passed.twins.iter().any(|found| found.actor() == said.actor()) {
+                continue;
+            }
+            let known = self.standing.forked(&doc, &said.actor());
+            let found = twins::search((self.commons, doc), said, self.history, arrived);
+            // One that leaves as much as is known already says nothing.
+            passed.twins.extend(found.filter(|proof| known.is_none_or(|fork| proof.fork().from() < fork.from())));
+        }
     }
 
     /// Attestations that verify and whose device may write here, or might; and the actors of those that might.
@@ -279,7 +323,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             let verdict = self.standing.may_write(&attestation.device, &doc);
             match verdict {
                 Verdict::Allowed | Verdict::Ended => {
-                    match VerifiedAttestation::verify(attestation, self.commons, doc) {
+                    match self.vouching(attestation, doc) {
                         Some(verified) => {
                             if verdict == Verdict::Ended {
                                 ended.insert(verified.actor());
@@ -294,6 +338,15 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             }
         }
         (good, ended)
+    }
+
+    /// An attestation that verifies, or that a proof in the roll stands for.
+    fn vouching(&self, said: Attestation, doc: DocId) -> Option<VerifiedAttestation> {
+        VerifiedAttestation::verify(said, self.commons, doc).or_else(|| {
+            let fork = self.standing.forked(&doc, &said.actor(self.commons, doc))?;
+            let proven = VerifiedAttestation::proven(said.device, said.nonce, &fork, self.commons, doc)?;
+            (*proven.get() == said).then_some(proven)
+        })
     }
 
     /// Has what these actors wrote wait, but for that which counts.

@@ -1,7 +1,7 @@
-//! Who wrote what, and what is let in: keys, signed records, attestations and the gate.
+//! Who wrote what, and what is let in: keys, signed records, attestations, the gate, and proofs that a device lied.
 //!
 //! Invariants:
-//! - [`VerifiedRecord`], [`VerifiedAttestation`] and [`VerifiedChange`] can be made only by checking, or by signing here.
+//! - [`VerifiedRecord`], [`VerifiedAttestation`], [`VerifiedChange`] and [`VerifiedTwins`] can be made only by checking, or by signing here.
 //! - No byte from another device reaches Automerge before [`gate::Gate::pass`] has let it through, and the answer
 //!   depends on the bytes, their ancestors and the roll alone.
 //! - Everything signed begins with a domain of its own ([`key::Domain`]); verification is strict.
@@ -17,6 +17,7 @@ pub mod history;
 pub mod key;
 mod outline;
 pub mod record;
+pub mod twins;
 mod vocabulary;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
@@ -25,3 +26,4 @@ pub use gate::{Arrival, Counting, Gate, Passed, Refusal, VerifiedChange};
 pub use history::{History, Known, Standing, Verdict};
 pub use key::{DeviceKey, Domain, Signature};
 pub use record::{Draft, RecordError, VerifiedRecord};
+pub use twins::{Fork, TwinsError, VerifiedTwins};

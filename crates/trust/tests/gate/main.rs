@@ -11,3 +11,4 @@ mod honest;
 mod hostile;
 mod mutation;
 mod passing;
+mod twins;
