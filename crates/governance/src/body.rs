@@ -10,6 +10,7 @@
 pub mod cut;
 pub mod device;
 pub mod proposal;
+pub mod twins;
 
 use commonplace_model::{CommonsId, DeviceId, MemberId};
 use commonplace_trust::{DeviceKey, Domain, Signature};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use cut::{Cut, Removal};
 pub use device::{DeviceCertificate, DeviceRevocation};
 pub use proposal::{Act, Choice, Model, Policy, Proposal, Seal, Vote};
+pub use twins::TwinsProved;
 
 /// How a person introduces themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +188,10 @@ pub enum Body {
     Vote(Vote),
     /// An elector acknowledges.
     Seal(Seal),
+    /// Number 11 is a kind that this version does not know.
+    Eleven,
+    /// A device provably wrote in two ways.
+    Twins(Box<TwinsProved>),
 }
 
 impl Body {
@@ -196,7 +202,7 @@ impl Body {
 
     /// What the bytes say, or nothing when this version does not know it.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
+        postcard::from_bytes(bytes).ok().filter(|body| *body != Self::Eleven)
     }
 
     /// Whether what it says is within bounds and its own signatures are right.
@@ -209,7 +215,8 @@ impl Body {
             Self::DeviceRevocation(revocation) => revocation.cut.is_fair(),
             Self::Removal(removal) => removal.cut.is_fair(),
             Self::Proposal(proposal) => proposal.is_fair(),
-            Self::InvitationClosed(_) | Self::Vouch(_) | Self::Vote(_) | Self::Seal(_) => true,
+            Self::Twins(twins) => twins.is_fair(),
+            Self::InvitationClosed(_) | Self::Vouch(_) | Self::Vote(_) | Self::Seal(_) | Self::Eleven => true,
         }
     }
 }

@@ -34,9 +34,9 @@ mod valid;
 
 pub use body::{
     Act, Admission, Body, Choice, Cut, DeviceCertificate, DeviceRevocation, Genesis, Introduction, Invitation,
-    InvitationClosed, JoinRequest, Model, Policy, Proposal, Removal, Seal, Vote, Vouch,
+    InvitationClosed, JoinRequest, Model, Policy, Proposal, Removal, Seal, TwinsProved, Vote, Vouch,
 };
 pub use decision::{Decision, Reason};
 pub use footing::Footing;
-pub use roll::{Added, Charter, DeviceStanding, Epoch, Invited, Invites, Member, Pairing, Roll, RollError};
+pub use roll::{Added, Caught, Charter, DeviceStanding, Epoch, Invited, Invites, Member, Pairing, Roll, RollError};
 pub use ticket::{DeviceTicket, Ticket, TicketError};

@@ -14,6 +14,7 @@ mod clock;
 mod cut;
 mod document;
 mod error;
+mod fallen;
 mod held;
 mod open;
 mod packed;
@@ -31,6 +32,7 @@ mod write;
 
 pub use document::{ChangeNo, DocHistory};
 pub use error::StoreError;
+pub use fallen::Fallen;
 pub use held::Holder;
 pub use page::{PageQuery, PageRow};
 pub use peer::Peer;

@@ -193,6 +193,11 @@ impl VerifiedTwins {
         &self.bytes
     }
 
+    /// The proof that two words of a device about changes of one number are, if they are one.
+    pub fn of_words(commons: CommonsId, doc: DocId, said: [Attestation; 2]) -> Option<Self> {
+        Self::of((commons, doc), said.map(|said| (said, Vec::new())), None)
+    }
+
     /// The proof that these two attestations of one actor are, with these changes, if they are one.
     fn of(
         (commons, doc): (CommonsId, DocId),

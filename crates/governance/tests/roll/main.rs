@@ -11,3 +11,4 @@ mod policies;
 mod promises;
 mod removals;
 mod rivals;
+mod twins;
