@@ -1,6 +1,6 @@
 //! The commons on this device, the person at it, and the engine at a glance.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use commonplace_governance::{Genesis, Introduction, Roll};
 use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId};
@@ -138,6 +138,7 @@ impl Core {
             return Ok(new);
         }
         let shows_others = roll.hidden() != held.roll.hidden();
+        let caught: BTreeSet<DeviceId> = held.roll.caught().map(|(device, _)| *device).collect();
         self.store.add_records(id, &new)?;
         if let Some(held) = self.commons.get_mut(&id) {
             held.roll = roll;
@@ -145,6 +146,7 @@ impl Core {
             held.records.extend(new.iter().map(|r| (r.id(), r.bytes().to_vec())));
         }
         self.heed_endings(id)?;
+        self.tell_caught(id, &caught);
         self.commons_changed_members(id);
         self.tell(Event::People { commons: id.to_string() });
         self.tell_commons(id);

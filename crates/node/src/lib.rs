@@ -33,6 +33,7 @@ mod presence;
 pub mod profile;
 mod replica;
 mod tags;
+mod twins;
 pub mod view;
 
 pub use engine::{Engine, OpenOptions};

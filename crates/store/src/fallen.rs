@@ -4,10 +4,10 @@
 //! Which changes fall follows from the changes and the proofs alone, so it is the same on every device. What their writers make
 //! of it (they write it anew) is stored in the same transaction: after it either nothing has happened, or all of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
-use commonplace_trust::{Fork, VerifiedChange};
+use commonplace_trust::{Fork, VerifiedChange, twins::falling};
 use rusqlite::{OptionalExtension, params};
 
 use crate::{
@@ -46,17 +46,13 @@ impl Reader {
         forks: &BTreeMap<Actor, Fork>,
     ) -> Result<Fallen, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(Fallen::default()) };
-        let mut out: HashSet<ChangeHash> = HashSet::new();
-        let mut changes = Vec::new();
-        for row in rows(&self.db, doc)? {
-            let change = row.change;
-            let forked = forks.get(&change.actor()).is_some_and(|fork| change.seq() >= fork.from());
-            let falls = forked || change.deps().any(|dep| out.contains(&dep));
-            if falls {
-                out.insert(change.hash());
-            }
-            changes.push((change, falls));
-        }
+        let changes: Vec<VerifiedChange> = rows(&self.db, doc)?.into_iter().map(|row| row.change).collect();
+        let falling = falling(&changes, |actor| forks.get(actor).copied());
+        let with_fate = |change: VerifiedChange| {
+            let falls = falling.contains(&change.hash());
+            (change, falls)
+        };
+        let changes = changes.into_iter().map(with_fate).collect();
         let (first, last) = all_within(doc);
         let mut find = self.db.prepare_cached(
             "SELECT a.id, v.id, w.nonce FROM actor a JOIN writer w ON w.no = a.writer JOIN device v ON v.no = w.device \

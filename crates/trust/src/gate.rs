@@ -26,7 +26,7 @@ use std::{
 };
 
 use automerge::Change;
-use commonplace_model::{Actor, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, LocalChange, Nonce};
+use commonplace_model::{Actor, Anew, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, Fate, LocalChange, Nonce};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -152,6 +152,11 @@ impl VerifiedChange {
 #[expect(clippy::disallowed_methods, reason = "this is the one door: only verified changes come here")]
 pub fn apply(document: &mut Document, changes: Vec<VerifiedChange>) -> Result<Vec<automerge::Patch>, ApplyError> {
     document.apply_ungated(changes.into_iter().map(|c| c.change).collect())
+}
+
+/// What a writer has to write anew of all changes of a document, each after those it builds on and with what becomes of it.
+pub fn anew<'a>(changes: impl IntoIterator<Item = (&'a VerifiedChange, Fate)>) -> Anew {
+    Anew::of(changes.into_iter().map(|(change, fate)| (&change.change, fate)))
 }
 
 /// Why a change is invalid, provable from its bytes, its ancestors and the roll.

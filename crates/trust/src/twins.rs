@@ -17,12 +17,15 @@
 //!
 //! Deliberately absent: what follows from it. That is `commonplace-governance`'s and the engine's.
 
+use std::collections::HashSet;
+
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     attestation::{Attestation, VerifiedAttestation},
     chunk::{self, Header},
+    gate::VerifiedChange,
     key::Signature,
 };
 
@@ -213,6 +216,22 @@ impl VerifiedTwins {
         let ways = [Way::new(&first, below_first), Way::new(&second, below_second)];
         Self::verify(encode(&Written { commons, doc, device, nonce, ways, common })).ok()
     }
+}
+
+/// Which of a document's changes fall, by how much counts of actors that wrote in two ways: what does not count of these, and
+/// whatever builds on it. They are given each after those it builds on.
+pub fn falling<'a>(
+    changes: impl IntoIterator<Item = &'a VerifiedChange>,
+    forked: impl Fn(&Actor) -> Option<Fork>,
+) -> HashSet<ChangeHash> {
+    let mut falling = HashSet::new();
+    for change in changes {
+        let void = forked(&change.actor()).is_some_and(|fork| change.seq() >= fork.from());
+        if void || change.deps().any(|dep| falling.contains(&dep)) {
+            falling.insert(change.hash());
+        }
+    }
+    falling
 }
 
 fn encode(written: &Written) -> Vec<u8> {
