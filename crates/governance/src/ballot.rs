@@ -172,7 +172,7 @@ fn is_cut_off_in(dag: &Dag, at: At, footing: &Footing, is_known: &dyn Fn(At) -> 
     let in_force = |ending: At| {
         let entry = dag.get(ending);
         let by_right = match &entry.kind {
-            Kind::Ending(Ending { right: Right::Own, .. }) => true,
+            Kind::Ending(Ending { right: Right::Own | Right::Proven, .. }) => true,
             Kind::Ending(Ending { right: Right::Rule(_), .. }) => footing.may_remove(&entry.member),
             Kind::Motion(motion) => motion.footing.is_none() && footing.may_remove(&entry.member),
             _ => false,

@@ -11,6 +11,7 @@ mod because;
 pub mod cut;
 pub mod device;
 pub mod proposal;
+pub mod twins;
 
 use commonplace_model::{CommonsId, DeviceId, MemberId};
 use commonplace_trust::{DeviceKey, Domain, Signature};
@@ -20,6 +21,7 @@ pub use because::Because;
 pub use cut::{Cut, Removal};
 pub use device::{DeviceCertificate, DeviceRevocation};
 pub use proposal::{Act, Choice, Model, Policy, Proposal, Seal, Vote};
+pub use twins::TwinsProved;
 
 /// How a person introduces themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +192,8 @@ pub enum Body {
     Seal(Seal),
     /// A member says why they did something by their own word.
     Because(Because),
+    /// A device provably wrote in two ways.
+    Twins(Box<TwinsProved>),
 }
 
 impl Body {
@@ -213,6 +217,7 @@ impl Body {
             Self::DeviceRevocation(revocation) => revocation.cut.is_fair(),
             Self::Removal(removal) => removal.cut.is_fair(),
             Self::Proposal(proposal) => proposal.is_fair(),
+            Self::Twins(twins) => twins.is_fair(),
             // What is not sound of the last is ignored.
             Self::InvitationClosed(_) | Self::Vouch(_) | Self::Vote(_) | Self::Seal(_) | Self::Because(_) => true,
         }

@@ -11,7 +11,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use commonplace_model::{DeviceId, MemberId, RecordId};
+use commonplace_model::{Actor, DeviceId, DocId, MemberId, RecordId};
+use commonplace_trust::Fork;
 
 use crate::{
     body::{Choice, Cut, Introduction, Invitation, Proposal},
@@ -112,6 +113,8 @@ pub(crate) enum Right {
     Rule(At),
     /// It says again what the decision of this number says.
     Decided(At),
+    /// Nobody's: the device proved it against itself.
+    Proven,
 }
 
 /// The end of somebody's standing.
@@ -122,6 +125,8 @@ pub(crate) struct Ending {
     pub(crate) cut: Cut,
     /// Their records that it builds on, directly or not, rising: those that count all the same.
     pub(crate) covers: Vec<At>,
+    /// In which document, under which actor the device wrote in two ways, and how much of that counts.
+    pub(crate) twins: Option<(DocId, Actor, Fork)>,
 }
 
 impl Ending {

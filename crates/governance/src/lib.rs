@@ -36,12 +36,13 @@ mod valid;
 
 pub use body::{
     Act, Admission, Because, Body, Choice, Cut, DeviceCertificate, DeviceRevocation, Genesis, Introduction, Invitation,
-    InvitationClosed, JoinRequest, Model, Policy, Proposal, Removal, Seal, Vote, Vouch,
+    InvitationClosed, JoinRequest, Model, Policy, Proposal, Removal, Seal, TwinsProved, Vote, Vouch,
 };
 pub use decision::{Decision, Reason};
 pub use footing::Footing;
 pub use own::{Deed, OwnWord};
 pub use roll::{
-    Able, Added, Charter, DeviceStanding, Epoch, Invited, Invites, Left, Member, Pairing, Parting, Roll, RollError,
+    Able, Added, Caught, Charter, DeviceStanding, Epoch, Invited, Invites, Left, Member, Pairing, Parting, Roll,
+    RollError,
 };
 pub use ticket::{DeviceTicket, Ticket, TicketError};

@@ -35,8 +35,8 @@ pub use parting::Parting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, PageId, RecordId};
-use commonplace_trust::{DeviceKey, Draft, RecordError, Standing, Verdict, VerifiedRecord};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, PageId, RecordId};
+use commonplace_trust::{DeviceKey, Draft, Fork, RecordError, Standing, Verdict, VerifiedRecord};
 
 use crate::{
     ballot,
@@ -111,6 +111,17 @@ pub enum DeviceStanding {
     Ended(MemberId),
     /// Nobody's, as far as is known here.
     None,
+}
+
+/// A device that provably wrote in two ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caught {
+    /// The member whose device it is or was.
+    pub member: MemberId,
+    /// What it is called.
+    pub name: String,
+    /// The documents in which it did.
+    pub docs: BTreeSet<DocId>,
 }
 
 /// Changes with each removal and revocation: what only members should hear is said under a name derived from it.
@@ -421,6 +432,16 @@ impl Roll {
         self.outcome.cuts.iter()
     }
 
+    /// Devices that provably wrote in two ways.
+    pub fn caught(&self) -> impl Iterator<Item = (&DeviceId, &Caught)> {
+        self.outcome.caught.iter()
+    }
+
+    /// The documents in which they did, and how much counts there of each actor under which they did.
+    pub fn forks(&self) -> impl Iterator<Item = (&DocId, &BTreeMap<Actor, Fork>)> {
+        self.outcome.forks.iter()
+    }
+
     /// Pages that a decision hid.
     pub fn hidden(&self) -> &BTreeSet<PageId> {
         &self.outcome.hidden
@@ -524,5 +545,10 @@ impl Standing for Roll {
 
     fn is_cut(&self, doc: &DocId, hash: &ChangeHash) -> bool {
         self.outcome.cuts.get(doc).is_some_and(|tips| tips.contains(hash))
+            || self.outcome.forks.get(doc).is_some_and(|all| all.values().any(|fork| fork.last() == Some(*hash)))
+    }
+
+    fn forked(&self, doc: &DocId, actor: &Actor) -> Option<Fork> {
+        self.outcome.forks.get(doc)?.get(actor).copied()
     }
 }

@@ -9,7 +9,7 @@
 //!    rule that was given up, by leaving the decision out of a record's past; and who acts honestly while the rule is being
 //!    changed elsewhere has to act again.
 //! 3. **Endings in force** (removals, revocations): judged by their own past, so that two that end one another both are in
-//!    force.
+//!    force. A proof that a device wrote in two ways is always in force.
 //! 4. **What counts.** A record counts if the record that gives it standing does, and it is not cut off by an ending.
 //!
 //! Only step 1 looks at 3 and 4, and only where something counts before it is sealed; then they are worked out for the
@@ -153,6 +153,8 @@ impl Fold {
             Kind::Ending(ending) => {
                 let by_right = match ending.right {
                     Right::Own => true,
+                    // Whoever put the proof in, and whatever became of them.
+                    Right::Proven => return true,
                     Right::Rule(under) => self
                         .place(under)
                         .is_some_and(|from| self.throughout(at, from, |footing| footing.may_remove(&entry.member))),

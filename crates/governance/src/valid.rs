@@ -11,12 +11,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use commonplace_model::{CommonsId, DeviceId, MemberId, RecordId};
-use commonplace_trust::{Draft, VerifiedRecord};
+use commonplace_trust::{Draft, VerifiedRecord, VerifiedTwins};
 
 use crate::{
     ballot,
     body::{
-        Act, Admission, Because, Body, Cut, DeviceCertificate, DeviceRevocation, Proposal, Removal, Vote, member_of,
+        Act, Admission, Because, Body, Cut, DeviceCertificate, DeviceRevocation, Proposal, Removal, TwinsProved, Vote,
+        member_of,
     },
     dag::{Admitted, At, Dag, Ending, Entry, Kind, Motion, Past, Right, Whom},
     decide::{Said, rule_of},
@@ -115,6 +116,7 @@ impl Judge<'_> {
             Body::Vote(vote) => self.vote(vote, author),
             Body::Seal(seal) => self.seal(seal.proposal, author, links),
             Body::Because(because) => self.because(because, author, links),
+            Body::Twins(twins) => self.twins(*twins, links),
         }
     }
 
@@ -176,6 +178,19 @@ impl Judge<'_> {
         }
     }
 
+    /// Valid by itself, whoever says it: the proof is the device's own word.
+    fn twins(&self, said: TwinsProved, links: &[At]) -> Result<Kind, Unfit> {
+        let (_, standing) = self.named(&said.standing)?;
+        let (device, member) = standing.gives().ok_or(Unfit::Invalid)?;
+        let proof = VerifiedTwins::verify(said.proof).map_err(|_| Unfit::Invalid)?;
+        if proof.device() != device || proof.commons() != self.commons {
+            return Err(Unfit::Invalid);
+        }
+        let past = self.dag.past(links);
+        let ending = self.ending(Whom::Device(device), member, Right::Proven, said.cut, &past);
+        Ok(Kind::Ending(Ending { twins: Some((proof.doc(), proof.actor(), proof.fork())), ..ending }))
+    }
+
     fn removal(&self, said: Removal, author: &Author, links: &[At]) -> Result<Kind, Unfit> {
         let (under, entry) = self.named(&said.under)?;
         let decided = |motion: &Motion| match &motion.proposal.act {
@@ -202,7 +217,7 @@ impl Judge<'_> {
         };
         let all = self.dag.by_member.get(&of).into_iter().flatten().copied();
         let covers = all.filter(|at| past.has(*at)).filter(theirs).collect();
-        Ending { whom, right, cut, covers }
+        Ending { whom, right, cut, covers, twins: None }
     }
 
     fn motion(&self, proposal: Proposal, links: &[At]) -> Result<Kind, Unfit> {
@@ -300,6 +315,7 @@ fn named(body: Option<&Body>) -> Vec<RecordId> {
     match body {
         Some(Body::DeviceRevocation(revocation)) => vec![revocation.standing],
         Some(Body::Removal(removal)) => vec![removal.under],
+        Some(Body::Twins(twins)) => vec![twins.standing],
         Some(Body::Vote(vote)) => vec![vote.proposal],
         Some(Body::Seal(seal)) => vec![seal.proposal],
         Some(Body::Proposal(proposal)) => {

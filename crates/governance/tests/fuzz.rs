@@ -55,7 +55,7 @@ fn members_sign_any_bytes() {
             // The number of a kind that there is, and then anything.
             let mut said = body.clone();
             if let Some(kind) = said.first_mut() {
-                *kind %= 12;
+                *kind %= 14;
             }
             let draft = Draft {
                 commons: Some(roll.commons()),

@@ -10,6 +10,7 @@
 //! Deliberately absent: clocks, randomness, files and networks. Who made a change, and whether it may count, is a
 //! matter of `commonplace-trust`.
 
+pub mod anew;
 pub mod document;
 pub mod id;
 pub mod ledger;
@@ -19,6 +20,7 @@ pub mod page;
 pub mod statement;
 pub mod text;
 
+pub use anew::{Anew, Fate};
 pub use document::{ApplyError, DocKind, Document, LoadError, LocalChange};
 pub use id::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, Nonce, PageId, ParseIdError, RecordId};
 pub use ledger::Ledger;

@@ -160,6 +160,7 @@ impl Core {
         }
         let shows_others = roll.hidden() != held.roll.hidden();
         let fell = deciding::fell(&held.roll, &roll, &held.me);
+        let caught: BTreeSet<DeviceId> = held.roll.caught().map(|(device, _)| *device).collect();
         self.store.add_records(id, &new)?;
         if let Some(held) = self.commons.get_mut(&id) {
             held.roll = roll;
@@ -171,6 +172,7 @@ impl Core {
             self.arrives(id)?;
         }
         self.heed_endings(id)?;
+        self.tell_caught(id, &caught);
         self.commons_changed_members(id);
         self.tell(Event::People { commons: id.to_string() });
         self.tell_commons(id);

@@ -1,11 +1,11 @@
 //! The doctor: looks at the profile and its surroundings, and says what it finds.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{cell::OnceCell, collections::HashMap, fs, path::Path};
 
 use commonplace_governance::Roll;
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, Document, Page};
 use commonplace_store::Reader;
-use commonplace_trust::{VerifiedAttestation, gate};
+use commonplace_trust::{Standing, VerifiedAttestation, gate};
 
 use crate::{
     core::Core,
@@ -25,14 +25,16 @@ fn finding(check: &str, ok: bool, detail: impl Into<String>, advice: impl Into<S
 
 impl Core {
     pub(crate) fn doctor(&mut self) -> Vec<Finding> {
-        vec![
+        let mut findings = vec![
             self.check_name(),
             self.check_key(),
             self.check_rolls(),
             self.check_index(),
             self.check_clock(),
             self.check_network(),
-        ]
+        ];
+        findings.extend(self.check_twins());
+        findings
     }
 
     fn check_name(&self) -> Finding {
@@ -83,6 +85,14 @@ impl Core {
             format!("{folded} of {stored} commons are in order."),
             "The roll of a commons is incomplete; meeting another device of it mends that.",
         )
+    }
+
+    /// Devices that wrote in two ways; nothing when there are none.
+    fn check_twins(&self) -> Option<Finding> {
+        let caught = self.commons.iter().flat_map(|(id, held)| held.roll.caught().map(|(_, caught)| (*id, caught)));
+        let words: Vec<_> = caught.map(|(id, caught)| self.caught_in_words(id, caught)).collect();
+        let said = "It takes no further part, and all devices have come to the same text again.";
+        (!words.is_empty()).then(|| finding("devices", true, format!("{} {said}", words.join(" ")), ""))
     }
 
     fn check_index(&self) -> Finding {
@@ -197,6 +207,12 @@ fn fault_of(reader: &Reader, commons: CommonsId, doc: DocId) -> Option<String> {
         (Ok(changes), Ok(frontier)) => (changes, frontier),
         (Err(error), _) | (_, Err(error)) => return Some(error.to_string()),
     };
+    // Asked only where something is not signed as usual.
+    let folded = OnceCell::new();
+    let roll = || {
+        let fold = || reader.records(commons).ok().and_then(|records| Roll::fold(commons, &records).ok());
+        folded.get_or_init(fold).as_ref()
+    };
     let known: HashMap<ChangeHash, (Actor, u64)> = changes.iter().map(|c| (c.hash(), (c.actor(), c.seq()))).collect();
     let mut unsigned: HashMap<Actor, u64> = HashMap::new();
     for change in &changes {
@@ -204,7 +220,13 @@ fn fault_of(reader: &Reader, commons: CommonsId, doc: DocId) -> Option<String> {
         *newest = change.seq().max(*newest);
     }
     for said in frontier {
+        // A device that provably wrote in two ways vouched for what is common to both by the proof.
+        let proven = || {
+            let fork = roll()?.forked(&doc, &said.actor(commons, doc))?;
+            VerifiedAttestation::proven(said.device, said.nonce, &fork, commons, doc).filter(|word| *word.get() == said)
+        };
         let signed = VerifiedAttestation::verify(said, commons, doc)
+            .or_else(proven)
             .filter(|verified| known.get(&verified.get().hash) == Some(&(verified.actor(), verified.get().seq)));
         let Some(signed) = signed else {
             return Some("a signature does not fit what it is on".to_owned());
@@ -214,10 +236,7 @@ fn fault_of(reader: &Reader, commons: CommonsId, doc: DocId) -> Option<String> {
         }
     }
     // Of what ended devices wrote, that counts which others built on; what vouched for it may not have come yet.
-    let any_ended = reader
-        .records(commons)
-        .is_ok_and(|records| Roll::fold(commons, &records).is_ok_and(|roll| roll.ended().next().is_some()));
-    if !unsigned.is_empty() && !any_ended {
+    if !unsigned.is_empty() && roll().is_none_or(|roll| roll.ended().next().is_none()) {
         return Some("a change is signed by nobody".to_owned());
     }
     let mut document = Document::new(doc.into());

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Page, PageChange, PageId, Splice};
+use commonplace_model::{
+    CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageId, Splice,
+};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
 use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
 
@@ -187,6 +189,16 @@ impl Core {
         {
             not_compacted(doc, &error);
         }
+    }
+
+    /// Has what is written from now on be written under other actors.
+    pub(crate) fn renew_nonce(&mut self) -> Result<()> {
+        self.nonce = Nonce::new(profile::random()?);
+        let (device, nonce) = (self.device(), self.nonce);
+        for ((commons, doc), (_, loaded)) in &mut self.documents.loaded {
+            loaded.document_mut().set_actor(actor_of(*commons, *doc, device, nonce));
+        }
+        Ok(())
     }
 
     /// Keeps a compact form, if it loads back with the same heads.
@@ -451,7 +463,7 @@ pub(crate) fn project(page: &Page) -> PageProjection {
     }
 }
 
-fn broken(error: &commonplace_model::ApplyError) -> Error {
+pub(crate) fn broken(error: &commonplace_model::ApplyError) -> Error {
     Error::internal(format!("a document cannot be built from its changes ({error})"))
 }
 

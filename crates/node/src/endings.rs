@@ -4,7 +4,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use commonplace_governance::{Act, Cut, DeviceStanding, Model, Parting, Roll, decision::Standing};
-use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, shown};
+use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, RecordId, shown};
+use commonplace_trust::Fork;
 
 use crate::{
     commons::Commons,
@@ -133,11 +134,16 @@ impl Core {
 
     /// What counts of the work of devices whose standing is about to end: all of it that is known here.
     pub(crate) fn cut_of(&self, id: CommonsId, devices: &BTreeSet<DeviceId>) -> Result<Vec<Cut>> {
+        Ok(Cut::of(self.tips_by(id, devices)?))
+    }
+
+    /// Changes of these devices that nothing builds on.
+    pub(crate) fn tips_by(&self, id: CommonsId, devices: &BTreeSet<DeviceId>) -> Result<Vec<(DocId, ChangeHash)>> {
         let mut tips = Vec::new();
         for doc in self.store.written_by(id, devices)? {
             tips.extend(self.store.tips_of(id, doc, devices)?.into_iter().map(|tip| (doc, tip)));
         }
-        Ok(Cut::of(tips))
+        Ok(tips)
     }
 
     /// A decision to remove somebody names one cut. What of their work that leaves out is named by whoever proposed it, as soon
@@ -186,13 +192,20 @@ impl Core {
                 hasher.update(tip.as_bytes());
             }
         }
+        for (doc, forks) in roll.forks() {
+            for (actor, fork) in forks {
+                hasher.update(&doc.to_bytes());
+                hasher.update(actor.as_bytes());
+                hasher.update(&fork.from().to_le_bytes());
+            }
+        }
         let now = *hasher.finalize().as_bytes();
         // What somebody holds who is out themselves stays as it is.
         if self.store.setting(&heeded_key(id))?.as_deref() == Some(&now) || !self.is_in(id) {
             return Ok(());
         }
+        let mut any = self.heed_twins(id)?;
         self.complete_cuts(id)?;
-        let mut any = false;
         for doc in self.store.written_by(id, &ended)? {
             any |= self.cut_back(id, doc, &ended)?;
         }
@@ -213,7 +226,10 @@ impl Core {
         }
         let held = self.held_commons(id)?;
         let none = BTreeSet::new();
-        let cut = held.roll.cuts().find(|(cut, _)| **cut == doc).map_or(none, |(_, tips)| tips.clone());
+        let mut cut = held.roll.cuts().find(|(cut, _)| **cut == doc).map_or(none, |(_, tips)| tips.clone());
+        // What both ways of a device share counts as what a cut names does.
+        let forks = held.roll.forks().filter(|(forked, _)| **forked == doc).flat_map(|(_, forks)| forks.values());
+        cut.extend(forks.filter_map(Fork::last));
         let took_out = self.store.cut_back(id, doc, |device| ended.contains(device), &cut)?;
         if took_out {
             self.forget_unstored(id, &[doc]);

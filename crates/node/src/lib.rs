@@ -36,6 +36,7 @@ pub mod profile;
 mod replica;
 mod tags;
 mod timekeeping;
+mod twins;
 pub mod view;
 
 pub use engine::{Engine, OpenOptions};

@@ -202,6 +202,21 @@ impl Core {
         Some(id)
     }
 
+    /// Begins all meetings about a commons anew after what is being done now: both sides find out again what the other has.
+    pub(crate) fn meet_anew_soon(&self, commons: CommonsId) {
+        let _ = self.mailbox.urgent(move |core| {
+            let shared: Vec<DeviceId> = core.others(commons).copied().collect();
+            for (id, device) in core.network.meetings.about(commons, |device| shared.contains(device)) {
+                core.network.meetings.all.remove(&id);
+                core.network.meetings.opening.remove(&(device, commons));
+                core.tell_sync(commons, device, 0, 0, true);
+                if core.network.connected.contains_key(&device) {
+                    core.meet(device, commons);
+                }
+            }
+        });
+    }
+
     pub(crate) fn end_meeting(&mut self, id: u64) {
         let Some(meeting) = self.network.meetings.all.remove(&id) else { return };
         self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
@@ -431,10 +446,15 @@ impl Core {
         };
         let (commons, device, doc) = (meeting.commons, meeting.device, arrival.doc);
         let passed = self.judge_arrival(id, arrival)?;
-        if let Some(why) = passed.refused.first() {
+        let mut passed = passed;
+        let twins = std::mem::take(&mut passed.twins);
+        // Whose device is proved to have made twins is told with the proof; who brought them is not at fault.
+        let told = |why: &&Refusal| twins.is_empty() || !matches!(why, Refusal::Equivocation | Refusal::Sequence);
+        if let Some(why) = passed.refused.iter().find(told) {
             tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
             self.tell_refused(device, *why);
         }
+        self.twins_found(commons, twins);
         let said = (doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect());
         let passed = self.without_known_attestations(commons, doc, passed)?;
         if passed.changes.is_empty() && passed.attestations.is_empty() {

@@ -17,11 +17,11 @@ use crate::{
 };
 
 /// A change of a document, as far as it matters here.
-struct Row {
+pub(crate) struct Row {
     no: No,
     actor: No,
     seq: u64,
-    change: VerifiedChange,
+    pub(crate) change: VerifiedChange,
 }
 
 impl Reader {
@@ -129,7 +129,7 @@ fn writers(db: &Connection, doc: No) -> Result<BTreeMap<No, DeviceId>> {
 }
 
 /// All changes of a document in order.
-fn rows(db: &Connection, doc: No) -> Result<Vec<Row>> {
+pub(crate) fn rows(db: &Connection, doc: No) -> Result<Vec<Row>> {
     let (first, last) = all_within(doc);
     let mut find =
         db.prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
@@ -144,7 +144,7 @@ fn rows(db: &Connection, doc: No) -> Result<Vec<Row>> {
 }
 
 /// Takes changes out of a document, the last ones first.
-fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Result<()> {
+pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Result<()> {
     let mut first_out: BTreeMap<No, u64> = BTreeMap::new();
     for row in out {
         tx.prepare_cached("DELETE FROM change WHERE no = ?1")?.execute([row.no])?;

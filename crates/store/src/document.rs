@@ -11,6 +11,7 @@ use crate::{
     error::{Result, StoreError},
     packed::unpack_change,
     reader::{No, Reader, all_within, blob, doc_id, int, own, uint, within},
+    segment::attested,
     store::Store,
     write::signature,
 };
@@ -100,6 +101,24 @@ impl History for DocHistory<'_> {
             None => Ok(None),
         });
         bytes.map(Cow::Owned)
+    }
+
+    fn numbered(&self, actor: &Actor, seq: u64) -> Option<Cow<'_, [u8]>> {
+        let bytes = self.ask(|doc| {
+            let Some(actor) = actor_no(self.db, doc, actor)? else { return Ok(None) };
+            let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq = ?2")?;
+            let mut rows = find.query(params![actor, int(seq)])?;
+            rows.next()?.map(|row| unpack_change(blob(row, 0)?)).transpose()
+        });
+        bytes.map(Cow::Owned)
+    }
+
+    fn vouched(&self, actor: &Actor) -> Vec<Attestation> {
+        let kept = self.ask(|doc| match actor_no(self.db, doc, actor)? {
+            Some(actor) => Ok(Some(attested(self.db, doc, actor, 0)?)),
+            None => Ok(None),
+        });
+        kept.unwrap_or_default().into_values().collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod clock;
 mod cut;
 mod document;
 mod error;
+mod fallen;
 mod flag;
 mod held;
 mod open;
@@ -33,6 +34,7 @@ mod write;
 
 pub use document::{ChangeNo, DocHistory, Lacking};
 pub use error::StoreError;
+pub use fallen::Fallen;
 pub use flag::Flag;
 pub use held::Holder;
 pub use page::{PageQuery, PageRow};

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use commonplace_model::{Actor, CommonsId, DocId};
 use commonplace_trust::Attestation;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::{
     document::{attestation, change_of},
     error::{Result, StoreError},
     packed::unpack_change,
-    reader::{No, Reader, all_within, blob, own, uint, within},
+    reader::{No, Reader, all_within, blob, int, own, uint, within},
 };
 
 /// Bytes beyond the asked ones in which an end is looked for where everything is vouched for.
@@ -95,29 +95,9 @@ impl Reader {
             }
             let missing = change_of(&self.db, no, have + 1)?;
             earliest = [earliest, missing].into_iter().flatten().min();
-            all.insert(no, Lacking { id, have, attested: self.attested(doc, no, have)? });
+            all.insert(no, Lacking { id, have, attested: attested(&self.db, doc, no, have)? });
         }
         Ok((all, earliest))
-    }
-
-    /// The attestations kept of an actor, beyond a number.
-    fn attested(&self, doc: No, actor: No, have: u64) -> Result<BTreeMap<u64, Attestation>> {
-        let (first, _) = all_within(doc);
-        let mut find = self.db.prepare_cached(
-            "SELECT d.id, w.nonce, k.seq, c.hash, k.signature FROM ( \
-                 SELECT seq, change, signature FROM cut WHERE actor = ?1 AND seq > ?2 UNION ALL \
-                 SELECT attested_seq, attested, signature FROM actor WHERE no = ?1 AND attested_seq > ?2 UNION ALL \
-                 SELECT built_seq, built, built_signature FROM actor WHERE no = ?1 AND built_seq > ?2) k \
-             JOIN change c ON c.no = ?3 + k.change JOIN actor a ON a.no = ?1 \
-             JOIN writer w ON w.no = a.writer JOIN device d ON d.no = w.device",
-        )?;
-        let mut rows = find.query(params![actor, crate::reader::int(have), first])?;
-        let mut all = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let attestation = attestation(row, 0)?;
-            all.insert(attestation.seq, attestation);
-        }
-        Ok(all)
     }
 
     /// The changes of a piece, and whether there are more after it.
@@ -161,4 +141,24 @@ impl Reader {
         }
         Ok((taken, false))
     }
+}
+
+/// The attestations kept of an actor, beyond a number.
+pub(crate) fn attested(db: &Connection, doc: No, actor: No, have: u64) -> Result<BTreeMap<u64, Attestation>> {
+    let (first, _) = all_within(doc);
+    let mut find = db.prepare_cached(
+        "SELECT d.id, w.nonce, k.seq, c.hash, k.signature FROM ( \
+             SELECT seq, change, signature FROM cut WHERE actor = ?1 AND seq > ?2 UNION ALL \
+             SELECT attested_seq, attested, signature FROM actor WHERE no = ?1 AND attested_seq > ?2 UNION ALL \
+             SELECT built_seq, built, built_signature FROM actor WHERE no = ?1 AND built_seq > ?2) k \
+         JOIN change c ON c.no = ?3 + k.change JOIN actor a ON a.no = ?1 \
+         JOIN writer w ON w.no = a.writer JOIN device d ON d.no = w.device",
+    )?;
+    let mut rows = find.query(params![actor, int(have), first])?;
+    let mut all = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let attestation = attestation(row, 0)?;
+        all.insert(attestation.seq, attestation);
+    }
+    Ok(all)
 }

@@ -71,19 +71,32 @@ impl Store {
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;
         let mut written = Written::default();
         for doc in batch.docs {
-            let mut pen = Pen::take(&tx, &clocks, commons, doc.doc, doc.local)?;
-            for change in &doc.changes {
-                written.changes += usize::from(pen.put_change(change)?);
-            }
-            pen.put_attestations(doc.attestations)?;
-            if let Some(digest) = pen.finish(commons, doc.at)? {
-                written.digests.push((doc.doc, digest));
-            }
-            projection::put(&tx, pen.doc.no, doc.doc, commons, doc.projection)?;
+            let id = doc.doc;
+            let (changes, digest) = put_doc(&tx, &clocks, commons, doc)?;
+            written.changes += changes;
+            written.digests.extend(digest.map(|digest| (id, digest)));
         }
         tx.commit()?;
         Ok(written)
     }
+}
+
+/// Writes in a document: how many changes were new, and its digest if that changed.
+pub(crate) fn put_doc(
+    tx: &Connection,
+    clocks: &Clocks,
+    commons: No,
+    doc: DocBatch,
+) -> Result<(usize, Option<[u8; 32]>)> {
+    let mut pen = Pen::take(tx, clocks, commons, doc.doc, doc.local)?;
+    let mut new = 0;
+    for change in &doc.changes {
+        new += usize::from(pen.put_change(change)?);
+    }
+    pen.put_attestations(doc.attestations)?;
+    let digest = pen.finish(commons, doc.at)?;
+    projection::put(tx, pen.doc.no, doc.doc, commons, doc.projection)?;
+    Ok((new, digest))
 }
 
 /// The number of a document, which gets one if nothing was known of it.

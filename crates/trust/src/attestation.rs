@@ -3,7 +3,10 @@
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
 use serde::{Deserialize, Serialize};
 
-use crate::key::{DeviceKey, Domain, Signature};
+use crate::{
+    key::{DeviceKey, Domain, Signature},
+    twins::Fork,
+};
 
 /// The actor under which a device writes in a document: the first 16 bytes of a hash over all that makes it its own.
 pub fn actor_of(commons: CommonsId, doc: DocId, device: DeviceId, nonce: Nonce) -> Actor {
@@ -68,6 +71,15 @@ impl VerifiedAttestation {
         signature
             .verify(&device, Domain::Attestation, &Attestation::message(commons, doc, actor, seq, hash))
             .then_some(Self { actor, attestation })
+    }
+
+    /// The word of a device that provably wrote in two ways, on the last change that both share: the proof has its signatures,
+    /// so this needs none.
+    pub fn proven(device: DeviceId, nonce: Nonce, fork: &Fork, commons: CommonsId, doc: DocId) -> Option<Self> {
+        let signature = Signature::new([0; 64]);
+        let attestation =
+            Attestation { device, nonce, seq: fork.from().checked_sub(1)?, hash: fork.last()?, signature };
+        Some(Self { actor: attestation.actor(commons, doc), attestation })
     }
 
     /// The actor it speaks of.

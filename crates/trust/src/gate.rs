@@ -14,15 +14,21 @@
 //! 6. **Standing.** What a device wrote whose standing ended is let in only with what counts and builds on it, or when a cut
 //!    names it or something that builds on it. Otherwise it waits: both may still come.
 //!
-//! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception that no rule can
-//! mend: of two changes with one actor and number the first to arrive stays, and the proof is for others to spread. A
+//! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception: of two changes with one
+//! actor and number the first to arrive stays, until the roll has the proof that they are two. The gate gives that proof
+//! ([`Passed::twins`]); once the roll has it, nothing counts of the actor that is not common to both ways ([`Fork`]). A
 //! change that passes never makes Automerge panic, and a document saved with it loads; tests with mutated changes hold
 //! that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of the document.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use automerge::Change;
-use commonplace_model::{Actor, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, LocalChange, Nonce};
+use commonplace_model::{
+    Actor, Anew, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, Fate, LocalChange, Nonce,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -32,6 +38,7 @@ use crate::{
     clock::Clock,
     history::{History, Known, Standing, Verdict},
     key::DeviceKey,
+    twins::{self, Fork, Side, VerifiedTwins},
     vocabulary,
 };
 
@@ -149,6 +156,11 @@ pub fn apply(document: &mut Document, changes: Vec<VerifiedChange>) -> Result<Ve
     document.apply_ungated(changes.into_iter().map(|c| c.change).collect())
 }
 
+/// What a writer has to write anew of all changes of a document, each after those it builds on and with what becomes of it.
+pub fn anew<'a>(changes: impl IntoIterator<Item = (&'a VerifiedChange, Fate)>) -> Anew {
+    Anew::of(changes.into_iter().map(|(change, fate)| (&change.change, fate)))
+}
+
 /// Why a change is invalid, provable from its bytes, its ancestors and the roll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -193,6 +205,8 @@ pub struct Passed {
     pub attestations: Vec<VerifiedAttestation>,
     /// Changes that cannot be judged yet: a dependency, an attestation or the roll's word on a device is missing.
     pub waiting: Vec<Vec<u8>>,
+    /// Proofs that devices wrote in two ways, one for each actor at most.
+    pub twins: Vec<VerifiedTwins>,
     /// Why changes or attestations were refused, first one first, at most [`Passed::MAX_REFUSALS`].
     pub refused: Vec<Refusal>,
 }
@@ -238,14 +252,15 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let mut passed = Passed::default();
         let doc = arrival.doc;
         let (attestations, ended) = self.attestations(doc, arrival.attestations, &mut passed);
-        let candidates = framed(doc.into(), &arrival.changes, &mut passed);
+        let candidates = in_order(framed(doc.into(), &arrival.changes, &mut passed));
         let covered = covered(&candidates, &attestations, &mut passed);
         let mut ancestry = Ancestry::new(self.history, doc.into());
-        for candidate in candidates {
-            if ancestry.has(&candidate.hash) {
+        let counts = self.counting(doc);
+        for candidate in &candidates {
+            if ancestry.has(&candidate.hash) || !counts(&candidate.frame.header) {
                 continue;
             }
-            let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, &candidate) } else { Ok(None) };
+            let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, candidate) } else { Ok(None) };
             match verdict {
                 Ok(Some(change)) => passed.changes.push(change),
                 Ok(None) => passed.waiting.push(candidate.bytes.to_vec()),
@@ -253,18 +268,76 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             }
         }
         self.hold_back(&doc, &ended, &mut passed);
+        self.hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
         let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
-        passed.attestations = attestations
-            .into_iter()
-            .filter(|a| {
-                let hash = &a.get().hash;
-                let vouched = accepted.get(hash).copied().or_else(|| self.history.change(hash));
-                vouched.is_some_and(|known| known.actor == a.actor() && known.seq == a.get().seq)
-            })
-            .collect();
+        let mut unknown = Vec::new();
+        for said in attestations {
+            let hash = &said.get().hash;
+            match accepted.get(hash).copied().or_else(|| self.history.change(hash)) {
+                Some(known) if known.actor == said.actor() && known.seq == said.get().seq => {
+                    passed.attestations.push(said);
+                }
+                Some(_) => {}
+                None => unknown.push(said),
+            }
+        }
+        self.prove(doc, &candidates, &unknown, &mut passed);
         passed
+    }
+
+    /// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds
+    /// on them: what is let in can be passed on, and held against its writer.
+    fn hold_unvouched(&self, attestations: &[VerifiedAttestation], passed: &mut Passed) {
+        loop {
+            let here: HashSet<ChangeHash> = passed.changes.iter().map(VerifiedChange::hash).collect();
+            let mut upto: HashMap<Actor, u64> = HashMap::new();
+            for said in attestations {
+                let reached = upto.entry(said.actor()).or_default();
+                if here.contains(&said.get().hash) {
+                    *reached = said.get().seq.max(*reached);
+                }
+            }
+            let mut out: HashSet<ChangeHash> = HashSet::new();
+            for change in std::mem::take(&mut passed.changes) {
+                let vouched = upto.get(&change.actor).is_some_and(|reached| change.seq() <= *reached);
+                if vouched && !change.deps().any(|dep| out.contains(&dep)) {
+                    passed.changes.push(change);
+                } else {
+                    out.insert(change.hash);
+                    passed.waiting.push(change.change.raw_bytes().to_vec());
+                }
+            }
+            if out.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Which changes count of actors whose devices provably wrote in two ways.
+    fn counting(&self, doc: DocId) -> impl Fn(&Header) -> bool {
+        let forks: RefCell<HashMap<Actor, Option<Fork>>> = RefCell::default();
+        move |header| {
+            let mut forks = forks.borrow_mut();
+            let fork = forks.entry(header.actor).or_insert_with(|| self.standing.forked(&doc, &header.actor));
+            fork.is_none_or(|fork| header.seq < fork.from())
+        }
+    }
+
+    /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is.
+    fn prove(&self, doc: DocId, candidates: &[Candidate<'_>], unknown: &[VerifiedAttestation], passed: &mut Passed) {
+        let by_hash: HashMap<ChangeHash, &Candidate<'_>> = candidates.iter().map(|c| (c.hash, c)).collect();
+        let arrived = |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
+        for said in unknown.iter().take(Passed::MAX_REFUSALS) {
+            if passed.twins.iter().any(|found| found.actor() == said.actor()) {
+                continue;
+            }
+            let known = self.standing.forked(&doc, &said.actor());
+            let found = twins::search((self.commons, doc), said, self.history, arrived);
+            // One that leaves as much as is known already says nothing.
+            passed.twins.extend(found.filter(|proof| known.is_none_or(|fork| proof.fork().from() < fork.from())));
+        }
     }
 
     /// Attestations that verify and whose device may write here, or might; and the actors of those that might.
@@ -278,22 +351,29 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         for attestation in all {
             let verdict = self.standing.may_write(&attestation.device, &doc);
             match verdict {
-                Verdict::Allowed | Verdict::Ended => {
-                    match VerifiedAttestation::verify(attestation, self.commons, doc) {
-                        Some(verified) => {
-                            if verdict == Verdict::Ended {
-                                ended.insert(verified.actor());
-                            }
-                            good.push(verified);
+                Verdict::Allowed | Verdict::Ended => match self.vouching(attestation, doc) {
+                    Some(verified) => {
+                        if verdict == Verdict::Ended {
+                            ended.insert(verified.actor());
                         }
-                        None => passed.refuse(Refusal::Attestation),
+                        good.push(verified);
                     }
-                }
+                    None => passed.refuse(Refusal::Attestation),
+                },
                 Verdict::Forbidden => passed.refuse(Refusal::Forbidden),
                 Verdict::Unknown => {}
             }
         }
         (good, ended)
+    }
+
+    /// An attestation that verifies, or that a proof in the roll stands for.
+    fn vouching(&self, said: Attestation, doc: DocId) -> Option<VerifiedAttestation> {
+        VerifiedAttestation::verify(said, self.commons, doc).or_else(|| {
+            let fork = self.standing.forked(&doc, &said.actor(self.commons, doc))?;
+            let proven = VerifiedAttestation::proven(said.device, said.nonce, &fork, self.commons, doc)?;
+            (*proven.get() == said).then_some(proven)
+        })
     }
 
     /// Has what these actors wrote wait, but for that which counts.
@@ -345,6 +425,31 @@ fn framed<'a>(kind: DocKind, changes: &'a [Vec<u8>], passed: &mut Passed) -> Vec
         }
     }
     candidates
+}
+
+/// The same with each after those that it builds on, and otherwise as they came: what had waited came before what it waited
+/// for. Costs what their dependencies do.
+fn in_order(candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    let numbers: HashMap<ChangeHash, usize> = candidates.iter().enumerate().map(|(at, c)| (c.hash, at)).collect();
+    let mut order = Vec::with_capacity(candidates.len());
+    let mut begun = vec![false; candidates.len()];
+    for first in 0..candidates.len() {
+        let mut open = vec![(first, 0)];
+        while let Some((at, next)) = open.pop() {
+            if next == 0 && std::mem::replace(&mut begun[at], true) {
+                continue;
+            }
+            match candidates[at].frame.header.deps.get(next) {
+                Some(dep) => {
+                    open.push((at, next + 1));
+                    open.extend(numbers.get(dep).filter(|dep| !begun[**dep]).map(|dep| (*dep, 0)));
+                }
+                None => order.push(at),
+            }
+        }
+    }
+    let mut candidates: Vec<_> = candidates.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| candidates.get_mut(at).and_then(Option::take)).collect()
 }
 
 /// Which candidates an attestation vouches for: its own change, and all of that actor before it.

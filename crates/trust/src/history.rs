@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use commonplace_model::{Actor, ChangeHash, DeviceId, DocId};
 
-use crate::clock::Clock;
+use crate::{attestation::Attestation, clock::Clock, twins::Fork};
 
 /// A change already taken in, as far as the gate needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub trait History {
     /// The bytes of the change of an actor that has the operation with this counter: its first one that reaches so far
     /// (the least `max_op` that is not less). It may have begun only later; the gate looks.
     fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>>;
+    /// The bytes of the change of an actor with this number. Asked only when a device's word contradicts what is known.
+    fn numbered(&self, actor: &Actor, seq: u64) -> Option<Cow<'_, [u8]>>;
+    /// The attestations of an actor's changes that are kept. Asked as rarely.
+    fn vouched(&self, actor: &Actor) -> Vec<Attestation>;
 }
 
 /// Whether a device may write.
@@ -54,4 +58,7 @@ pub trait Standing {
     /// Whether a cut in force names this change of this document: it counts then, with all that it builds on, although its
     /// device's standing ended.
     fn is_cut(&self, doc: &DocId, hash: &ChangeHash) -> bool;
+
+    /// How much of an actor counts in this document, if its device provably wrote in two ways under it.
+    fn forked(&self, doc: &DocId, actor: &Actor) -> Option<Fork>;
 }

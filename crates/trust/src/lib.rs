@@ -1,7 +1,7 @@
-//! Who wrote what, and what is let in: keys, signed records, attestations and the gate.
+//! Who wrote what, and what is let in: keys, signed records, attestations, the gate, and proofs that a device lied.
 //!
 //! Invariants:
-//! - [`VerifiedRecord`], [`VerifiedAttestation`] and [`VerifiedChange`] can be made only by checking, or by signing here.
+//! - [`VerifiedRecord`], [`VerifiedAttestation`], [`VerifiedChange`] and [`VerifiedTwins`] can be made only by checking, or by signing here.
 //! - No byte from another device reaches Automerge before [`gate::Gate::pass`] has let it through, and the answer
 //!   depends on the bytes, their ancestors and the roll alone.
 //! - Everything signed begins with a domain of its own ([`key::Domain`]); verification is strict.
@@ -21,6 +21,7 @@ pub mod past;
 pub mod record;
 pub mod reversal;
 pub mod summary;
+pub mod twins;
 mod vocabulary;
 
 pub use attestation::{Attestation, VerifiedAttestation, actor_of};
@@ -33,3 +34,4 @@ pub use past::{Past, PastError};
 pub use record::{Draft, RecordError, VerifiedRecord};
 pub use reversal::{Chosen, KeyBack, Mark, Reversal};
 pub use summary::Summary;
+pub use twins::{Fork, TwinsError, VerifiedTwins};

@@ -16,11 +16,16 @@ impl Cut {
 
     /// The cuts that name these changes: one, or as many as are needed for their number.
     pub fn of(tips: impl IntoIterator<Item = (DocId, ChangeHash)>) -> Vec<Self> {
+        Self::of_at_most(Self::MAX_TIPS, tips)
+    }
+
+    /// The same, with at most so many changes in each.
+    pub fn of_at_most(most: usize, tips: impl IntoIterator<Item = (DocId, ChangeHash)>) -> Vec<Self> {
         let mut all: Vec<_> = tips.into_iter().collect();
         all.sort_unstable();
         all.dedup();
         let mut cuts = vec![Self::default()];
-        for part in all.chunks(Self::MAX_TIPS) {
+        for part in all.chunks(most.clamp(1, Self::MAX_TIPS)) {
             let mut cut = Self::default();
             for (doc, tip) in part {
                 match cut.0.last_mut().filter(|(last, _)| last == doc) {

@@ -3,14 +3,14 @@
 //! Invariant: nothing is signed here that would count for nothing as things are known.
 
 use commonplace_model::{DeviceId, MemberId, RecordId};
-use commonplace_trust::{DeviceKey, Draft, VerifiedRecord};
+use commonplace_trust::{DeviceKey, Draft, VerifiedRecord, VerifiedTwins};
 
 use super::{Added, Roll, RollError};
 use crate::{
     ballot::{self, Poll},
     body::{
         Act, Admission, Because, Body, Choice, Cut, DeviceRevocation, JoinRequest, Policy, Proposal, Removal, Seal,
-        Vote,
+        TwinsProved, Vote,
     },
     dag::{At, Kind, Whom},
     decide::{Said, Spends, rule_of},
@@ -180,6 +180,30 @@ impl Roll {
         let cuts = if cuts.is_empty() { vec![Cut::default()] } else { cuts };
         let sign = |cut| self.sign(&Body::DeviceRevocation(DeviceRevocation { standing, cut }), key);
         let records: Vec<VerifiedRecord> = cuts.into_iter().map(sign).collect::<Result<_, _>>()?;
+        for record in &records {
+            self.fold_own(record)?;
+        }
+        Ok(records)
+    }
+
+    /// Puts in the proof that a device wrote in two ways: one record for each cut, at least one.
+    ///
+    /// # Errors
+    /// As [`Roll::write`]; [`RollError::Unfit`] when that device never was a member's here.
+    pub fn prove(
+        &mut self,
+        proof: &VerifiedTwins,
+        cuts: Vec<Cut>,
+        key: &DeviceKey,
+    ) -> Result<Vec<VerifiedRecord>, RollError> {
+        let device = proof.device();
+        let gives = |entry: &crate::dag::Entry| entry.gives().is_some_and(|(given, _)| given == device);
+        let standing = self.dag.entries().map(|(_, entry)| entry).filter(|entry| gives(entry)).map(|entry| entry.id);
+        let standing = standing.min().ok_or(RollError::Unfit)?;
+        let cuts = if cuts.is_empty() { vec![Cut::default()] } else { cuts };
+        let body = |cut| Body::Twins(Box::new(TwinsProved { standing, proof: proof.bytes().to_vec(), cut }));
+        let records: Vec<VerifiedRecord> =
+            cuts.into_iter().map(|cut| self.sign(&body(cut), key)).collect::<Result<_, _>>()?;
         for record in &records {
             self.fold_own(record)?;
         }

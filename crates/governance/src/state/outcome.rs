@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, PageId, RecordId};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, PageId, RecordId};
+use commonplace_trust::Fork;
 
 use super::{Fold, ids};
 use crate::{
     body::{Act, Introduction, Model, member_of},
-    dag::{At, Dag, Entry, Kind},
-    roll::{Charter, Epoch, Invited, Member},
+    dag::{At, Dag, Entry, Kind, Whom},
+    roll::{Caught, Charter, Epoch, Invited, Member},
 };
 
 /// A device in good standing.
@@ -41,6 +42,10 @@ pub(crate) struct Outcome {
     closed: BTreeSet<DeviceId>,
     pub(crate) came: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
     pub(crate) cuts: BTreeMap<DocId, BTreeSet<ChangeHash>>,
+    /// How much counts of actors under which devices provably wrote in two ways.
+    pub(crate) forks: BTreeMap<DocId, BTreeMap<Actor, Fork>>,
+    /// Those devices.
+    pub(crate) caught: BTreeMap<DeviceId, Caught>,
     pub(crate) epoch: Epoch,
     /// Records that count and that none that counts builds on.
     pub(crate) tips: BTreeSet<RecordId>,
@@ -62,6 +67,8 @@ impl Outcome {
             closed: BTreeSet::new(),
             came: BTreeMap::new(),
             cuts: BTreeMap::new(),
+            forks: BTreeMap::new(),
+            caught: BTreeMap::new(),
             epoch: Epoch::of(commons, &ids(dag, &fold.in_force)),
             tips: BTreeSet::new(),
         };
@@ -71,10 +78,27 @@ impl Outcome {
                 outcome.cuts.entry(*doc).or_default().extend(tips);
             }
         }
+        outcome.note_twins(dag, fold);
         for (at, _) in dag.entries() {
             outcome.take(dag, fold, commons, at);
         }
         outcome
+    }
+
+    /// Notes what was proved of devices that wrote in two ways.
+    fn note_twins(&mut self, dag: &Dag, fold: &Fold) {
+        let mut proved: BTreeMap<(DocId, Actor), BTreeSet<Fork>> = BTreeMap::new();
+        for ending in fold.in_force.iter().filter_map(|at| dag.ending(*at)) {
+            let (Whom::Device(device), Some((doc, actor, fork))) = (ending.whom, ending.twins) else { continue };
+            proved.entry((doc, actor)).or_default().insert(fork);
+            let caught = self.caught.entry(device).or_insert_with(|| Caught::new(dag, device));
+            caught.docs.insert(doc);
+        }
+        for ((doc, actor), all) in proved {
+            if let Some(fork) = Fork::joined(all) {
+                self.forks.entry(doc).or_default().insert(actor, fork);
+            }
+        }
     }
 
     /// Carries out the acts that stand: decisions in their order, and after each the acts of its open time.
@@ -234,6 +258,21 @@ impl Outcome {
         if let Some(by) = roots.min() {
             self.members.insert(id, Member { id, person: person.clone(), devices, by });
         }
+    }
+}
+
+impl Caught {
+    /// A device, as the record says that made it a member's; of several, the one with the lowest id.
+    fn new(dag: &Dag, device: DeviceId) -> Self {
+        let gives =
+            dag.entries().map(|(_, entry)| entry).filter(|entry| entry.gives().is_some_and(|(d, _)| d == device));
+        let first = gives.min_by_key(|entry| entry.id);
+        let name = first.and_then(|entry| match &entry.kind {
+            Kind::Certificate { device_name, .. } => Some(device_name),
+            _ => introduction(entry).map(|(_, person)| &person.device_name),
+        });
+        let member = first.and_then(Entry::gives).map_or(MemberId::new([0; 32]), |(_, member)| member);
+        Self { member, name: name.cloned().unwrap_or_default(), docs: BTreeSet::new() }
     }
 }
 

@@ -14,3 +14,4 @@ mod policies;
 mod promises;
 mod removals;
 mod rivals;
+mod twins;

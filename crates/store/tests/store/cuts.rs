@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document};
 use commonplace_store::{Projection, Store};
-use commonplace_trust::{Arrival, Gate, Standing, Verdict, gate};
+use commonplace_trust::{Arrival, Fork, Gate, Standing, Verdict, gate};
 use proptest::prelude::*;
 
 use crate::{
@@ -24,6 +24,10 @@ impl Standing for Roll {
 
     fn is_cut(&self, _: &DocId, hash: &ChangeHash) -> bool {
         self.0.contains(hash)
+    }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use commonplace_model::{Actor, ChangeHash, DeviceId, DocId};
 use commonplace_store::Projection;
-use commonplace_trust::{Arrival, Gate, Standing, Verdict};
+use commonplace_trust::{Arrival, Fork, Gate, Standing, Verdict};
 use proptest::prelude::*;
 
 use crate::{
@@ -21,6 +21,10 @@ impl Standing for Everybody {
 
     fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
         false
+    }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
     }
 }
 

@@ -12,7 +12,7 @@ use commonplace_model::{
 };
 use commonplace_sync::{Replica, Segment};
 use commonplace_trust::{
-    Arrival, Attestation, Clock, DeviceKey, Draft, Gate, History, Known, Passed, Standing, Verdict,
+    Arrival, Attestation, Clock, DeviceKey, Draft, Fork, Gate, History, Known, Passed, Standing, Verdict,
     VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of, gate,
 };
 
@@ -26,6 +26,10 @@ impl Standing for Everybody {
 
     fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
         false
+    }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
     }
 }
 
@@ -55,6 +59,15 @@ impl History for Shelf {
 
     fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)> {
         self.tips.get(actor).copied()
+    }
+
+    fn numbered(&self, actor: &Actor, seq: u64) -> Option<Cow<'_, [u8]>> {
+        let mut own = self.bytes.range((*actor, 0)..=(*actor, u64::MAX)).map(|(_, bytes)| bytes);
+        own.nth(usize::try_from(seq).ok()?.checked_sub(1)?).map(|bytes| Cow::Borrowed(&bytes[..]))
+    }
+
+    fn vouched(&self, actor: &Actor) -> Vec<Attestation> {
+        self.attestations.get(actor).copied().into_iter().collect()
     }
 }
 

@@ -10,8 +10,8 @@ use commonplace_model::{
     PageId, Splice,
 };
 use commonplace_trust::{
-    Arrival, Attestation, Clock, DeviceKey, Gate, History, Known, Passed, Standing, Verdict, VerifiedChange, actor_of,
-    gate,
+    Arrival, Attestation, Clock, DeviceKey, Fork, Gate, History, Known, Passed, Standing, Verdict, VerifiedChange,
+    actor_of, gate,
 };
 
 use crate::forge::Dice;
@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     known: HashMap<ChangeHash, (Known, Clock)>,
     tips: HashMap<Actor, (u64, ChangeHash)>,
     bytes: BTreeMap<(Actor, u64), Vec<u8>>,
+    /// Attestations that are kept.
+    pub(crate) vouched: HashMap<Actor, Vec<Attestation>>,
 }
 
 impl Seen {
@@ -57,6 +59,15 @@ impl History for Seen {
         let found = self.bytes.range((*actor, counter)..=(*actor, u64::MAX)).next();
         found.map(|(_, bytes)| Cow::Borrowed(&bytes[..]))
     }
+
+    fn numbered(&self, actor: &Actor, seq: u64) -> Option<Cow<'_, [u8]>> {
+        let mut own = self.bytes.range((*actor, 0)..=(*actor, u64::MAX)).map(|(_, bytes)| bytes);
+        own.nth(usize::try_from(seq).ok()?.checked_sub(1)?).map(|bytes| Cow::Borrowed(&bytes[..]))
+    }
+
+    fn vouched(&self, actor: &Actor) -> Vec<Attestation> {
+        self.vouched.get(actor).cloned().unwrap_or_default()
+    }
 }
 
 /// Devices that may write in every page, and in no ledger but [`LEDGER`].
@@ -74,6 +85,10 @@ impl Standing for Members {
     fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
         false
     }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
+    }
 }
 
 /// Everybody may write everywhere.
@@ -86,6 +101,10 @@ impl Standing for Everybody {
 
     fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
         false
+    }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
     }
 }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bolero::check;
 use commonplace_model::{ChangeHash, CommonsId, DocId};
-use commonplace_trust::{Arrival, Clock, Gate, Packed, VerifiedRecord, chunk};
+use commonplace_trust::{Arrival, Clock, Gate, Packed, VerifiedRecord, VerifiedTwins, chunk};
 
 use crate::{
     device::{COMMONS, Everybody, LEDGER, PAGE, Seen, actor, vouch},
     forge::{hash, seal},
     mutation::Corpora,
+    twins::Forked,
 };
 
 /// How long each of these looks for something.
@@ -72,5 +73,24 @@ fn any_bytes_come_as_a_record_or_a_clock() {
             }
         }
         let _ = (CommonsId::from_slice(bytes), ChangeHash::from_slice(bytes), DocId::from_bytes(bytes));
+    });
+}
+
+#[test]
+fn any_bytes_come_as_a_proof() {
+    let forked = Forked::new(2, 2, 2);
+    let found = forked.comes(&forked.seen(&[4]), 3, 4).twins;
+    let proof = found.first().expect("a proof").bytes();
+    check!().with_test_time(time()).with_type::<(bool, u16, Vec<u8>)>().for_each(|(is_real, at, bytes)| {
+        // A real one with some bytes overwritten, or anything at all.
+        let mut all = if *is_real { proof.to_vec() } else { bytes.clone() };
+        let at = usize::from(*at) % all.len().max(1);
+        for (old, new) in all.iter_mut().skip(at).zip(if *is_real { &bytes[..] } else { &[] }) {
+            *old = *new;
+        }
+        match VerifiedTwins::verify(all.clone()) {
+            Ok(read) => assert_eq!((read.bytes(), &all[..]), (proof, proof), "nothing else proves anything"),
+            Err(_) => assert_ne!(all, proof),
+        }
     });
 }

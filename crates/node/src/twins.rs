@@ -1,0 +1,217 @@
+//! What follows when a device provably wrote in two ways (`commonplace_trust::twins`): the proof goes into the roll, which ends
+//! the device; documents are left with what both ways share and what was not built on the rest; and what this device wrote on
+//! it is written anew.
+//!
+//! Invariants:
+//! - What falls follows from the proofs and the changes alone, so that all who hold them end with the same.
+//! - A device writes anew its own words only, in the transaction that takes out the old ones: exactly once, whenever it stops.
+//! - Changes that fell leave numbers that were used. What is written after that is written under another actor, or this device
+//!   would itself have written in two ways.
+//!
+//! Deliberately absent: writing anew for others. Theirs come back when a device of theirs hears of the proof.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commonplace_governance::{Caught, Cut, TwinsProved};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Document, Fate, LocalChange, Page};
+use commonplace_store::{Batch, DocBatch, Fallen, Projection};
+use commonplace_trust::{Fork, VerifiedAttestation, VerifiedChange, VerifiedTwins, actor_of, chunk, gate};
+
+use crate::{
+    core::Core,
+    documents::{broken, in_changes},
+    error::{Error, Result},
+    profile,
+    view::Event,
+};
+
+impl Core {
+    /// Puts proofs into the roll after what is being done now.
+    pub(crate) fn twins_found(&self, id: CommonsId, proofs: Vec<VerifiedTwins>) {
+        for proof in proofs {
+            let _ = self.mailbox.urgent(move |core| {
+                if let Err(error) = core.put_in(id, &proof) {
+                    core.trouble(&error);
+                }
+            });
+        }
+    }
+
+    fn put_in(&mut self, id: CommonsId, proof: &VerifiedTwins) -> Result<()> {
+        let held = self.held_commons(id)?;
+        let known =
+            held.roll.forks().find(|(doc, _)| **doc == proof.doc()).and_then(|(_, forks)| forks.get(&proof.actor()));
+        let says_more = known.is_none_or(|fork| proof.fork().from() < fork.from());
+        // What this one itself is found to have done is for the others to say.
+        if !says_more || proof.device() == self.device() || !self.is_in(id) {
+            return Ok(());
+        }
+        self.flush_all();
+        let cuts = Cut::of_at_most(TwinsProved::MAX_TIPS, self.tips_by(id, &BTreeSet::from([proof.device()]))?);
+        self.write_records(id, |roll, key| roll.prove(proof, cuts, key)).map(drop)
+    }
+
+    /// Leaves in documents in which devices wrote in two ways what counts. True when anything fell.
+    pub(crate) fn heed_twins(&mut self, id: CommonsId) -> Result<bool> {
+        let forks: Vec<_> = self.held_commons(id)?.roll.forks().map(|(doc, forks)| (*doc, forks.clone())).collect();
+        let mut any = false;
+        for (doc, forks) in forks {
+            any |= self.resolve(id, doc, &forks)?;
+        }
+        if any {
+            // What others think that this one has, it has no longer.
+            self.meet_anew_soon(id);
+        }
+        Ok(any)
+    }
+
+    fn resolve(&mut self, id: CommonsId, doc: DocId, forks: &BTreeMap<Actor, Fork>) -> Result<bool> {
+        if let DocId::Page(page) = doc {
+            // What is being typed falls with what it was typed on, and is written anew with the rest.
+            self.flush_page(id, page)?;
+        }
+        let fallen = self.store.fallen(id, doc, forks)?;
+        let mut attestations = common_words(id, doc, &fallen, forks);
+        let out: BTreeSet<ChangeHash> =
+            fallen.changes.iter().filter(|(_, falls)| *falls).map(|(change, _)| change.hash()).collect();
+        let mut changes = Vec::new();
+        if !out.is_empty() {
+            attestations.extend(self.own_words(id, doc, &fallen));
+            for local in self.written_anew(id, doc, &fallen, forks)? {
+                let signed = VerifiedChange::local(local, &self.key, id, doc, self.nonce).map_err(Error::internal)?;
+                changes.push(signed.0);
+                attestations.push(signed.1);
+            }
+        }
+        let (projection, at) = (Projection::Later, profile::now());
+        let then = DocBatch { doc, changes, attestations, projection, local: true, at };
+        if out.is_empty() {
+            self.store.write(Batch { commons: id, docs: vec![then] })?;
+            return Ok(false);
+        }
+        self.store.let_fall(id, &out, then)?;
+        self.forget_unstored(id, &[doc]);
+        self.index_waits = true;
+        Ok(true)
+    }
+
+    /// What this device vouches for of its changes that stand, where later ones of the same actor fell.
+    fn own_words(&self, id: CommonsId, doc: DocId, fallen: &Fallen) -> Vec<VerifiedAttestation> {
+        let mut newest: BTreeMap<Actor, (u64, ChangeHash)> = BTreeMap::new();
+        let mut shortened = BTreeSet::new();
+        for (change, falls) in &fallen.changes {
+            if *falls {
+                shortened.insert(change.actor());
+            } else {
+                newest.insert(change.actor(), (change.seq(), change.hash()));
+            }
+        }
+        let own =
+            fallen.writers.iter().filter(|(actor, (device, _))| *device == self.device() && shortened.contains(actor));
+        own.filter_map(|(actor, (_, nonce))| {
+            let (seq, hash) = newest.get(actor)?;
+            Some(VerifiedAttestation::sign(&self.key, id, doc, *nonce, *seq, *hash))
+        })
+        .collect()
+    }
+
+    /// Makes this device's fallen changes once more, on what stands.
+    fn written_anew(
+        &mut self,
+        id: CommonsId,
+        doc: DocId,
+        fallen: &Fallen,
+        forks: &BTreeMap<Actor, Fork>,
+    ) -> Result<Vec<LocalChange>> {
+        let me = self.device();
+        let fate = |change: &VerifiedChange, falls: bool| match falls {
+            false => Fate::Stands,
+            true if forks.contains_key(&change.actor()) => Fate::Void,
+            true if fallen.writers.get(&change.actor()).is_some_and(|(device, _)| *device == me) => Fate::Own,
+            true => Fate::Others,
+        };
+        let fates: Vec<_> = fallen.changes.iter().map(|(change, falls)| (change, fate(change, *falls))).collect();
+        if !fates.iter().any(|(_, fate)| *fate == Fate::Own) {
+            return Ok(Vec::new());
+        }
+        self.renew_nonce()?;
+        let anew = gate::anew(fates.iter().copied());
+        let standing = fates.into_iter().filter(|(_, fate)| *fate == Fate::Stands).map(|(change, _)| change.clone());
+        let mut document = Document::new(doc.into());
+        gate::apply(&mut document, standing.collect()).map_err(|error| broken(&error))?;
+        let actor = actor_of(id, doc, me, self.nonce);
+        document.set_actor(actor);
+        if anew.is_empty() {
+            return Ok(Vec::new());
+        }
+        let most = usize::try_from(chunk::MAX_DEPS).unwrap_or(usize::MAX);
+        let mut made = document.join_heads(actor, most).map_err(Error::internal)?;
+        made.extend(document.put_anew(&anew).map_err(Error::internal)?);
+        if let Some(mut page) = Page::from_document(document) {
+            for splices in in_changes(anew.splices()) {
+                made.extend(page.edit(&splices).map_err(Error::internal)?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Says that devices were found to have written in two ways.
+    pub(crate) fn tell_caught(&self, id: CommonsId, before: &BTreeSet<DeviceId>) {
+        let Some(held) = self.commons.get(&id) else { return };
+        for (device, caught) in held.roll.caught().filter(|(device, _)| !before.contains(device)) {
+            let what = self.caught_in_words(id, caught);
+            let message = if *device == self.device() {
+                format!(
+                    "This device wrote in two ways{}: it gave others different changes of one number. So it takes no further \
+                     part in “{}”. That happens when a profile is copied, or a computer set back, while Commonplace runs. What \
+                     is here stays here. Pair another device, or ask a member for a ticket.",
+                    self.where_caught(id, caught),
+                    held.roll.charter().name
+                )
+            } else {
+                format!(
+                    "{what} It can write here no longer. What it wrote there from then on was taken out on every device, \
+                     and what you wrote on top of that was written anew: nothing of yours is lost. It may have been copied or \
+                     set back while it ran, or run another program."
+                )
+            };
+            self.tell(Event::Trouble { message });
+        }
+    }
+
+    /// Who wrote in two ways, and where, as a sentence.
+    pub(crate) fn caught_in_words(&self, id: CommonsId, caught: &Caught) -> String {
+        let name = self.held_commons(id).map(|held| self.named(held, caught.member).name).unwrap_or_default();
+        format!(
+            "“{}”, a device of {name}, wrote in two ways{}: it gave others different changes of one number, which its own \
+             signatures prove.",
+            caught.name,
+            self.where_caught(id, caught)
+        )
+    }
+
+    fn where_caught(&self, id: CommonsId, caught: &Caught) -> String {
+        let title = |doc: &DocId| match doc {
+            DocId::Page(page) => self.store.page(id, *page).ok().flatten().map(|row| format!("“{}”", row.title)),
+            DocId::Ledger(_) => None,
+        };
+        match caught.docs.iter().filter_map(title).next() {
+            Some(first) if caught.docs.len() == 1 => format!(" in {first}"),
+            Some(first) => format!(" in {first} and other places"),
+            None => String::new(),
+        }
+    }
+}
+
+/// The words of devices that wrote in two ways on what is common to both, which their proofs stand for.
+fn common_words(id: CommonsId, doc: DocId, fallen: &Fallen, forks: &BTreeMap<Actor, Fork>) -> Vec<VerifiedAttestation> {
+    let is_here = |hash| fallen.changes.iter().any(|(change, falls)| !falls && change.hash() == hash);
+    forks
+        .iter()
+        .filter(|(_, fork)| fork.last().is_some_and(is_here))
+        .filter_map(|(actor, fork)| {
+            let (device, nonce) = fallen.writers.get(actor)?;
+            VerifiedAttestation::proven(*device, *nonce, fork, id, doc)
+        })
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! Finding a proof when a device's word does not agree with what is known: the smallest that shows where the ways part, or
+//! else the smallest that shows that they do.
+
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
+
+use super::VerifiedTwins;
+use crate::{
+    attestation::{Attestation, VerifiedAttestation},
+    chunk::{self, Header},
+    history::History,
+};
+
+/// A change that arrived.
+pub(crate) struct Side<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) header: &'a Header,
+}
+
+/// Changes of one chain, from a number down.
+struct Chain {
+    changes: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Chain {
+    fn new() -> Self {
+        Self { changes: Vec::new(), bytes: 0 }
+    }
+
+    /// Adds the change below, if it still fits.
+    fn push(&mut self, change: &[u8]) -> Option<()> {
+        self.bytes += change.len();
+        let fits = self.bytes < VerifiedTwins::MAX_BYTES && self.changes.len() < VerifiedTwins::MAX_CHANGES;
+        fits.then(|| self.changes.push(change.to_vec()))
+    }
+}
+
+/// The proof that what a device says of a change that is not known here cannot go with what it said of those that are.
+///
+/// `arrived` finds changes that came with it. Costs a few changes at most.
+pub(crate) fn search<'a, H: History + ?Sized>(
+    (commons, doc): (CommonsId, DocId),
+    said: &VerifiedAttestation,
+    history: &H,
+    arrived: impl Fn(&ChangeHash) -> Option<Side<'a>>,
+) -> Option<VerifiedTwins> {
+    let actor = said.actor();
+    let (tip, _) = history.tip(&actor)?;
+    let known = history.vouched(&actor);
+    let theirs = descend(said, tip, history, &arrived);
+    let nearest =
+        |all: &mut dyn Iterator<Item = &Attestation>| all.min_by_key(|own| own.seq.abs_diff(said.get().seq)).copied();
+    if let Some((chain, parting, common)) = &theirs.joined
+        && let Some(own) = nearest(&mut known.iter().filter(|own| own.seq >= *parting))
+        && let Some(below) = down(history, &actor, own.seq, *parting)
+    {
+        let ways = [(own, below.changes), (*said.get(), chain.clone())];
+        if let Some(proof) = VerifiedTwins::of((commons, doc), ways, common.clone()) {
+            return Some(proof);
+        }
+    }
+    let own = nearest(&mut known.iter())?;
+    let (mut mine, mut their) = (Vec::new(), Vec::new());
+    if own.seq > said.get().seq {
+        mine = down(history, &actor, own.seq, said.get().seq + 1)?.changes;
+    } else {
+        let steps = usize::try_from(said.get().seq - own.seq).ok()?;
+        their = theirs.all.changes.get(..steps)?.to_vec();
+    }
+    VerifiedTwins::of((commons, doc), [(own, mine), (*said.get(), their)], None)
+}
+
+/// What came of an actor's changes below an attested one.
+struct Descent {
+    all: Chain,
+    /// Those down to the first one that is not known here, with its number and the known one before it.
+    joined: Option<(Vec<Vec<u8>>, u64, Option<Vec<u8>>)>,
+}
+
+fn descend<'a, H: History + ?Sized>(
+    said: &VerifiedAttestation,
+    tip: u64,
+    history: &H,
+    arrived: &impl Fn(&ChangeHash) -> Option<Side<'a>>,
+) -> Descent {
+    let mut descent = Descent { all: Chain::new(), joined: None };
+    let (mut hash, mut seq) = (said.get().hash, said.get().seq);
+    while let Some(Side { bytes, header }) = arrived(&hash) {
+        if header.actor != said.actor() || header.seq != seq || descent.all.push(bytes).is_none() {
+            break;
+        }
+        let before = if seq == 1 || seq - 1 > tip { None } else { history.numbered(&said.actor(), seq - 1) };
+        let joins = before.filter(|before| chunk::hash(before).is_ok_and(|hash| header.deps.contains(&hash)));
+        if seq == 1 || joins.is_some() {
+            // With nothing before them the twins themselves are the first, and no change can be shown to be common.
+            descent.joined = joins.map(|common| (descent.all.changes.clone(), seq, Some(common.into_owned())));
+            break;
+        }
+        let own = header.deps.iter().find(|dep| {
+            arrived(dep).is_some_and(|below| below.header.actor == said.actor() && below.header.seq + 1 == seq)
+        });
+        let Some(own) = own else { break };
+        (hash, seq) = (*own, seq - 1);
+    }
+    descent
+}
+
+/// Known changes of an actor from a number down to another.
+fn down<H: History + ?Sized>(history: &H, actor: &Actor, from: u64, to: u64) -> Option<Chain> {
+    let mut chain = Chain::new();
+    for seq in (to..=from).rev() {
+        chain.push(&history.numbered(actor, seq)?)?;
+    }
+    Some(chain)
+}
