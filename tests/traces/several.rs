@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce, Page, PageId, Splice};
 use commonplace_tests::trace::{Text, Trace, Txn};
 use commonplace_trust::{
-    Arrival, Attestation, DeviceKey, Gate, History, Known, Standing, Verdict, VerifiedChange, actor_of, gate,
+    Arrival, Attestation, DeviceKey, Fork, Gate, History, Known, Standing, Verdict, VerifiedChange, actor_of, gate,
 };
 
 const COMMONS: CommonsId = CommonsId::new([1; 32]);
@@ -35,6 +35,10 @@ impl Standing for Members {
 
     fn is_cut(&self, _: &DocId, _: &ChangeHash) -> bool {
         false
+    }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
     }
 }
 
@@ -67,6 +71,13 @@ impl History for Kept {
     }
     fn tip(&self, actor: &Actor) -> Option<(u64, ChangeHash)> {
         self.tips.get(actor).copied()
+    }
+    // Asked of a device that writes in two ways; nobody does here.
+    fn numbered(&self, _: &Actor, _: u64) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+    fn vouched(&self, _: &Actor) -> Vec<Attestation> {
+        Vec::new()
     }
 }
 

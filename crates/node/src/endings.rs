@@ -75,6 +75,7 @@ impl Core {
                 let name = roll.pairing(&device).map(|said| shown(&said.device_name)).unwrap_or_default();
                 (HowOut::Revoked, format!("Your device “{name}” revoked this one"))
             }
+            Parting::Caught => (HowOut::Revoked, "This device wrote in two ways, and was shut out for it".to_owned()),
         })
     }
 

@@ -20,6 +20,8 @@ pub enum Parting {
     Decided(RecordId),
     /// This other device of its member revoked it.
     RevokedBy(DeviceId),
+    /// It provably wrote in two ways.
+    Caught,
 }
 
 impl Roll {
@@ -35,6 +37,7 @@ impl Roll {
             Kind::Motion(_) => Some(Parting::Decided(entry.id)),
             Kind::Ending(ending) => Some(match (ending.right, ending.whom) {
                 (Right::Decided(by), _) => Parting::Decided(self.dag.get(by).id),
+                (Right::Proven, _) => Parting::Caught,
                 (Right::Rule(_), _) => Parting::RemovedBy(entry.member),
                 (Right::Own, Whom::Member(_)) => Parting::Left,
                 (Right::Own, Whom::Device(_)) => Parting::RevokedBy(entry.author),
