@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{CommonsId, Folder, Page, PageId, Title};
+use commonplace_model::{CommonsId, Folder, PageId, Title};
 use notes::Notes;
 
 use crate::{
@@ -25,6 +25,8 @@ use crate::{
 const BATCH_PAGES: u32 = 64;
 /// A file being written, until it is whole and gets its name. Its own name is hidden, so no import takes it in.
 const UNFINISHED: &str = ".commonplace-unfinished";
+/// Bytes of a file up to which it is looked into: more than a page has, also one that several wrote in apart.
+const MAX_LOOKED_INTO: u64 = 50_000_000;
 /// Files that were kept and are named; more are counted only.
 const MAX_KEPT: usize = 1_000;
 
@@ -174,7 +176,7 @@ enum There {
     Nothing,
     /// A file with these very bytes.
     Same,
-    /// Something else, and of a file that a page could be, its hash.
+    /// Something else, and of a file that could be a page's, its hash.
     Other(Option<blake3::Hash>),
 }
 
@@ -183,7 +185,7 @@ fn there(path: &Path, bytes: &[u8]) -> There {
         // A folder stays in any case; why nothing can be looked at comes out when it is written.
         Err(_) => There::Nothing,
         Ok(there) if there.is_dir() => There::Nothing,
-        Ok(there) if there.is_file() && there.len() <= Page::MAX_BODY_BYTES as u64 => match fs::read(path) {
+        Ok(there) if there.is_file() && there.len() <= MAX_LOOKED_INTO => match fs::read(path) {
             Ok(there) if there == bytes => There::Same,
             Ok(there) => There::Other(Some(blake3::hash(&there))),
             Err(_) => There::Other(None),
@@ -313,5 +315,24 @@ impl Core {
     pub(crate) fn export_end(&mut self, export: Export) -> ExportReport {
         self.tell_progress(Job::Export, export.commons, export.total, export.total, true);
         export.report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commonplace_model::Page;
+
+    #[test]
+    fn a_page_that_grew_beyond_its_limit_is_known_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // Two who write apart can each fill it.
+        let text = vec![b'x'; Page::MAX_BODY_BYTES + 1];
+        let path = dir.path().join("Large.md");
+        assert!(matches!(there(&path, &text), There::Nothing));
+        write_whole(&path, &text).expect("is written");
+        assert!(matches!(there(&path, &text), There::Same));
+        let hash = blake3::hash(&text);
+        assert!(matches!(there(&path, b"y"), There::Other(Some(other)) if other == hash));
     }
 }
