@@ -1,6 +1,6 @@
 /** Where in the app one is, and what is open over it. */
 
-export type View = "pages" | "tags" | "people" | "decisions" | "search" | "page" | "nearby" | "you" | "add";
+export type View = "pages" | "tags" | "people" | "changes" | "decisions" | "search" | "page" | "nearby" | "you" | "add";
 export type Over = "newPage" | "rename" | "import" | "export" | "invite" | "propose" | "palette";
 
 class Place {
