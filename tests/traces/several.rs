@@ -9,10 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce, Page, PageId, Splice};
+use commonplace_model::{
+    Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Nonce, Page, PageId, Splice, TakeBack,
+};
 use commonplace_tests::trace::{Text, Trace, Txn};
 use commonplace_trust::{
-    Arrival, Attestation, DeviceKey, Fork, Gate, History, Known, Standing, Verdict, VerifiedChange, actor_of, gate,
+    Arrival, Attestation, Chosen, Deed, DeviceKey, Fork, Gate, History, Known, Mark, Past, Standing, Verdict,
+    VerifiedChange, actor_of, gate,
 };
 
 const COMMONS: CommonsId = CommonsId::new([1; 32]);
@@ -47,6 +50,8 @@ struct Kept {
     changes: HashMap<ChangeHash, (Known, commonplace_trust::Clock)>,
     bytes: BTreeMap<(Actor, u64), Vec<u8>>,
     tips: HashMap<Actor, (u64, ChangeHash)>,
+    /// All of them, in the order in which they came.
+    order: Vec<Vec<u8>>,
 }
 
 impl Kept {
@@ -55,6 +60,7 @@ impl Kept {
         self.changes.insert(change.hash(), (change.known(), clock));
         self.bytes.insert((change.actor(), change.max_op()), change.bytes().to_vec());
         self.tips.insert(change.actor(), (change.seq(), change.hash()));
+        self.order.push(change.bytes().to_vec());
     }
 }
 
@@ -221,6 +227,42 @@ pub(crate) fn typed_again(trace: &Trace) -> Result<()> {
     }
     for (at, writer) in writers.iter().enumerate() {
         ensure!(writer.page.body() == trace.end_content, "writer {at} has another text");
+        ensure!(writer.past()?.text() == trace.end_content, "writer {at} finds another text in its past");
     }
+    taken_back(&mut writers[0])
+}
+
+impl Writer {
+    fn past(&self) -> Result<Past> {
+        let mut past = Past::default();
+        for change in &self.kept.order {
+            past.take(&Deed::read(change, DocKind::Page)?)?;
+        }
+        Ok(past)
+    }
+
+    /// Takes back all that an actor did from one change to another; the number of the change that does.
+    fn take_back(&mut self, actor: Actor, first: u64, last: u64) -> Result<u64> {
+        let mut chosen = Chosen::default();
+        chosen.add(actor, first, last);
+        let reversal = self.past()?.reversal(&chosen);
+        let marks = Mark::of(&chosen, &reversal.origins);
+        let back = TakeBack { splices: reversal.splices, marks, ..TakeBack::default() };
+        let local = self.page.take_back(&back)?.context("nothing to take back")?;
+        let (change, _) = VerifiedChange::local(local, &self.key, COMMONS, doc(), NONCE)?;
+        self.kept.keep(&change);
+        Ok(change.seq())
+    }
+}
+
+/// Takes back the middle of what a writer typed, and that again: the text is as it was.
+fn taken_back(writer: &mut Writer) -> Result<()> {
+    let before = writer.page.body();
+    let own = actor_of(COMMONS, doc(), writer.key.id(), NONCE);
+    let (typed, _) = writer.kept.tips[&own];
+    let taken = writer.take_back(own, typed / 3 + 1, typed * 2 / 3)?;
+    ensure!(writer.page.body() != before && writer.past()?.text() == writer.page.body(), "taken back otherwise");
+    writer.take_back(own, taken, taken)?;
+    ensure!(writer.page.body() == before, "not as it was before");
     Ok(())
 }

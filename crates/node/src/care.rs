@@ -30,6 +30,7 @@ use crate::{
     profile,
     view::{ChangeList, ChangeQuery, ChangeRun},
 };
+use words::Said;
 
 /// Runs in a stretch, unless said, and at most.
 const RUNS: u32 = 50;
@@ -213,17 +214,21 @@ impl Core {
         let history = self.store.history(commons, doc)?;
         let mut read = HashMap::new();
         let mut said = Vec::new();
-        for (key, put, over) in &summary.said {
-            let before = over.last().and_then(|id| match earlier(&history, DocKind::Ledger, &mut read, id)? {
-                Act::Put { value: Value::Bytes(bytes), .. } => Statement::decode(&bytes),
-                _ => None,
+        for (_, put, over) in &summary.said {
+            said.push(match put {
+                Some(bytes) => Statement::decode(bytes).map_or(Said::Unknown, Said::This),
+                None => Said::TakenBack(over.last().and_then(|id| {
+                    match earlier(&history, DocKind::Ledger, &mut read, id)? {
+                        Act::Put { value: Value::Bytes(bytes), .. } => Statement::decode(&bytes),
+                        _ => None,
+                    }
+                })),
             });
-            said.push((key.clone(), put.as_ref().map(|bytes| Statement::decode(bytes)), before));
         }
         history.sound()?;
         let mut titles = HashMap::new();
-        for page in said.iter().flat_map(|(_, now, before)| [now.as_ref().and_then(Option::as_ref), before.as_ref()]) {
-            if let Some(Statement::Tag { page, .. } | Statement::Flag { page, .. }) = page {
+        for statement in said.iter().filter_map(Said::statement) {
+            if let Statement::Tag { page, .. } | Statement::Flag { page, .. } = statement {
                 let row = self.store.page(commons, *page)?;
                 titles.insert(*page, row.map_or_else(|| "a page that is not here".to_owned(), |row| row.title));
             }

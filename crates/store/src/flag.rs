@@ -21,6 +21,14 @@ pub struct Flag {
     pub reason: String,
 }
 
+pub(crate) const OF_PAGE: &str = "SELECT p.id, m.id, f.span, f.reason FROM flag f \
+    JOIN doc p ON p.no = f.page JOIN doc m ON m.no = f.member \
+    WHERE f.commons = ?1 AND f.page = (SELECT no FROM doc WHERE commons = ?1 AND id = ?2) \
+    ORDER BY f.page, f.member, f.span LIMIT ?3";
+pub(crate) const OF_ALL: &str = "SELECT p.id, m.id, f.span, f.reason FROM flag f \
+    JOIN doc p ON p.no = f.page JOIN doc m ON m.no = f.member \
+    WHERE f.commons = ?1 AND ?2 IS NULL ORDER BY f.page, f.member, f.span LIMIT ?3";
+
 impl Reader {
     /// The flags of a commons, or of one page: page by page, so many at most.
     ///
@@ -29,11 +37,8 @@ impl Reader {
     pub fn flags(&self, commons: CommonsId, page: Option<PageId>, limit: usize) -> Result<Vec<Flag>, StoreError> {
         let commons = commons_no(&self.db, commons)?.ok_or(StoreError::NoCommons)?;
         let page = page.map(|page| DocId::Page(page).to_bytes());
-        let mut find = self.db.prepare_cached(
-            "SELECT p.id, m.id, f.span, f.reason FROM flag f JOIN doc p ON p.no = f.page JOIN doc m ON m.no = f.member \
-             WHERE f.commons = ?1 AND (?2 IS NULL OR f.page = (SELECT no FROM doc WHERE commons = ?1 AND id = ?2)) \
-             ORDER BY f.page, f.member, f.span LIMIT ?3",
-        )?;
+        // One for each, so that a page's flags are looked up and not looked for.
+        let mut find = self.db.prepare_cached(if page.is_some() { OF_PAGE } else { OF_ALL })?;
         let mut rows = find.query(params![commons, page, int(limit as u64)])?;
         let mut flags = Vec::new();
         while let Some(row) = rows.next()? {

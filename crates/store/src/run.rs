@@ -62,9 +62,19 @@ pub struct RunQuery {
     pub limit: usize,
 }
 
-const COLUMNS: &str = "r.no, d.id, a.id, v.id, r.first, r.last, r.began_at, r.at";
-const TABLES: &str =
-    "run r JOIN doc d ON d.no = r.doc JOIN actor a ON a.no = r.actor LEFT JOIN device v ON v.no = r.device";
+/// Which runs, of those before a place (`?3`) in a commons (`?1`): those of a document or device (`?2`), or all.
+const OF_DOC: &str = "r.doc = (SELECT no FROM doc WHERE commons = ?1 AND id = ?2)";
+const OF_DEVICE: &str = "r.device = (SELECT no FROM device WHERE id = ?2) AND r.commons = ?1";
+const OF_ALL: &str = "r.commons = ?1 AND ?2 IS NULL";
+
+/// The last ones first: each step along an index is a row that is asked for.
+fn last_first(which: &str) -> String {
+    format!(
+        "SELECT r.no, d.id, a.id, v.id, r.first, r.last, r.began_at, r.at FROM run r JOIN doc d ON d.no = r.doc \
+         JOIN actor a ON a.no = r.actor LEFT JOIN device v ON v.no = r.device \
+         WHERE {which} AND r.no < ?3 ORDER BY r.no DESC"
+    )
+}
 
 fn read(row: &Row<'_>) -> Result<Run> {
     let device = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
@@ -91,17 +101,11 @@ impl Reader {
         let mut runs = Vec::new();
         match (&query.doc, &query.devices) {
             (Some(doc), _) => {
-                let mut find = self.db.prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM {TABLES} WHERE r.doc = (SELECT no FROM doc WHERE commons = ?1 AND id = ?2) \
-                     AND r.no < ?3 ORDER BY r.no DESC"
-                ))?;
+                let mut find = self.db.prepare_cached(&last_first(OF_DOC))?;
                 gather(find.query(params![commons, doc.to_bytes(), before])?, query, &mut runs)?;
             }
             (None, Some(devices)) => {
-                let mut find = self.db.prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM {TABLES} WHERE r.device = (SELECT no FROM device WHERE id = ?2) \
-                     AND r.commons = ?1 AND r.no < ?3 ORDER BY r.no DESC"
-                ))?;
+                let mut find = self.db.prepare_cached(&last_first(OF_DEVICE))?;
                 for device in devices {
                     let mut own = Vec::new();
                     gather(find.query(params![commons, device.as_bytes(), before])?, query, &mut own)?;
@@ -111,10 +115,8 @@ impl Reader {
                 runs.truncate(query.limit);
             }
             (None, None) => {
-                let mut find = self.db.prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM {TABLES} WHERE r.commons = ?1 AND r.no < ?2 ORDER BY r.no DESC"
-                ))?;
-                gather(find.query(params![commons, before])?, query, &mut runs)?;
+                let mut find = self.db.prepare_cached(&last_first(OF_ALL))?;
+                gather(find.query(params![commons, None::<i64>, before])?, query, &mut runs)?;
             }
         }
         Ok(runs)
@@ -319,4 +321,32 @@ pub(crate) fn shorten(db: &Connection, actor: No, seq: u64) -> Result<()> {
     db.prepare_cached("UPDATE actor SET run = (SELECT max(no) FROM run WHERE doc = ?1 AND actor = ?2) WHERE no = ?2")?
         .execute(params![doc_of(actor), actor])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::{Store, flag};
+
+    #[test]
+    fn no_list_looks_through_all_or_sorts() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let store = Store::open(dir.path()).expect("opens");
+        let lists = [OF_DOC, OF_DEVICE, OF_ALL].map(last_first);
+        for sql in lists.iter().map(String::as_str).chain([flag::OF_PAGE, flag::OF_ALL]) {
+            let mut plan = store.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+            let mut rows = plan.query(params![1, None::<i64>, 9]).expect("plans");
+            let mut steps: Vec<String> = Vec::new();
+            while let Some(row) = rows.next().expect("plans") {
+                steps.push(row.get(3).expect("words"));
+            }
+            assert!(steps.iter().any(|step| step.starts_with("SEARCH")), "{steps:?}");
+            assert!(
+                !steps.iter().any(|step| step.contains("SCAN ") || step.contains("TEMP B-TREE")),
+                "{sql} {steps:?}"
+            );
+        }
+    }
 }

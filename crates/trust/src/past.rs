@@ -226,7 +226,7 @@ impl Past {
     }
 
     /// What is in force under a key: of what nothing was put over, the one that Automerge shows.
-    pub(crate) fn in_force<'a>(puts: &'a [Put]) -> Option<&'a Put> {
+    pub(crate) fn in_force(puts: &[Put]) -> Option<&Put> {
         let over: std::collections::HashSet<&OpId> = puts.iter().flat_map(|put| &put.over).collect();
         puts.iter().filter(|put| put.value.is_some() && !over.contains(&put.id)).max_by_key(|put| put.id)
     }

@@ -336,8 +336,7 @@ impl Mark {
         reverted.truncate(Self::REVERTED);
         let mut copies: Vec<(Actor, u64, u32)> = Vec::new();
         let mut first = 0_u32;
-        let mut done = 0_u32;
-        for origin in origins {
+        for (done, origin) in (0_u32..).zip(origins) {
             match copies.last_mut() {
                 Some((actor, counter, len))
                     if *actor == origin.actor && *counter + u64::from(*len) == origin.counter =>
@@ -352,7 +351,6 @@ impl Mark {
                     copies.push((origin.actor, origin.counter, 1));
                 }
             }
-            done += 1;
         }
         pieces.push(Self::new(&reverted, first, &copies));
         let key = |n: usize| if n == 0 { MARK.to_owned() } else { format!("{MARK}/{n}") };

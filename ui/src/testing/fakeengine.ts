@@ -3,7 +3,7 @@
  * contract says. Never part of what is shipped.
  */
 import { ChangeSet } from "@codemirror/state";
-import type { ApiError, Caret, Commands, CommonsView, ErrorCode, Event, Holding, Knock, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
+import type { ApiError, Caret, ChangeRun, Commands, CommonsView, ErrorCode, Event, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
 import type { Args, CommandName, Platform, Reply } from "../lib/platform/platform";
 import { Log } from "./authority";
 import { FakePairing, PHRASE } from "./fakepairing";
@@ -19,6 +19,9 @@ export interface FakeCommons {
   view: CommonsView;
   pages: FakePage[];
   people: Person[];
+  /** Changes to look over, the last first. */
+  runs: ChangeRun[];
+  flags: FlagView[];
 }
 
 export const refusal = (code: ErrorCode, message: string): ApiError => ({ code, message });
@@ -103,7 +106,7 @@ export class FakeEngine implements Platform {
 
   addCommons(name: string, more: Partial<CommonsView> = {}): FakeCommons {
     const view: CommonsView = { id: this.#id("c"), name, purpose: "", licence: "CC-BY-SA-4.0", deciding: "open", pages: 0, tags: 0, members: 1, here: 0, onlyHere: 0, arriving: false, left: false, out: null, stuck: "", ...more };
-    const commons: FakeCommons = { view, pages: [], people: [] };
+    const commons: FakeCommons = { view, pages: [], people: [], runs: [], flags: [] };
     this.commons.push(commons);
     return commons;
   }
@@ -184,7 +187,7 @@ export class FakeEngine implements Platform {
   }
 
   #show(page: FakePage): Reply<"page_show"> {
-    return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null };
+    return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null, flags: [] };
   }
 
   #write(commons: string, page: FakePage, body: string): PageRow {
@@ -228,7 +231,7 @@ export class FakeEngine implements Platform {
     commons_new: ({ name, purpose, licence }) => {
       const me = this.#me();
       const commons = this.addCommons(name, { purpose: purpose ?? "", licence: licence ?? "CC-BY-SA-4.0" });
-      commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], caught: [], tagged: 0 });
+      commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], caught: [], tagged: 0, muted: false });
       return commons.view;
     },
     leaving: () => ({ says: this.leaving }),
@@ -341,6 +344,34 @@ export class FakeEngine implements Platform {
       return [...rows].map(([tag, { pages, people }]) => ({ tag, pages, people: people.size, mine: people.has("me") })).sort((a, b) => b.pages - a.pages);
     },
     people: ({ commons }) => this.#find(commons).people,
+    changes: ({ commons, query }) => {
+      const [from, limit] = [Number(query.before ?? 0), query.limit ?? 50];
+      const runs = this.#find(commons).runs.filter((run) => query.by == null || run.who?.member === query.by);
+      const flags = this.#find(commons).flags;
+      const shown = runs.slice(from, from + limit).map((run) => ({ ...run, flags: flags.filter((flag) => flag.change === run.id) }));
+      return { runs: shown, next: from + limit < runs.length ? String(from + limit) : null };
+    },
+    revert: ({ commons, changes, dry }) => this.#revert(this.#find(commons), changes, dry),
+    mute: ({ commons, member }) => this.#mute(commons, member, true),
+    unmute: ({ commons, member }) => this.#mute(commons, member, false),
+    muted: ({ commons }) => this.#muted(commons),
+    flag: ({ commons, what, reason }) => {
+      const owner = this.#find(commons);
+      const run = owner.runs.find((r) => r.id === what);
+      const page = run?.page ?? this.#page(commons, what).row;
+      const me = this.#me();
+      const flag = { who: { member: "me", name: me.name, ink: me.ink, you: true }, page, change: run?.id ?? null, reason: reason ?? "" };
+      owner.flags = [...owner.flags.filter((f) => !(f.who.you && (f.change ?? f.page.id) === what)), flag];
+      this.tell({ type: "flags", commons });
+      return flag;
+    },
+    unflag: ({ commons, what }) => {
+      const owner = this.#find(commons);
+      owner.flags = owner.flags.filter((f) => !(f.who.you && (f.change ?? f.page.id) === what));
+      this.tell({ type: "flags", commons });
+      return owner.flags;
+    },
+    flags: ({ commons }) => this.#find(commons).flags,
     search: ({ commons, query, limit }) => this.#search(this.#find(commons), query, limit ?? 30),
     import: async ({ commons, dir }) => this.#import(this.#find(commons), dir),
     export: ({ commons, overwrite }) => this.#export(this.#find(commons), overwrite === true),
@@ -353,6 +384,36 @@ export class FakeEngine implements Platform {
     const kept = overwrite ? [] : [...this.edited];
     if (overwrite) this.edited = [];
     return { written: commons.view.pages - kept.length, same: 0, renamed: [], kept, keptTotal: kept.length };
+  }
+
+  /** Takes out what a run inserted, where it is still there, and brings back nothing. */
+  #revert(commons: FakeCommons, ids: string[], dry: boolean): Reply<"revert"> {
+    const pages = ids.map((id): Reply<"revert">["pages"][number] => {
+      const run = commons.runs.find((r) => r.id === id);
+      if (run === undefined) throw refusal("notFound", `There are no changes “${id}” on this device.`);
+      const page = commons.pages.find((p) => p.row.id === run.page?.id);
+      const at = page?.log.string.indexOf(run.insertedText) ?? -1;
+      const there = run.insertedText !== "" && at >= 0;
+      if (there && !dry && page !== undefined) this.far(page, at, at + run.insertedText.length, "");
+      const out = there ? run.inserted : 0;
+      return {
+        page: page?.row ?? null, change: there && !dry ? `${run.id}r` : null, taken: [id], out, back: 0, outText: there ? run.insertedText : "", backText: "",
+        done: there ? [`${out} characters taken out`] : [], left: there ? [] : [`${run.inserted} characters of what was written are not there any more.`],
+      };
+    });
+    if (!dry) this.#changed(commons.view.id);
+    return { dry, pages, refused: [] };
+  }
+
+  #mute(commons: string, member: string, muted: boolean): Named[] {
+    const owner = this.#find(commons);
+    owner.people = owner.people.map((p) => (p.member === member ? { ...p, muted } : p));
+    this.tell({ type: "people", commons });
+    return this.#muted(commons);
+  }
+
+  #muted(commons: string): Named[] {
+    return this.#find(commons).people.filter((p) => p.muted).map(({ member, name, ink, you }) => ({ member, name, ink, you }));
   }
 
   #knocked(device: string, knock: NearbyDevice["knock"]): null {

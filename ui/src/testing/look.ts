@@ -1,6 +1,6 @@
 /**
  * The interface over the made-up engine. What to look at comes from the address:
- * `?story=first|cafe|scripts|alone|broken`, `&view=pages|tags|people|search|nearby|you|add|page`, `&over=invite|import|…`,
+ * `?story=first|cafe|scripts|alone|broken`, `&view=pages|tags|people|changes|search|nearby|you|add|page`, `&over=invite|import|…`,
  * `&theme=light|dark`, `&pages=10000`, `&knock`, `&sync`, `&trouble`, `&type` (others type on),
  * `&long=100000` (a page of so many characters), `&dir=rtl`, `&code` (a device waits to be approved).
  */

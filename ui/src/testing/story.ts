@@ -1,5 +1,5 @@
 /** What the made-up engine holds: the repair café of the drawings, and who is there. */
-import type { Caret, Ink, Person } from "../lib/api/generated";
+import type { Caret, ChangeRun, Ink, Person } from "../lib/api/generated";
 import { FakeEngine, type FakeCommons, type FakePage } from "./fakeengine";
 
 const TOASTERS = `Nine times in ten it is crumbs. The tenth time it is the small *electromagnet* that holds the carriage down, and that one is worth learning: the same part sits in every toaster made since the eighties.
@@ -50,7 +50,7 @@ Two slices of yesterday’s bread, the middle setting, and the owner watching. I
 const HOUR = 3_600_000;
 
 function person(name: string, ink: Ink, more: Partial<Person> = {}): Person {
-  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], caught: [], tagged: 0, ...more };
+  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], caught: [], tagged: 0, muted: false, ...more };
 }
 
 export interface Story {
@@ -103,6 +103,25 @@ export function manyScripts(): Story {
   return { ...story, toasters: page };
 }
 
+/** What some of them did lately. */
+function runsOf(cafe: FakeCommons): ChangeRun[] {
+  const run = (n: number, who: string, page: number, more: Partial<ChangeRun>): ChangeRun => {
+    const person = cafe.people.find((p) => p.name === who)!;
+    const at = Date.now() - n * 7 * 60_000;
+    return {
+      id: `k7f2mzq3t5n8xw4hcyb6rjd9g${n}.1-${n + 3}`, who: { member: person.member, name: who, ink: person.ink, you: person.you }, device: person.devices[0] ?? "", page: cafe.pages[page]!.row,
+      beganAt: at - 60_000, at, changes: n + 3, summary: "", inserted: 0, deleted: 0, insertedText: "", deletedText: "", takesBack: [], revertible: true, flags: [], ...more,
+    };
+  };
+  return [
+    run(1, "Ines", 0, { summary: "wrote 34 characters", inserted: 34, insertedText: "write on the drawer’s page when yo" }),
+    run(2, "Femi", 1, { summary: "wrote 9 characters and deleted 41 characters", inserted: 9, insertedText: "Soldering", deleted: 41, deletedText: "Unplug it first, and let it cool for a bit." }),
+    run(3, "Noor", 2, { summary: "renamed it to “Zips: replacing the slider” and moved it to “Guides”" }),
+    run(4, "Wanda", 3, { page: null, summary: "tagged “Sewing machine tension” #sewing and took #machines off “Sewing machine tension”", revertible: false }),
+    run(5, "Tomás", 5, { summary: "began the page and wrote 62 characters", inserted: 62, insertedText: "Reading a timer board Soldering, from the start, and what to l…" }),
+  ];
+}
+
 /** A café with 23 members, four of them here, and as many pages as asked for. */
 export function repairCafe(pages = 148): Story {
   const engine = new FakeEngine();
@@ -127,6 +146,8 @@ export function repairCafe(pages = 148): Story {
     person("Femi", "rose", { lastSeen: now - 50 * HOUR }),
     person("Leila", "ochre"),
   ];
+  cafe.runs = runsOf(cafe);
+  cafe.flags = [{ who: { member: "Wanda", name: "Wanda", ink: "olive", you: false }, page: cafe.pages[2]!.row, change: null, reason: "is that the right slider?" }];
   const others = [["d1", "Ines", "verdigris"], ["d3", "Noor", "iris"], ["d4", "Tomás", "rust"]] as const;
   engine.devices = [
     ...others.map(([device, name, ink]) => ({ device, name, ink, deviceName: `${name}’s laptop`, seenAt: now, shared: [cafe.view.name], knock: "none" as const })),

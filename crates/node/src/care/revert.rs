@@ -66,7 +66,7 @@ impl Core {
         let mut refused = Vec::new();
         let mut add = |run: RunId, doc: DocId| match doc {
             DocId::Ledger(_) if doc != me => {
-                refused.push(NotReverted { change: run.to_string(), reason: ONE_WRITER.to_owned() })
+                refused.push(NotReverted { change: run.to_string(), reason: ONE_WRITER.to_owned() });
             }
             _ => docs.entry(doc).or_default().push(run),
         };
@@ -124,7 +124,7 @@ impl Core {
             Err(error @ PastError::Incomplete) => return Err(Error::internal(error)),
         };
         match doc {
-            DocId::Page(page) => self.revert_page(commons, page, &chosen, reversal, taken, dry),
+            DocId::Page(page) => self.revert_page(commons, page, &chosen, &reversal, taken, dry),
             DocId::Ledger(_) => self.revert_ledger(commons, doc, &reversal, taken, dry),
         }
     }
@@ -159,7 +159,7 @@ impl Core {
         commons: CommonsId,
         page: PageId,
         chosen: &Chosen,
-        reversal: Reversal,
+        reversal: &Reversal,
         taken: Vec<String>,
         dry: bool,
     ) -> Result<RevertedPage> {
@@ -169,8 +169,8 @@ impl Core {
         if bytes + grows > Page::MAX_BODY_BYTES {
             return self.not_done(commons, DocId::Page(page), taken, TOO_LARGE);
         }
-        let back = Properties::of(&reversal, &now);
-        let (done, left) = back.words(&reversal);
+        let back = Properties::of(reversal, &now);
+        let (done, left) = back.words(reversal);
         let mut shown = RevertedPage {
             page: self.store.page(commons, page)?.map(crate::pages::row),
             taken,
@@ -190,7 +190,7 @@ impl Core {
         let newest = |core: &Self| Ok::<u64, Error>(core.store.actor(commons, actor)?.map_or(0, |(_, _, seq)| seq));
         let before = newest(self)?;
         let splices = reversal.splices.clone();
-        let changes = back.changes(chosen, &reversal);
+        let changes = back.changes(chosen, reversal);
         self.change_page(commons, page, true, |page| {
             changes.iter().filter_map(|back| page.take_back(back).map_err(Error::internal).transpose()).collect()
         })?;

@@ -37,15 +37,15 @@ fn moment(text: &str) -> Option<u64> {
     };
     let &[year, month, day] = numbers(day, '-')?.as_slice() else { return None };
     let time = numbers(time.trim_end_matches('Z'), ':')?;
-    let (hour, minute, second) = match time.as_slice() {
-        &[hour, minute] => (hour, minute, 0),
-        &[hour, minute, second] => (hour, minute, second),
+    let (hour, minute, second) = match *time.as_slice() {
+        [hour, minute] => (hour, minute, 0),
+        [hour, minute, second] => (hour, minute, second),
         _ => return None,
     };
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let before = lengths.iter().take(usize::try_from(month).ok()? - 1);
     if !(1..=*lengths.get(usize::try_from(month).ok()? - 1)?).contains(&day) {

@@ -7,6 +7,9 @@ use commonplace_trust::Summary;
 
 use crate::view::PageRow;
 
+/// Things said that are told one by one.
+const SHOWN: usize = 6;
+
 /// So many of something.
 pub(super) fn count(n: u64, one: &str, several: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {several}") }
@@ -63,29 +66,44 @@ pub(super) fn of_page(summary: &Summary, page: Option<&PageRow>) -> String {
     listed(&parts)
 }
 
-/// What a run said in a ledger: under which key, what (where this version knows it), and what was there before.
-pub(super) fn of_ledger(
-    said: &[(String, Option<Option<Statement>>, Option<Statement>)],
-    titles: &HashMap<PageId, String>,
-) -> String {
+/// Something said in a ledger, or taken back.
+pub(super) enum Said {
+    /// It was said.
+    This(Statement),
+    /// It was said, and this version does not know it.
+    Unknown,
+    /// It was taken back; what it was, where that is known.
+    TakenBack(Option<Statement>),
+}
+
+impl Said {
+    /// What it was about, if it is known.
+    pub(super) fn statement(&self) -> Option<&Statement> {
+        match self {
+            Self::This(statement) => Some(statement),
+            Self::TakenBack(statement) => statement.as_ref(),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// What a run said in a ledger.
+pub(super) fn of_ledger(said: &[Said], titles: &HashMap<PageId, String>) -> String {
     let title = |page: &PageId| titles.get(page).map_or("a page", String::as_str);
     let mut parts = Vec::new();
-    for (_, now, before) in said {
-        let part = match (now, before) {
-            (Some(Some(Statement::Tag { page, tag })), _) => format!("tagged “{}” #{tag}", title(page)),
-            (Some(Some(Statement::Profile { name, .. })), _) => format!("took the name {name}"),
-            (Some(Some(Statement::Flag { page, span, .. })), _) if span.is_some() => {
-                format!("flagged changes of “{}”", title(page))
-            }
-            (Some(Some(Statement::Flag { page, .. })), _) => format!("flagged “{}”", title(page)),
-            (None, Some(Statement::Tag { page, tag })) => format!("took #{tag} off “{}”", title(page)),
-            (None, Some(Statement::Flag { page, .. })) => format!("took a flag off “{}”", title(page)),
-            (None, _) => "took something back".to_owned(),
-            (Some(None), _) => "said what this version does not know".to_owned(),
+    for said in said {
+        let part = match said {
+            Said::This(Statement::Tag { page, tag }) => format!("tagged “{}” #{tag}", title(page)),
+            Said::This(Statement::Profile { name, .. }) => format!("took the name {name}"),
+            Said::This(Statement::Flag { page, span: Some(_), .. }) => format!("flagged changes of “{}”", title(page)),
+            Said::This(Statement::Flag { page, .. }) => format!("flagged “{}”", title(page)),
+            Said::TakenBack(Some(Statement::Tag { page, tag })) => format!("took #{tag} off “{}”", title(page)),
+            Said::TakenBack(Some(Statement::Flag { page, .. })) => format!("took a flag off “{}”", title(page)),
+            Said::TakenBack(_) => "took something back".to_owned(),
+            Said::Unknown => "said what this version does not know".to_owned(),
         };
         parts.push(part);
     }
-    const SHOWN: usize = 6;
     if parts.len() > SHOWN {
         let more = parts.len() - SHOWN;
         parts.truncate(SHOWN);

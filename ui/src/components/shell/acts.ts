@@ -26,6 +26,7 @@ export function acts(): Act[] {
     { name: t.side.pages, go: () => place.go("pages") },
     { name: t.side.tags, go: () => place.go("tags") },
     { name: t.side.people, go: () => place.go("people") },
+    { name: t.side.changes, go: () => place.go("changes") },
     { name: t.action.invite, go: () => place.openOver("invite") },
     { name: t.import.title, go: () => place.openOver("import") },
     { name: t.export.title, go: () => place.openOver("export") },

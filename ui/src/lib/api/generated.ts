@@ -45,6 +45,62 @@ export type Caret = {
     writing: boolean,
 };
 
+/** A stretch of the changes of a commons, the last ones first. */
+export type ChangeList = {
+    /** The runs. */
+    runs: Array<ChangeRun>,
+    /** Where the next stretch begins; nothing at the end. */
+    next: string | null,
+};
+
+/** Which changes to list. */
+export type ChangeQuery = {
+    /** Only a member's, or a former member's. */
+    by?: string | null,
+    /** Only those of a page. */
+    page?: string | null,
+    /** Only what came to this device since: a day (`2026-11-25`), a minute of it (`2026-11-25T14:00`, UTC), or how long ago (`90m`, `2h`, `3d`). */
+    since?: string | null,
+    /** Only what comes after a stretch: its `next`. */
+    before?: string | null,
+    /** The most to answer with; 50 by default, 500 at most. */
+    limit?: number | null,
+};
+
+/** What somebody wrote in one page without a long pause. */
+export type ChangeRun = {
+    /** Its id, for `revert` and `flag`: the same on every device. */
+    id: string,
+    /** Who wrote it; nothing while that is not known here. */
+    who: Named | null,
+    /** What their device is called; empty where that is not known. */
+    device: string,
+    /** The page; nothing when it was said in a ledger. */
+    page: PageRow | null,
+    /** When the first of it came to this device. */
+    beganAt: number,
+    /** When the last of it came to this device. Changes bear no time of their own. */
+    at: number,
+    /** How many changes it is. */
+    changes: number,
+    /** What it did, in words. */
+    summary: string,
+    /** Characters that came. */
+    inserted: number,
+    /** Characters that went. */
+    deleted: number,
+    /** How what came begins. */
+    insertedText: string,
+    /** How what went begins. */
+    deletedText: string,
+    /** Runs that it takes back. */
+    takesBack: Array<string>,
+    /** Whether it can be taken back from here: what others say in their ledgers cannot. */
+    revertible: boolean,
+    /** Flags on just these changes. */
+    flags: Array<FlagView>,
+};
+
 /** A charter, as the decisions left it. */
 export type CharterView = {
     /** Id of the commons. */
@@ -252,6 +308,7 @@ export type Event =
     | { "type": "commons", commons: CommonsView }
     | { "type": "pages", commons: string, rows: Array<PageRow> }
     | { "type": "tags", commons: string }
+    | { "type": "flags", commons: string }
     | { "type": "people", commons: string }
     | { "type": "decisions", commons: string }
     | { "type": "fell", commons: string, decision: DecisionRow, why: Array<string> }
@@ -292,6 +349,18 @@ export type Finding = {
     detail: string,
     /** What to do about it; empty when well. */
     advice: string,
+};
+
+/** A flag: somebody finds that a page, or changes of it, should be looked at. */
+export type FlagView = {
+    /** Who. */
+    who: Named,
+    /** The page. */
+    page: PageRow,
+    /** The changes; nothing when the page itself is meant. */
+    change: string | null,
+    /** Why, in their words; may be empty. */
+    reason: string,
 };
 
 /** A device, and whether it is known to hold something. */
@@ -423,6 +492,14 @@ export type Out = {
     said: string,
 };
 
+/** Changes that cannot be taken back, and why. */
+export type NotReverted = {
+    /** The changes. */
+    change: string,
+    /** Why. */
+    reason: string,
+};
+
 /** How a proposal stands, as far as is known on this device. */
 export type Outcome = "forGood" | "forNow" | "open" | "fallen";
 
@@ -511,6 +588,8 @@ export type PageView = {
     hidden: boolean,
     /** The page that a decision put in its place. */
     anew: PageRow | null,
+    /** Flags on it and on changes of it. */
+    flags: Array<FlagView>,
 };
 
 /** What came of pairing two devices. */
@@ -561,6 +640,8 @@ export type Person = {
     caught: Array<string>,
     /** Pages they tagged. */
     tagged: number,
+    /** Whether this device shows neither where they are nor their caret; said here, and nowhere else. */
+    muted: boolean,
 };
 
 /** Who uses this installation. */
@@ -600,6 +681,38 @@ export type Resolution = {
     said: string,
     /** The proposal; nothing where the charter let the act count without one. */
     decision: DecisionView | null,
+};
+
+/** What taking changes back did, or would do. */
+export type Reverted = {
+    /** Whether it was only looked at. */
+    dry: boolean,
+    /** Page by page. */
+    pages: Array<RevertedPage>,
+    /** Changes that cannot be taken back at all. */
+    refused: Array<NotReverted>,
+};
+
+/** What taking changes back did, or would do, to one page. */
+export type RevertedPage = {
+    /** The page; nothing where it was this member's own ledger. */
+    page: PageRow | null,
+    /** The change that takes them back; nothing when nothing was to be done, or was done. */
+    change: string | null,
+    /** The runs taken back. */
+    taken: Array<string>,
+    /** Characters taken out. */
+    out: number,
+    /** Characters brought back. */
+    back: number,
+    /** How what goes begins. */
+    outText: string,
+    /** How what comes back begins. */
+    backText: string,
+    /** What is done, in words. */
+    done: Array<string>,
+    /** What cannot be done, and why, in words. */
+    left: Array<string>,
 };
 
 /** A device that is this person's no longer. */
@@ -822,6 +935,22 @@ export interface Commands {
     people: { args: { commons: string }, reply: Array<Person> },
     /** Searches titles, text, tags and people. */
     search: { args: { commons: string, query: string, limit?: number | null }, reply: SearchResult },
+    /** A stretch of the changes of a commons, as runs: the last ones first. */
+    changes: { args: { commons: string, query: ChangeQuery }, reply: ChangeList },
+    /** Takes changes back by new ones: these runs, or all that a member wrote since some time. When `dry`, only says what that would do. */
+    revert: { args: { commons: string, changes: Array<string>, allBy?: string | null, since?: string | null, dry: boolean }, reply: Reverted },
+    /** Has this device show neither where a member is nor their caret; their text stays. Answers who is muted. */
+    mute: { args: { commons: string, member: string }, reply: Array<Named> },
+    /** Ends that. */
+    unmute: { args: { commons: string, member: string }, reply: Array<Named> },
+    /** Who is muted on this device. */
+    muted: { args: { commons: string }, reply: Array<Named> },
+    /** Flags a page, or a run of changes by its id, for all members to see. */
+    flag: { args: { commons: string, what: string, reason?: string | null }, reply: FlagView },
+    /** Takes this member's flag off. Answers the flags that are left on the page. */
+    unflag: { args: { commons: string, what: string }, reply: Array<FlagView> },
+    /** All flags of a commons. */
+    flags: { args: { commons: string }, reply: Array<FlagView> },
     /** Takes in a folder of Markdown; folders below it become the pages' folders. */
     import: { args: { commons: string, dir: string }, reply: ImportReport },
     /** Writes all pages as a folder of Markdown; a file there that somebody else wrote is kept, unless it is to overwrite. */

@@ -3,11 +3,12 @@ import type { CommonsView, DecisionView, Event } from "../api/generated";
 import { paced } from "../later";
 import { call, platform, problemOf } from "../platform/platform";
 import { t } from "../strings";
+import { changes } from "./changes.svelte";
 import { shelf } from "./commons.svelte";
 import { desk } from "./desk.svelte";
 import { devices } from "./devices.svelte";
 import { jobs } from "./jobs.svelte";
-import { charter, decisions, lately, listsOf, people, tags } from "./lists.svelte";
+import { charter, decisions, flags, lately, listsOf, people, tags } from "./lists.svelte";
 import { nearby } from "./nearby.svelte";
 import { notices } from "./notices.svelte";
 import { pages } from "./pages.svelte";
@@ -38,6 +39,7 @@ export async function startAnew(): Promise<void> {
 /** The commons that is open is another: its lists are what is wanted from now on. */
 export function showCommons(id: string | null): void {
   listsOf(id);
+  changes.of(id);
   pages.of(id);
 }
 
@@ -55,7 +57,7 @@ async function askForEverything(): Promise<boolean> {
 
 const everythingAgain = paced(500, () => {
   void askForEverything();
-  for (const list of [tags, people, lately, decisions, charter, pages]) list.missed();
+  for (const list of [tags, people, lately, decisions, charter, flags, pages, changes]) list.missed();
   desk.missed();
   void devices.lookAgain();
 });
@@ -70,9 +72,15 @@ function hear(event: Event): void {
     case "pages":
       pages.changed(event.commons, event.rows);
       lately.changed(event.commons);
+      changes.changed(event.commons);
       break;
     case "tags":
       tags.changed(event.commons);
+      changes.changed(event.commons);
+      break;
+    case "flags":
+      flags.changed(event.commons);
+      changes.changed(event.commons);
       break;
     case "people":
       people.changed(event.commons);

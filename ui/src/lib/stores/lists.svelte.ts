@@ -1,5 +1,5 @@
 /** The short lists of the open commons: tags, people, the pages written in lately, and what it decides. */
-import type { CharterView, DecisionRow, PageRow, Person, TagRow } from "../api/generated";
+import type { CharterView, DecisionRow, FlagView, PageRow, Person, TagRow } from "../api/generated";
 import { call } from "../platform/platform";
 import { Snapshot } from "./snapshot.svelte";
 
@@ -13,6 +13,7 @@ export const lately = new Snapshot<PageRow[]>(async (commons) => {
 });
 
 export const decisions = new Snapshot<DecisionRow[]>((commons) => call("decisions", { commons }));
+export const flags = new Snapshot<FlagView[]>((commons) => call("flags", { commons }));
 export const charter = new Snapshot<CharterView>((commons) => call("charter", { commons }));
 
 /** All of them, of this commons from now on. */
@@ -21,6 +22,7 @@ export function listsOf(commons: string | null): void {
   people.of(commons);
   lately.of(commons);
   decisions.of(commons);
+  flags.of(commons);
   charter.of(commons);
 }
 

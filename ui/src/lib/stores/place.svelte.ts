@@ -1,6 +1,6 @@
 /** Where in the app one is, and what is open over it. */
 
-export type View = "pages" | "tags" | "people" | "decisions" | "search" | "page" | "nearby" | "you" | "add";
+export type View = "pages" | "tags" | "people" | "changes" | "decisions" | "search" | "page" | "nearby" | "you" | "add";
 export type Over = "newPage" | "rename" | "import" | "export" | "invite" | "propose" | "palette" | "addDevice" | "joinDevice" | "phrase" | "restore";
 
 /** How a ticket for a device begins, which makes this one more of the person's whose ticket it is. */
