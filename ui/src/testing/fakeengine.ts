@@ -3,7 +3,7 @@
  * contract says. Never part of what is shipped.
  */
 import { ChangeSet } from "@codemirror/state";
-import type { ApiError, Caret, ChangeRun, Commands, CommonsView, ErrorCode, Event, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
+import type { ApiError, Caret, ChangeRun, Commands, CommonsView, DecisionView, ErrorCode, Event, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
 import type { Args, CommandName, Platform, Reply } from "../lib/platform/platform";
 import { Log } from "./authority";
 import { FakePairing, PHRASE } from "./fakepairing";
@@ -78,6 +78,9 @@ export class FakeEngine implements Platform {
   async chooseFolder(): Promise<string | null> {
     return "/home/maren/handbook";
   }
+
+  /** What was proposed, the newest first. */
+  decided: DecisionView[] = [];
 
   /** Where the browser was sent. */
   readonly browsed: string[] = [];
@@ -186,6 +189,19 @@ export class FakeEngine implements Platform {
     throw refusal("notFound", "There is no decision, ticket or request here. Nothing was changed.");
   }
 
+  #decision(id: string): DecisionView {
+    return this.decided.find((view) => view.row.id === id) ?? this.#noDecision();
+  }
+
+  /** The same once more, as a proposal that waits for its voices. */
+  #again(id: string): Reply<"propose"> {
+    const before = this.#decision(id);
+    const decision: DecisionView = { ...before, row: { ...before.row, id: this.#id("d"), outcome: "open", standing: "open, 0 of 2 yes", again: false }, why: [] };
+    this.decided = [decision, ...this.decided.map((view) => (view === before ? { ...view, row: { ...view.row, again: false } } : view))];
+    this.tell({ type: "decisions", commons: before.row.commons });
+    return { said: "This is proposed, and counts once it has what it needs.", decision };
+  }
+
   #show(page: FakePage): Reply<"page_show"> {
     return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null, flags: [] };
   }
@@ -287,14 +303,14 @@ export class FakeEngine implements Platform {
     device_revoke: ({ device, commons }) => this.pairing.revoke(device, commons ?? null),
     device_phrase: () => PHRASE,
     charter: ({ commons }) => {
-      const { id, name, purpose, licence, deciding } = this.#find(commons).view;
+      const { id, name, purpose, licence, deciding, stuck } = this.#find(commons).view;
       const entry = { admission: "ticket", admissionMeaning: "Whoever has a ticket comes in." } as const;
-      return { commons: id, name, purpose, licence, text: "", deciding, needed: null, quorum: null, meaning: "What any member does counts at once.", ...entry, stewards: [], electors: [], waiting: [], stuck: "" };
+      return { commons: id, name, purpose, licence, text: "", deciding, needed: null, quorum: null, meaning: "What any member does counts at once.", ...entry, stewards: [], electors: [], waiting: [], stuck };
     },
-    propose: () => this.#noDecision(),
+    propose: ({ proposed }) => (proposed.what === "again" ? this.#again(proposed.decision) : this.#noDecision()),
     vote: () => this.#noDecision(),
-    decisions: () => [],
-    decision: () => this.#noDecision(),
+    decisions: ({ commons }) => this.decided.map((view) => view.row).filter((row) => row.commons === commons),
+    decision: ({ decision }) => this.#decision(decision),
     page_show: ({ commons, page }) => this.#show(this.#page(commons, page)),
     page_write: ({ commons, page, body }) => this.#write(commons, this.#page(commons, page), body),
     page_append: ({ commons, page, text }) => this.#write(commons, this.#page(commons, page), this.#page(commons, page).log.string + text),

@@ -17,7 +17,7 @@ fn left(electorate: Electorate, electors: usize, here: usize, needed: usize) -> 
 
 #[test]
 fn a_majority_can_decide_until_half_of_all_are_gone() {
-    let [mut a, b, mut c, mut d, mut e] = commons(Model::Majority);
+    let [mut a, b, mut c, mut d, e] = commons(Model::Majority);
     assert_eq!(a.roll.able(), Able::ForGood);
     for peer in [&mut c, &mut d] {
         leaves(peer, &mut a);

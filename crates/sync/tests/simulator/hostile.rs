@@ -34,7 +34,7 @@ fn the_honest_become_equal_beside_a_hostile_member() {
     for seed in 0..SEEDS {
         seen.add(&one(seed));
     }
-    println!("{seen:?}");
+
     assert!(seen.forks > 20 && seen.replays > 20 && seen.honest > 1_000 && seen.relayed > 100, "{seen:?}");
 }
 

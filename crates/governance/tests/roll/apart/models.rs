@@ -2,7 +2,7 @@
 
 use commonplace_governance::decision::Standing;
 use commonplace_governance::{Act, Choice, Model, Policy, Reason};
-use commonplace_model::{PageId, RecordId};
+use commonplace_model::PageId;
 
 use super::together;
 use crate::peers::{Peer, commons, licence};
@@ -88,9 +88,8 @@ fn a_chain_of_decisions_falls_with_its_first_and_all_of_it_says_why() {
     let all = together(&[&a, &b, &sealed]);
     assert_eq!(all.roll.charter().licence, "B");
     assert_eq!(all.why_not(chain[0]), vec![Reason::Rival { other, doubles: [].into() }]);
-    let before = |n: usize| -> RecordId { chain[n - 1] };
-    for n in 1..4 {
-        assert_eq!(all.why_not(chain[n]), vec![Reason::Unfounded(before(n))]);
+    for pair in chain.windows(2) {
+        assert_eq!(all.why_not(pair[1]), vec![Reason::Unfounded(pair[0])]);
     }
 }
 
