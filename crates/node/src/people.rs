@@ -1,12 +1,28 @@
 //! Members, where they are, and when they were last seen.
 
-use crate::{core::Core, error::Result, profile, view::Person};
+use std::collections::BTreeMap;
+
+use commonplace_model::MemberId;
+
+use crate::{
+    core::Core,
+    error::Result,
+    profile,
+    view::{Named, Person},
+};
 
 impl Core {
     pub(crate) fn people(&mut self, commons: &str) -> Result<Vec<Person>> {
         let id = self.find_commons(commons)?;
         let here = self.here(id);
         let commons = self.held_commons(id)?;
+        let mut caught: BTreeMap<MemberId, Vec<String>> = BTreeMap::new();
+        for (device, found) in commons.roll.caught() {
+            // One that its member paired again is theirs again.
+            if commons.roll.member_of(device).is_none() {
+                caught.entry(found.member).or_default().push(found.name.clone());
+            }
+        }
         let tagged = self.store.tagged(id)?;
         let mut people = Vec::new();
         for member in commons.roll.members() {
@@ -37,7 +53,25 @@ impl Core {
                 writing: presence.is_some_and(|p| p.writing),
                 last_seen,
                 devices,
+                caught: caught.remove(&member.id).unwrap_or_default(),
                 tagged: tagged.get(&member.id).copied().unwrap_or(0),
+            });
+        }
+        for (member, caught) in caught {
+            // Who is removed is not listed; whose only device is out is.
+            let Named { name, ink, you, .. } = self.named(commons, member);
+            people.push(Person {
+                member: member.to_string(),
+                name,
+                ink,
+                you,
+                here: false,
+                page: None,
+                writing: false,
+                last_seen: None,
+                devices: Vec::new(),
+                caught,
+                tagged: tagged.get(&member).copied().unwrap_or(0),
             });
         }
         people.sort_by(|a, b| {

@@ -242,6 +242,9 @@ views! {
         last_seen: Option<u64>,
         /// Names of their devices.
         devices: Vec<String>,
+        /// Names of devices of theirs that provably wrote in two ways, and are out. Without any other device they can only read
+        /// what they hold.
+        caught: Vec<String>,
         /// Pages they tagged.
         tagged: u64,
     }

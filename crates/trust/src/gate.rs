@@ -250,7 +250,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let mut passed = Passed::default();
         let doc = arrival.doc;
         let (attestations, ended) = self.attestations(doc, arrival.attestations, &mut passed);
-        let candidates = framed(doc.into(), &arrival.changes, &mut passed);
+        let candidates = in_order(framed(doc.into(), &arrival.changes, &mut passed));
         let covered = covered(&candidates, &attestations, &mut passed);
         let mut ancestry = Ancestry::new(self.history, doc.into());
         let counts = self.counting(doc);
@@ -266,6 +266,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             }
         }
         self.hold_back(&doc, &ended, &mut passed);
+        self.hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
         let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
@@ -282,6 +283,34 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         }
         self.prove(doc, &candidates, &unknown, &mut passed);
         passed
+    }
+
+    /// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds
+    /// on them: what is let in can be passed on, and held against its writer.
+    fn hold_unvouched(&self, attestations: &[VerifiedAttestation], passed: &mut Passed) {
+        loop {
+            let here: HashSet<ChangeHash> = passed.changes.iter().map(VerifiedChange::hash).collect();
+            let mut upto: HashMap<Actor, u64> = HashMap::new();
+            for said in attestations {
+                let reached = upto.entry(said.actor()).or_default();
+                if here.contains(&said.get().hash) {
+                    *reached = said.get().seq.max(*reached);
+                }
+            }
+            let mut out: HashSet<ChangeHash> = HashSet::new();
+            for change in std::mem::take(&mut passed.changes) {
+                let vouched = upto.get(&change.actor).is_some_and(|reached| change.seq() <= *reached);
+                if vouched && !change.deps().any(|dep| out.contains(&dep)) {
+                    passed.changes.push(change);
+                } else {
+                    out.insert(change.hash);
+                    passed.waiting.push(change.change.raw_bytes().to_vec());
+                }
+            }
+            if out.is_empty() {
+                return;
+            }
+        }
     }
 
     /// Which changes count of actors whose devices provably wrote in two ways.
@@ -403,6 +432,31 @@ fn framed<'a>(kind: DocKind, changes: &'a [Vec<u8>], passed: &mut Passed) -> Vec
         }
     }
     candidates
+}
+
+/// The same with each after those that it builds on, and otherwise as they came: what had waited came before what it waited
+/// for. Costs what their dependencies do.
+fn in_order(candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    let numbers: HashMap<ChangeHash, usize> = candidates.iter().enumerate().map(|(at, c)| (c.hash, at)).collect();
+    let mut order = Vec::with_capacity(candidates.len());
+    let mut begun = vec![false; candidates.len()];
+    for first in 0..candidates.len() {
+        let mut open = vec![(first, 0)];
+        while let Some((at, next)) = open.pop() {
+            if next == 0 && std::mem::replace(&mut begun[at], true) {
+                continue;
+            }
+            match candidates[at].frame.header.deps.get(next) {
+                Some(dep) => {
+                    open.push((at, next + 1));
+                    open.extend(numbers.get(dep).filter(|dep| !begun[**dep]).map(|dep| (*dep, 0)));
+                }
+                None => order.push(at),
+            }
+        }
+    }
+    let mut candidates: Vec<_> = candidates.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| candidates.get_mut(at).and_then(Option::take)).collect()
 }
 
 /// Which candidates an attestation vouches for: its own change, and all of that actor before it.

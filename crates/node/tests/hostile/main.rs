@@ -16,3 +16,4 @@ mod frames;
 mod gossip;
 mod mallory;
 mod stage;
+mod twins;

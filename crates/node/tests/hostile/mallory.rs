@@ -64,7 +64,13 @@ pub(crate) struct Mallory {
 impl Mallory {
     /// Comes in by a ticket, as one does.
     pub(crate) async fn join(ticket: &str) -> Self {
-        let mut mallory = Self::stranger(ticket).await;
+        Self::join_below(ticket, ticket).await
+    }
+
+    /// The same, with a lower id than the devices of both tickets, so that it is the one that opens streams to both.
+    pub(crate) async fn join_below(ticket: &str, other: &str) -> Self {
+        let other: Ticket = other.parse().unwrap();
+        let mut mallory = Self::below(ticket, other.device).await;
         let ticket: Ticket = ticket.parse().unwrap();
         let request = JoinRequest::sign(ticket.commons, &ticket.key(), &mallory.key, introduction("Mallory"));
         let (mut to, mut from) = mallory.at_door().await;
@@ -84,12 +90,24 @@ impl Mallory {
 
     /// One that has a ticket and has not used it.
     pub(crate) async fn stranger(ticket: &str) -> Self {
+        let host = ticket.parse::<Ticket>().unwrap().device;
+        Self::below(ticket, host).await
+    }
+
+    /// Has to do with the device of this ticket from now on.
+    pub(crate) fn turns_to(&mut self, ticket: &str) {
+        let ticket: Ticket = ticket.parse().unwrap();
+        self.net.add_addresses(ticket.device, &ticket.addresses);
+        (self.host, self.addresses) = (ticket.device, ticket.addresses);
+    }
+
+    async fn below(ticket: &str, other: DeviceId) -> Self {
         static SEEDS: AtomicU32 = AtomicU32::new(0);
         let ticket: Ticket = ticket.parse().unwrap();
         // The device with the lower id is the one that opens streams, and this one wants to.
         let seed = |number: u32| blake3::derive_key("hostile device", &number.to_le_bytes());
         let mut seeds = std::iter::repeat_with(|| seed(SEEDS.fetch_add(1, Ordering::Relaxed)));
-        let seed = seeds.find(|seed| DeviceKey::from_seed(seed).id() < ticket.device).unwrap();
+        let seed = seeds.find(|seed| DeviceKey::from_seed(seed).id() < ticket.device.min(other)).unwrap();
         let (events, mut happening) = mpsc::channel(64);
         let config = NetConfig {
             secret: seed,

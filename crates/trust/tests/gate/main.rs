@@ -1,6 +1,7 @@
 //! What the gate lets through, what waits, what it refuses, and what that costs. A file per property.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod anew;
 mod caps;
 mod cost;
 mod device;

@@ -115,6 +115,27 @@ fn where_no_proof_fits_there_is_none() {
 }
 
 #[test]
+fn what_no_word_can_be_kept_of_is_not_let_in() {
+    // Its second change builds on what nobody has; the word on that one is all that vouches for the first.
+    let mut device = Device::new(1, PAGE);
+    let mut other = Device::new(2, PAGE);
+    device.write("a");
+    other.write("b");
+    device.meet(&other);
+    device.write("c");
+    let own: Vec<_> = device.changes.iter().filter(|change| change.actor() == actor(1, PAGE)).cloned().collect();
+    let word = vouch(1, PAGE, 2, own[1].hash());
+    let passed = pass(&Seen::default(), PAGE, bytes(&own), vec![word]);
+    assert_eq!((passed.changes.len(), passed.waiting.len()), (0, 2));
+    // Once that comes all of it is, though it comes last.
+    let mut all = passed.waiting;
+    all.reverse();
+    all.push(other.changes[0].bytes().to_vec());
+    let passed = pass(&Seen::default(), PAGE, all, vec![word, said(&other, 1)]);
+    assert_eq!((passed.changes.len(), passed.waiting.len()), (3, 0));
+}
+
+#[test]
 fn who_is_merely_behind_or_ahead_is_not_accused() {
     let mut device = Device::new(1, PAGE);
     (0..9).for_each(|_| drop(device.write("x")));
@@ -162,9 +183,9 @@ fn once_it_is_proved_what_is_common_counts_and_needs_no_other_word() {
         let passed = gate(bytes(&way.changes), vec![word]);
         assert_eq!((passed.changes.len(), passed.attestations.len()), (3, 1));
         assert!(passed.waiting.is_empty() && passed.refused.is_empty() && passed.twins.is_empty());
-        // The device's own later word vouches for no more.
+        // The device's own later word is not kept, so it lets nothing in.
         let passed = gate(bytes(&way.changes), vec![said(way, 5)]);
-        assert_eq!((passed.changes.len(), passed.attestations.len()), (3, 0));
+        assert_eq!((passed.changes.len(), passed.attestations.len(), passed.waiting.len()), (0, 0, 3));
     }
     // Nobody else's word goes without a signature.
     let other = Attestation { seq: 2, hash: forked.one.changes[1].hash(), ..word };
