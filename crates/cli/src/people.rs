@@ -38,5 +38,7 @@ fn row(person: &Person) -> Vec<String> {
             person.last_seen.map_or_else(|| "not met yet".to_owned(), |at| format!("last here {}", ago(at)))
         }
     };
-    vec![person.name.clone(), place, person.devices.join(", ")]
+    let caught = person.caught.iter().map(|device| format!("{device} wrote in two ways and is out"));
+    let devices: Vec<String> = person.devices.iter().cloned().chain(caught).collect();
+    vec![person.name.clone(), place, devices.join(", ")]
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use commonplace_governance::{Act, Cut, DeviceStanding, Roll, decision::Standing};
 use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, RecordId};
+use commonplace_trust::Fork;
 
 use crate::{
     core::Core,
@@ -157,7 +158,10 @@ impl Core {
         }
         let held = self.held_commons(id)?;
         let none = BTreeSet::new();
-        let cut = held.roll.cuts().find(|(cut, _)| **cut == doc).map_or(none, |(_, tips)| tips.clone());
+        let mut cut = held.roll.cuts().find(|(cut, _)| **cut == doc).map_or(none, |(_, tips)| tips.clone());
+        // What both ways of a device share counts as what a cut names does.
+        let forks = held.roll.forks().filter(|(forked, _)| **forked == doc).flat_map(|(_, forks)| forks.values());
+        cut.extend(forks.filter_map(Fork::last));
         let took_out = self.store.cut_back(id, doc, |device| ended.contains(device), &cut)?;
         if took_out {
             self.forget_unstored(id, &[doc]);

@@ -233,6 +233,9 @@ When you need this page no more, delete it. It can be brought back.
     lastSeen: (when: string) => `last seen ${when}`,
     never: "not met by this device yet",
     tagged: (count: number) => `tagged ${of(count, "page", "pages")}`,
+    caught: (devices: readonly string[]) => `${devices.map((name) => `“${name}”`).join(", ")} wrote in two ways, and ${devices.length === 1 ? "is" : "are"} out`,
+    aboutCaught:
+      "It gave others different changes of one number, and its own signatures prove it. That happens when a profile is copied or a computer is set back while Commonplace runs, or when a device runs another program. All devices have come to the same text again, and nothing that others wrote is lost.",
   },
 
   decisions: {

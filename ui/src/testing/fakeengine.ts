@@ -217,7 +217,7 @@ export class FakeEngine implements Platform {
     commons_new: ({ name, purpose, licence }) => {
       const me = this.#me();
       const commons = this.addCommons(name, { purpose: purpose ?? "", licence: licence ?? "CC-BY-SA-4.0" });
-      commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], tagged: 0 });
+      commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], caught: [], tagged: 0 });
       return commons.view;
     },
     leave: ({ commons }) => {

@@ -50,7 +50,7 @@ Two slices of yesterday’s bread, the middle setting, and the owner watching. I
 const HOUR = 3_600_000;
 
 function person(name: string, ink: Ink, more: Partial<Person> = {}): Person {
-  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], tagged: 0, ...more };
+  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], caught: [], tagged: 0, ...more };
 }
 
 export interface Story {

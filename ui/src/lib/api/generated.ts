@@ -521,6 +521,8 @@ export type Person = {
     lastSeen: number | null,
     /** Names of their devices. */
     devices: Array<string>,
+    /** Names of devices of theirs that provably wrote in two ways, and are out. Without any other device they can only read what they hold. */
+    caught: Array<string>,
     /** Pages they tagged. */
     tagged: number,
 };
