@@ -210,8 +210,7 @@ impl Body {
             let units = crate::text::utf16_len(&character.text);
             let stands = character.fate == Fate::Stands && !character.deleted;
             let goes = stands && character.deleted_by_own;
-            let comes =
-                character.fate == Fate::Own && !character.deleted_by_own && !character.deleted_by_others;
+            let comes = character.fate == Fate::Own && !character.deleted_by_own && !character.deleted_by_others;
             if stands && !goes {
                 (at, goes_on) = (at + units, false);
             }

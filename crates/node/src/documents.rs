@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageId, Splice};
+use commonplace_model::{
+    CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageId, Splice,
+};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
 use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
 

@@ -39,7 +39,8 @@ impl Core {
 
     fn put_in(&mut self, id: CommonsId, proof: &VerifiedTwins) -> Result<()> {
         let held = self.held_commons(id)?;
-        let known = held.roll.forks().find(|(doc, _)| **doc == proof.doc()).and_then(|(_, forks)| forks.get(&proof.actor()));
+        let known =
+            held.roll.forks().find(|(doc, _)| **doc == proof.doc()).and_then(|(_, forks)| forks.get(&proof.actor()));
         let says_more = known.is_none_or(|fork| proof.fork().from() < fork.from());
         // What this one itself is found to have done is for the others to say.
         if !says_more || proof.device() == self.device() || !self.is_in(id) {
@@ -105,7 +106,8 @@ impl Core {
                 newest.insert(change.actor(), (change.seq(), change.hash()));
             }
         }
-        let own = fallen.writers.iter().filter(|(actor, (device, _))| *device == self.device() && shortened.contains(actor));
+        let own =
+            fallen.writers.iter().filter(|(actor, (device, _))| *device == self.device() && shortened.contains(actor));
         own.filter_map(|(actor, (_, nonce))| {
             let (seq, hash) = newest.get(actor)?;
             Some(VerifiedAttestation::sign(&self.key, id, doc, *nonce, *seq, *hash))
@@ -202,12 +204,7 @@ impl Core {
 }
 
 /// The words of devices that wrote in two ways on what is common to both, which their proofs stand for.
-fn common_words(
-    id: CommonsId,
-    doc: DocId,
-    fallen: &Fallen,
-    forks: &BTreeMap<Actor, Fork>,
-) -> Vec<VerifiedAttestation> {
+fn common_words(id: CommonsId, doc: DocId, fallen: &Fallen, forks: &BTreeMap<Actor, Fork>) -> Vec<VerifiedAttestation> {
     let is_here = |hash| fallen.changes.iter().any(|(change, falls)| !falls && change.hash() == hash);
     forks
         .iter()

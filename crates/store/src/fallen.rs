@@ -39,12 +39,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn fallen(
-        &self,
-        commons: CommonsId,
-        doc: DocId,
-        forks: &BTreeMap<Actor, Fork>,
-    ) -> Result<Fallen, StoreError> {
+    pub fn fallen(&self, commons: CommonsId, doc: DocId, forks: &BTreeMap<Actor, Fork>) -> Result<Fallen, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(Fallen::default()) };
         let changes: Vec<VerifiedChange> = rows(&self.db, doc)?.into_iter().map(|row| row.change).collect();
         let falling = falling(&changes, |actor| forks.get(actor).copied());

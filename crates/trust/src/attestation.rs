@@ -77,7 +77,8 @@ impl VerifiedAttestation {
     /// so this needs none.
     pub fn proven(device: DeviceId, nonce: Nonce, fork: &Fork, commons: CommonsId, doc: DocId) -> Option<Self> {
         let signature = Signature::new([0; 64]);
-        let attestation = Attestation { device, nonce, seq: fork.from().checked_sub(1)?, hash: fork.last()?, signature };
+        let attestation =
+            Attestation { device, nonce, seq: fork.from().checked_sub(1)?, hash: fork.last()?, signature };
         Some(Self { actor: attestation.actor(commons, doc), attestation })
     }
 

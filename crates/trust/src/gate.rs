@@ -26,7 +26,9 @@ use std::{
 };
 
 use automerge::Change;
-use commonplace_model::{Actor, Anew, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, Fate, LocalChange, Nonce};
+use commonplace_model::{
+    Actor, Anew, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, Fate, LocalChange, Nonce,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -324,16 +326,9 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
     }
 
     /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is.
-    fn prove(
-        &self,
-        doc: DocId,
-        candidates: &[Candidate<'_>],
-        unknown: &[VerifiedAttestation],
-        passed: &mut Passed,
-    ) {
+    fn prove(&self, doc: DocId, candidates: &[Candidate<'_>], unknown: &[VerifiedAttestation], passed: &mut Passed) {
         let by_hash: HashMap<ChangeHash, &Candidate<'_>> = candidates.iter().map(|c| (c.hash, c)).collect();
-        let arrived =
-            |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
+        let arrived = |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
         for said in unknown.iter().take(Passed::MAX_REFUSALS) {
             if passed.twins.iter().any(|found| found.actor() == said.actor()) {
                 continue;
@@ -356,17 +351,15 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         for attestation in all {
             let verdict = self.standing.may_write(&attestation.device, &doc);
             match verdict {
-                Verdict::Allowed | Verdict::Ended => {
-                    match self.vouching(attestation, doc) {
-                        Some(verified) => {
-                            if verdict == Verdict::Ended {
-                                ended.insert(verified.actor());
-                            }
-                            good.push(verified);
+                Verdict::Allowed | Verdict::Ended => match self.vouching(attestation, doc) {
+                    Some(verified) => {
+                        if verdict == Verdict::Ended {
+                            ended.insert(verified.actor());
                         }
-                        None => passed.refuse(Refusal::Attestation),
+                        good.push(verified);
                     }
-                }
+                    None => passed.refuse(Refusal::Attestation),
+                },
                 Verdict::Forbidden => passed.refuse(Refusal::Forbidden),
                 Verdict::Unknown => {}
             }

@@ -298,12 +298,7 @@ fn change(bytes: &[u8]) -> Result<(ChangeHash, Header), TwinsError> {
 
 /// Where the ways part, if that is proved: both end with a change of one number, and what is named as common is the actor's
 /// change before both.
-fn parting(
-    actor: Actor,
-    first: &Trail,
-    second: &Trail,
-    common: Option<&[u8]>,
-) -> Result<Fork, TwinsError> {
+fn parting(actor: Actor, first: &Trail, second: &Trail, common: Option<&[u8]>) -> Result<Fork, TwinsError> {
     let Some(common) = common else { return Ok(Fork::WHOLE) };
     let (Some((one, deps)), Some((other, other_deps))) = (&first.lowest, &second.lowest) else {
         return Err(TwinsError::Chain);

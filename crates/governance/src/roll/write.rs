@@ -147,7 +147,8 @@ impl Roll {
         let standing = standing.min().ok_or(RollError::Unfit)?;
         let cuts = if cuts.is_empty() { vec![Cut::default()] } else { cuts };
         let body = |cut| Body::Twins(Box::new(TwinsProved { standing, proof: proof.bytes().to_vec(), cut }));
-        let records: Vec<VerifiedRecord> = cuts.into_iter().map(|cut| self.sign(&body(cut), key)).collect::<Result<_, _>>()?;
+        let records: Vec<VerifiedRecord> =
+            cuts.into_iter().map(|cut| self.sign(&body(cut), key)).collect::<Result<_, _>>()?;
         for record in &records {
             self.fold_own(record)?;
         }

@@ -264,7 +264,8 @@ impl Outcome {
 impl Caught {
     /// A device, as the record says that made it a member's; of several, the one with the lowest id.
     fn new(dag: &Dag, device: DeviceId) -> Self {
-        let gives = dag.entries().map(|(_, entry)| entry).filter(|entry| entry.gives().is_some_and(|(d, _)| d == device));
+        let gives =
+            dag.entries().map(|(_, entry)| entry).filter(|entry| entry.gives().is_some_and(|(d, _)| d == device));
         let first = gives.min_by_key(|entry| entry.id);
         let name = first.and_then(|entry| match &entry.kind {
             Kind::Certificate { device_name, .. } => Some(device_name),

@@ -134,11 +134,8 @@ fn what_a_device_said_before_counts_as_far_as_the_proof_builds_on_it() {
 #[test]
 fn its_number_is_twelve_and_what_a_later_version_says_is_kept_and_ignored() {
     let [mut a, mut b, _] = commons::<3>(Model::Open);
-    let body = Body::Twins(Box::new(TwinsProved {
-        standing: RecordId::new([1; 32]),
-        proof: vec![],
-        cut: Cut::default(),
-    }));
+    let body =
+        Body::Twins(Box::new(TwinsProved { standing: RecordId::new([1; 32]), proof: vec![], cut: Cut::default() }));
     assert_eq!(body.encode()[0], 12);
     assert_eq!(Body::decode(&body.encode()), Some(body));
     let by = a.roll.member(&a.me()).expect("a member").by;

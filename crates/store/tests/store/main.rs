@@ -3,6 +3,7 @@
 
 mod cuts;
 mod documents;
+mod fallen;
 mod held;
 mod lists;
 mod profile;

@@ -48,9 +48,8 @@ pub(crate) fn search<'a, H: History + ?Sized>(
     let (tip, _) = history.tip(&actor)?;
     let known = history.vouched(&actor);
     let theirs = descend(said, tip, history, &arrived);
-    let nearest = |all: &mut dyn Iterator<Item = &Attestation>| {
-        all.min_by_key(|own| own.seq.abs_diff(said.get().seq)).copied()
-    };
+    let nearest =
+        |all: &mut dyn Iterator<Item = &Attestation>| all.min_by_key(|own| own.seq.abs_diff(said.get().seq)).copied();
     if let Some((chain, parting, common)) = &theirs.joined
         && let Some(own) = nearest(&mut known.iter().filter(|own| own.seq >= *parting))
         && let Some(below) = down(history, &actor, own.seq, *parting)

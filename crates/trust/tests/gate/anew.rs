@@ -100,8 +100,7 @@ impl Replica {
             self.heeds();
         }
         let known: HashSet<ChangeHash> = self.changes.iter().map(VerifiedChange::hash).collect();
-        let changes =
-            other.changes.iter().filter(|c| !known.contains(&c.hash())).map(|c| c.bytes().to_vec()).collect();
+        let changes = other.changes.iter().filter(|c| !known.contains(&c.hash())).map(|c| c.bytes().to_vec()).collect();
         let attestations = other.seen.vouched.values().flatten().copied().collect();
         let arrival = Arrival { doc: PAGE, attestations, changes };
         let passed = Gate { commons: COMMONS, history: &self.seen, standing: &self.proofs }.pass(arrival);
@@ -126,9 +125,8 @@ impl Replica {
         let out = falling(&self.changes, |actor| forks.get(actor).copied());
         let mallory = |nonce| actor_of(COMMONS, PAGE, key(MALLORY).id(), nonce);
         let nonce = Nonce::new([0; 16]);
-        let own: Vec<Actor> = (0..=self.nonce)
-            .map(|nonce| actor_of(COMMONS, PAGE, key(self.n).id(), Nonce::new([nonce; 16])))
-            .collect();
+        let own: Vec<Actor> =
+            (0..=self.nonce).map(|nonce| actor_of(COMMONS, PAGE, key(self.n).id(), Nonce::new([nonce; 16]))).collect();
         let fate = |change: &VerifiedChange| match out.contains(&change.hash()) {
             false => Fate::Stands,
             true if change.actor() == mallory(nonce) => Fate::Void,
@@ -157,7 +155,10 @@ impl Replica {
                 self.seen.vouched.insert(*actor, vec![*said.get()]);
             }
         }
-        if let Some(fork) = forks.get(&mallory(nonce)).filter(|fork| fork.last().is_some_and(|last| standing.iter().any(|c| c.hash() == last))) {
+        if let Some(fork) = forks
+            .get(&mallory(nonce))
+            .filter(|fork| fork.last().is_some_and(|last| standing.iter().any(|c| c.hash() == last)))
+        {
             let word = VerifiedAttestation::proven(key(MALLORY).id(), nonce, fork, COMMONS, PAGE).expect("common");
             self.seen.vouched.insert(mallory(nonce), vec![*word.get()]);
         }

@@ -10,8 +10,8 @@ use commonplace_model::{
     PageId, Splice,
 };
 use commonplace_trust::{
-    Arrival, Attestation, Clock, DeviceKey, Fork, Gate, History, Known, Passed, Standing, Verdict, VerifiedChange, actor_of,
-    gate,
+    Arrival, Attestation, Clock, DeviceKey, Fork, Gate, History, Known, Passed, Standing, Verdict, VerifiedChange,
+    actor_of, gate,
 };
 
 use crate::forge::Dice;

@@ -202,7 +202,10 @@ fn once_it_is_proved_what_is_common_counts_and_needs_no_other_word() {
 
 #[test]
 fn what_counts_by_several_proofs_is_the_same_in_any_order() {
-    let fork = |common| only(Forked::new(common, 1, 1).comes(&Forked::new(common, 1, 1).seen(&[common + 1]), common + 1, common + 1)).fork();
+    let fork = |common| {
+        only(Forked::new(common, 1, 1).comes(&Forked::new(common, 1, 1).seen(&[common + 1]), common + 1, common + 1))
+            .fork()
+    };
     let mut all = [fork(1), fork(3), fork(2), fork(0)];
     assert_eq!(all.map(|fork| fork.from()), [2, 4, 3, 1]);
     assert_eq!(Fork::joined([]), None);
@@ -298,11 +301,8 @@ fn a_proof_has_one_form_and_its_bounds() {
     };
     let mut ways = [way(&forked.one), way(&forked.other)];
     ways.sort_by_key(|(_, hash, _, _)| *hash);
-    let good = Forgery {
-        id: (COMMONS, PAGE, key(1).id(), NONCE),
-        ways,
-        common: Some(forked.one.changes[0].bytes().to_vec()),
-    };
+    let good =
+        Forgery { id: (COMMONS, PAGE, key(1).id(), NONCE), ways, common: Some(forked.one.changes[0].bytes().to_vec()) };
     assert_eq!(good.verify(), Ok(proof));
     let mut turned = good.clone();
     turned.ways.reverse();
