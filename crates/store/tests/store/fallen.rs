@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{ChangeHash, DocId, Nonce};
 use commonplace_store::{Projection, Store};
-use commonplace_trust::{VerifiedAttestation, VerifiedTwins};
+use commonplace_trust::{VerifiedAttestation, VerifiedChange, VerifiedTwins};
 use proptest::prelude::*;
 
 use crate::{
@@ -64,7 +64,7 @@ proptest! {
         drop(store);
         let store = Store::open(dir.path()).expect("opens again");
         let hashes = |store: &Store| -> BTreeSet<ChangeHash> {
-            store.changes(commons, doc, None).expect("reads").iter().map(|change| change.hash()).collect()
+            store.changes(commons, doc, None).expect("reads").iter().map(VerifiedChange::hash).collect()
         };
         prop_assert_eq!(hashes(&store), hashes(&never));
         prop_assert_eq!(store.digest(commons, doc).expect("reads"), never.digest(commons, doc).expect("reads"));

@@ -50,12 +50,12 @@ pub(crate) fn search<'a, H: History + ?Sized>(
     let theirs = descend(said, tip, history, &arrived);
     let nearest =
         |all: &mut dyn Iterator<Item = &Attestation>| all.min_by_key(|own| own.seq.abs_diff(said.get().seq)).copied();
-    if let Some((chain, parting, common)) = &theirs.joined
-        && let Some(own) = nearest(&mut known.iter().filter(|own| own.seq >= *parting))
-        && let Some(below) = down(history, &actor, own.seq, *parting)
+    if let Some(joined) = &theirs.joined
+        && let Some(own) = nearest(&mut known.iter().filter(|own| own.seq >= joined.parting))
+        && let Some(below) = down(history, &actor, own.seq, joined.parting)
     {
-        let ways = [(own, below.changes), (*said.get(), chain.clone())];
-        if let Some(proof) = VerifiedTwins::of((commons, doc), ways, common.clone()) {
+        let ways = [(own, below.changes), (*said.get(), joined.changes.clone())];
+        if let Some(proof) = VerifiedTwins::of((commons, doc), ways, Some(joined.common.clone())) {
             return Some(proof);
         }
     }
@@ -73,8 +73,16 @@ pub(crate) fn search<'a, H: History + ?Sized>(
 /// What came of an actor's changes below an attested one.
 struct Descent {
     all: Chain,
-    /// Those down to the first one that is not known here, with its number and the known one before it.
-    joined: Option<(Vec<Vec<u8>>, u64, Option<Vec<u8>>)>,
+    joined: Option<Joined>,
+}
+
+/// Changes down to the first one that is not known here.
+struct Joined {
+    changes: Vec<Vec<u8>>,
+    /// The number of that one.
+    parting: u64,
+    /// The known one before it.
+    common: Vec<u8>,
 }
 
 fn descend<'a, H: History + ?Sized>(
@@ -93,7 +101,11 @@ fn descend<'a, H: History + ?Sized>(
         let joins = before.filter(|before| chunk::hash(before).is_ok_and(|hash| header.deps.contains(&hash)));
         if seq == 1 || joins.is_some() {
             // With nothing before them the twins themselves are the first, and no change can be shown to be common.
-            descent.joined = joins.map(|common| (descent.all.changes.clone(), seq, Some(common.into_owned())));
+            descent.joined = joins.map(|common| Joined {
+                changes: descent.all.changes.clone(),
+                parting: seq,
+                common: common.into_owned(),
+            });
             break;
         }
         let own = header.deps.iter().find(|dep| {
