@@ -484,20 +484,20 @@ export type NearbyDevice = {
     knock: KnockState,
 };
 
-/** How this device came to be no member's of a commons any more. */
-export type Out = {
-    /** How. */
-    how: HowOut,
-    /** The same in a sentence, with who did it. */
-    said: string,
-};
-
 /** Changes that cannot be taken back, and why. */
 export type NotReverted = {
     /** The changes. */
     change: string,
     /** Why. */
     reason: string,
+};
+
+/** How this device came to be no member's of a commons any more. */
+export type Out = {
+    /** How. */
+    how: HowOut,
+    /** The same in a sentence, with who did it. */
+    said: string,
 };
 
 /** How a proposal stands, as far as is known on this device. */
