@@ -60,11 +60,13 @@ impl Core {
         let roll = &held.roll;
         Some(match roll.parting(&self.device())? {
             Parting::Left => (HowOut::Left, "You left".to_owned()),
-            Parting::RemovedBy(member) => (HowOut::Removed, format!("{} removed you", self.named(held, member).name)),
+            Parting::RemovedBy(member, record) => {
+                let why = roll.own_word(&record).map(|word| in_brackets(&word.reason)).unwrap_or_default();
+                (HowOut::Removed, format!("{} removed you{why}", self.named(held, member).name))
+            }
             Parting::Decided(decision) => {
                 let decision = roll.decision(&decision)?;
-                let reason = shown(&decision.proposal.reason);
-                let why = if reason.is_empty() { String::new() } else { format!(" (“{reason}”)") };
+                let why = in_brackets(&decision.proposal.reason);
                 let what = match decision.model {
                     Model::Open => format!("{} removed you{why}", self.named(held, decision.by).name),
                     _ => format!("It was decided to remove you{why}"),
@@ -273,4 +275,10 @@ pub(crate) fn member_once(roll: &Roll, device: &DeviceId) -> Option<MemberId> {
         DeviceStanding::Good(member) | DeviceStanding::Ended(member) => Some(member),
         DeviceStanding::None => None,
     }
+}
+
+/// A reason as it stands behind what it is for.
+fn in_brackets(reason: &str) -> String {
+    let reason = shown(reason);
+    if reason.is_empty() { String::new() } else { format!(" (“{reason}”)") }
 }

@@ -14,8 +14,8 @@ use crate::{
 pub enum Parting {
     /// Its member left.
     Left,
-    /// This member removed its member by their own word.
-    RemovedBy(MemberId),
+    /// This member removed its member by their own word, in this record.
+    RemovedBy(MemberId, RecordId),
     /// It was decided to remove its member.
     Decided(RecordId),
     /// This other device of its member revoked it.
@@ -38,7 +38,7 @@ impl Roll {
             Kind::Ending(ending) => Some(match (ending.right, ending.whom) {
                 (Right::Decided(by), _) => Parting::Decided(self.dag.get(by).id),
                 (Right::Proven, _) => Parting::Caught,
-                (Right::Rule(_), _) => Parting::RemovedBy(entry.member),
+                (Right::Rule(_), _) => Parting::RemovedBy(entry.member, entry.id),
                 (Right::Own, Whom::Member(_)) => Parting::Left,
                 (Right::Own, Whom::Device(_)) => Parting::RevokedBy(entry.author),
             }),

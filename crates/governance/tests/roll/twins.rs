@@ -140,7 +140,7 @@ fn its_number_is_twelve_and_what_a_later_version_says_is_kept_and_ignored() {
     assert_eq!(Body::decode(&body.encode()), Some(body));
     let by = a.roll.member(&a.me()).expect("a member").by;
     let (parents, mut later) = (vec![a.records[a.records.len() - 1].id()], Vec::new());
-    for kind in [11, 13, 99] {
+    for kind in [13, 14, 99] {
         let draft = commonplace_trust::Draft {
             commons: Some(a.roll.commons()),
             author: a.key.id(),

@@ -40,7 +40,7 @@ async fn what_somebody_did_is_seen_and_taken_back_and_others_text_stays() {
     tomas.engine.editor_close(opened.session).await.unwrap();
     tomas.engine.page_write(commons.clone(), page.clone(), "BUYcrumbs dust".into()).await.unwrap();
     ines.until_text(&commons, &page, "BUYcrumbs dust").await;
-    ines.engine.page_append(commons.clone(), page.clone(), ", and springs".into()).await.unwrap();
+    ines.engine.page_write(commons.clone(), page.clone(), "BUYcrumbs dust, and springs".into()).await.unwrap();
 
     let runs = changes(&ines, &commons, by("tomás")).await;
     let on_page: Vec<_> = runs.iter().filter(|run| run.page.as_ref().is_some_and(|row| row.id == page)).collect();
@@ -86,7 +86,7 @@ async fn all_that_somebody_wrote_since_goes_at_once() {
     tomas.until_text(&commons, &page, "crumbs").await;
     tomas.until_text(&commons, &bare, "").await;
     tomas.engine.page_rename(commons.clone(), page.clone(), "Ads/Buy now".into()).await.unwrap();
-    tomas.engine.page_append(commons.clone(), page.clone(), " BUY".into()).await.unwrap();
+    tomas.engine.page_write(commons.clone(), page.clone(), "crumbs BUY".into()).await.unwrap();
     tomas.engine.page_delete(commons.clone(), bare.clone()).await.unwrap();
     let spam = tomas.engine.page_new(commons.clone(), "Spam".into(), Some("buy".into())).await.unwrap().id;
     let shared = tomas.engine.page_new(commons.clone(), "Offers".into(), Some("buy".into())).await.unwrap().id;
@@ -94,7 +94,7 @@ async fn all_that_somebody_wrote_since_goes_at_once() {
     ines.until_text(&commons, &shared, "buy").await;
     ines.until_text(&commons, &page, "crumbs BUY").await;
     ines.until("the tag is there", async || ines.engine.tags(commons.clone()).await.unwrap().len() == 1).await;
-    ines.engine.page_append(commons.clone(), shared.clone(), " well".into()).await.unwrap();
+    ines.engine.page_write(commons.clone(), shared.clone(), "buy well".into()).await.unwrap();
 
     let done =
         ines.engine.revert(commons.clone(), Vec::new(), Some("Tomás".into()), Some("1d".into()), false).await.unwrap();
@@ -173,7 +173,7 @@ async fn who_is_muted_is_not_seen_and_their_text_stays() {
     assert_eq!(carets(&ines).await, 0);
     // Nobody else is told, and what he writes comes as before.
     assert!(!of_tomas(&tomas).await.muted);
-    tomas.engine.page_append(commons.clone(), page.clone(), " and dust".into()).await.unwrap();
+    tomas.engine.page_write(commons.clone(), page.clone(), "crumbs and dust".into()).await.unwrap();
     ines.until_text(&commons, &page, "crumbs and dust").await;
     assert_eq!(ines.engine.mute(commons.clone(), "Ines".into()).await.unwrap_err().code, ErrorCode::BadArgument);
     // It is kept.

@@ -323,7 +323,7 @@ async fn a_commons_whose_only_steward_left_says_that_nobody_can_decide_in_it() {
     // Records get from one to the other: who left before that could tell nobody.
     let hello = ines.propose(&commons, Proposed::Text { text: "Hello.".into() }).await.row.id;
     tomas.until_decision(&hello, "they talk", |_| true).await;
-    ines.engine.leave(commons.clone(), Some("I move away.".to_owned()), None).await.expect("leaves");
+    ines.engine.leave(commons.clone(), Some("I move away.".to_owned()), Some(true)).await.expect("leaves");
     let stuck = async || tomas.engine.charter(commons.clone()).await.unwrap().stuck;
     tomas.until("he is told", async || stuck().await.starts_with("Nobody can decide anything here any more")).await;
     let said = stuck().await;
