@@ -58,7 +58,7 @@ fn is_own(ending: &Ending) -> bool {
 }
 
 /// A removal with many cuts is several records, signed at once on top of the same ones.
-fn first_of_its_cuts(dag: &Dag, at: At) -> At {
+pub(crate) fn first_of_its_cuts(dag: &Dag, at: At) -> At {
     cuts_of(dag, at).min_by_key(|cut| dag.get(*cut).id).unwrap_or(at)
 }
 

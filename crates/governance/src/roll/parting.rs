@@ -7,6 +7,7 @@ use crate::{
     body::Model,
     dag::{Kind, Right, Whom},
     decide::rule_of,
+    own,
 };
 
 /// How the standing of a device ended.
@@ -14,7 +15,7 @@ use crate::{
 pub enum Parting {
     /// Its member left.
     Left,
-    /// This member removed its member by their own word, in this record.
+    /// This member removed its member by their own word, which has this id.
     RemovedBy(MemberId, RecordId),
     /// It was decided to remove its member.
     Decided(RecordId),
@@ -38,7 +39,9 @@ impl Roll {
             Kind::Ending(ending) => Some(match (ending.right, ending.whom) {
                 (Right::Decided(by), _) => Parting::Decided(self.dag.get(by).id),
                 (Right::Proven, _) => Parting::Caught,
-                (Right::Rule(_), _) => Parting::RemovedBy(entry.member, entry.id),
+                (Right::Rule(_), _) => {
+                    Parting::RemovedBy(entry.member, self.dag.get(own::first_of_its_cuts(&self.dag, last)).id)
+                }
                 (Right::Own, Whom::Member(_)) => Parting::Left,
                 (Right::Own, Whom::Device(_)) => Parting::RevokedBy(entry.author),
             }),

@@ -316,7 +316,9 @@ fn how_somebody_came_to_be_out_is_known() {
     let idb = b.me();
     a.remove(idb);
     b.hear(&a);
-    assert_eq!(b.roll.parting(&key(2).id()), Some(Parting::RemovedBy(a.me())));
+    let Some(Parting::RemovedBy(by, word)) = b.roll.parting(&key(2).id()) else { panic!("removed by a word") };
+    assert_eq!(by, a.me());
+    assert_eq!(b.roll.own_word(&word).map(|word| word.by), Some(a.me()));
     // Who came back and left is out because they left.
     let mut back = a.admit(2);
     assert_eq!(back.roll.parting(&key(2).id()), None);
