@@ -104,7 +104,7 @@ describe("the changes of a commons", () => {
     reason.dispatchEvent(new window.Event("input", { bubbles: true }));
     all("flag-go")[0]?.click();
     await vi.waitFor(() => expect(all("flag-row")).toHaveLength(2));
-    expect(all("change-row")[1]?.textContent).toContain("says who?");
+    await vi.waitFor(() => expect(all("change-row")[1]?.textContent).toContain("says who?"));
     all("unflag")[0]?.click();
     await vi.waitFor(() => expect(all("flag-row")).toHaveLength(1));
   });
