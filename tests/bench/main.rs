@@ -12,7 +12,6 @@ mod keys;
     clippy::expect_used,
     reason = "it is a test's, which fails by panicking"
 )]
-#[path = "../../crates/node/tests/hostile/mallory.rs"]
 mod mallory;
 mod pages;
 mod pair;

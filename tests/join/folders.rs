@@ -63,7 +63,7 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
         ("link.md", "link"),
         ("picture.png", "Markdown"),
         ("pipe.md", "file"),
-        ("bell\u{fffd}\u{fffd}[2J.md", "cannot hold"),
+        ("bell\u{fffd}\u{fffd}[2J.md", "control character"),
         (&format!("{}.md", "long".repeat(61)), "240 bytes"),
         (".git", "hidden"),
         (".DS_Store", "hidden"),

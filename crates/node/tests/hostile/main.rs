@@ -14,6 +14,7 @@ mod door;
 mod flood;
 mod frames;
 mod gossip;
+#[path = "../../../../tests/bench/mallory.rs"]
 mod mallory;
 mod stage;
 mod twins;
