@@ -7,12 +7,14 @@ use crate::looks::{choose, fits, opened};
 use crate::stage::{Stage, tell};
 
 /// A dialog: where it is opened, by which button, and what is in it.
-const DIALOGS: [(&str, &str, &str); 10] = [
+const DIALOGS: [(&str, &str, &str); 12] = [
     ("you", "device-add", "device-ticket-copy"),
     ("you", "phrase-open", "phrase-go"),
     ("add", "add-device-here", "device-ticket-in"),
     ("people", "part", "part-go"),
     ("people", "invite-open", "invite-copy"),
+    ("changes", "change-revert", "revert-go"),
+    ("changes", "change-flag", "flag-go"),
     ("decisions", "propose", "propose-go"),
     ("pages", "new-page-side", "page-name"),
     ("pages", "import-open", "import-dir"),
@@ -33,7 +35,7 @@ fn go(window: &Window, view: &str) -> anyhow::Result<()> {
 
 fn every_screen(window: &Window, theme: &str) -> anyhow::Result<()> {
     choose(window, theme)?;
-    for view in ["you", "add", "nearby", "search", "pages", "tags", "people", "decisions"] {
+    for view in ["you", "add", "nearby", "search", "pages", "tags", "people", "changes", "decisions"] {
         go(window, view)?;
         keep(window, &format!("{view}-{theme}"))?;
     }

@@ -84,7 +84,7 @@ pub(crate) enum Command {
         commons: String,
         /// The folder to write into.
         dir: PathBuf,
-        /// Replace also files that hold something else than an export wrote.
+        /// Replace also files that hold something other than what an export wrote.
         #[arg(long)]
         overwrite: bool,
     },

@@ -86,7 +86,7 @@ fn reverted_lines(done: &Reverted) -> Vec<String> {
     let mut lines: Vec<String> = done.pages.iter().flat_map(|page| page_lines(page, done.dry)).collect();
     lines.extend(done.refused.iter().map(|no| format!("{}: {}", short_change(&no.change), no.reason)));
     if lines.is_empty() {
-        lines.push("Nobody wrote anything then. Nothing was changed.".to_owned());
+        lines.push("Nothing of theirs came since then. Nothing was changed.".to_owned());
     }
     lines
 }

@@ -118,7 +118,7 @@ impl Seen {
             Event::Fell { commons, decision, why } => {
                 let again = format!("commonplace propose {} again {}", short(commons), short(&decision.id));
                 let again = if decision.again { format!(" Propose it again: {again}") } else { String::new() };
-                out.line(&format!("Yours: {}: {}. {}{again}", decision.what, decision.standing, why.join(" ")))?;
+                out.line(&format!("{}: {}{again}", decision.what, why.join(" ")))?;
             }
             Event::Trouble { message } => out.line(message)?,
             _ => {}

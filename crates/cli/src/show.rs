@@ -149,6 +149,7 @@ pub(crate) fn commons_line(commons: &CommonsView) -> String {
             Some(HowOut::Left) => ", you left",
             Some(HowOut::Removed) | None => ", you were removed",
             Some(HowOut::Revoked) => ", this device was revoked",
+            Some(HowOut::Caught) => ", this device wrote in two ways and is out",
         };
     }
     line + ")"

@@ -18,8 +18,8 @@ mod words;
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use commonplace_governance::DeviceStanding;
-use commonplace_model::{Actor, CommonsId, DeviceId, DocId, DocKind, MemberId, Span, Statement};
+use commonplace_governance::{DeviceStanding, Roll};
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId, DocKind, MemberId, Span, Statement, shown};
 use commonplace_store::{Run, RunQuery};
 use commonplace_trust::{Act, Deed, History, OpId, Summary, Value};
 
@@ -149,7 +149,7 @@ impl Core {
         let summary = self.summary(commons, run.doc, &deeds)?;
         let held = self.held_commons(commons)?;
         let member = run.device.as_ref().and_then(|device| member_of(Some(held), device));
-        let device = run.device.as_ref().and_then(|device| held.roll.device_name(device)).unwrap_or_default();
+        let device = run.device.as_ref().map(|device| device_name(&held.roll, device)).unwrap_or_default();
         let span = Span { actor: run.actor, first: run.first, last: run.last };
         let (page, flags) = match run.doc {
             DocId::Page(page) => {
@@ -171,7 +171,7 @@ impl Core {
         Ok(ChangeRun {
             id: RunId(span).to_string(),
             who: member.map(|member| self.named(held, member)),
-            device: device.to_owned(),
+            device,
             page,
             began_at: run.began_at,
             at: run.at,
@@ -246,6 +246,12 @@ fn earlier(history: &impl History, kind: DocKind, read: &mut HashMap<Actor, Deed
     let act = deed.at(id.counter).cloned();
     read.insert(id.actor, deed);
     act
+}
+
+/// What a device is called, also one that is out: just what those wrote is looked over.
+fn device_name(roll: &Roll, device: &DeviceId) -> String {
+    let name = roll.device_name(device).map(shown);
+    name.or_else(|| roll.pairing(device).map(|said| shown(&said.device_name))).unwrap_or_default()
 }
 
 /// Whose device it is or was.

@@ -1,10 +1,10 @@
 //! The commons on this device, the person at it, and the engine at a glance.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use commonplace_governance::{Genesis, Introduction, Roll};
-use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, line, shown};
-use commonplace_trust::VerifiedRecord;
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId, MemberId, RecordId, line, shown};
+use commonplace_trust::{Fork, VerifiedRecord};
 
 use crate::{
     core::Core,
@@ -37,6 +37,8 @@ pub(crate) struct Commons {
     pub(crate) arrival: Arrival,
     /// Members whose presence this device does not show.
     pub(crate) muted: BTreeSet<MemberId>,
+    /// Documents out of which all was taken that falls because devices wrote in two ways, and how much counts of these.
+    pub(crate) resolved: HashMap<DocId, BTreeMap<Actor, Fork>>,
 }
 
 /// How far the first sync of a commons is.
@@ -71,8 +73,11 @@ impl Core {
             match Roll::fold(id, &records) {
                 Ok(roll) => {
                     self.hold_commons(roll, &records, self.store.setting(&arriving_key(id))?.is_some());
-                    if self.commons.contains_key(&id) {
-                        self.heed_endings(id)?;
+                    // A profile opens whatever its members did; what could not be done is tried again at the next start.
+                    if self.commons.contains_key(&id)
+                        && let Err(error) = self.heed_endings(id)
+                    {
+                        tracing::error!(%error, commons = %id, "what ended devices wrote could not be taken out");
                     }
                 }
                 Err(error) => {
@@ -92,7 +97,16 @@ impl Core {
         let records = records.iter().map(|r| (r.id(), r.bytes().to_vec())).collect();
         let arrival = if arriving { Arrival::Coming } else { Arrival::Over };
         let muted = self.load_muted(roll.commons());
-        let commons = Commons { me, presences: Presences::default(), records, came, arrival, muted, roll };
+        let commons = Commons {
+            me,
+            presences: Presences::default(),
+            records,
+            came,
+            arrival,
+            muted,
+            roll,
+            resolved: HashMap::new(),
+        };
         self.acknowledge_soon(commons.roll.commons());
         self.commons.insert(commons.roll.commons(), commons);
     }
@@ -171,7 +185,10 @@ impl Core {
             // Whoever comes back has missed what was written meanwhile, as one who is new has.
             self.arrives(id)?;
         }
-        self.heed_endings(id)?;
+        // The records count, whatever becomes of this; what could not be done is tried again at the next start.
+        if let Err(error) = self.heed_endings(id) {
+            self.trouble(&error);
+        }
         self.tell_caught(id, &caught);
         self.commons_changed_members(id);
         self.tell(Event::People { commons: id.to_string() });

@@ -251,7 +251,7 @@ impl Core {
         self.acknowledge(id)?;
         let said = format!(
             "{name} is a member no longer. What they hold on their devices, they keep. They can come back with a new ticket, \
-             or be taken back (readmit)."
+             or be taken back by a decision."
         );
         Ok(Resolution { said, decision: Some(self.decision_view(id, word)?) })
     }

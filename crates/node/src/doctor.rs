@@ -91,7 +91,8 @@ impl Core {
     fn check_twins(&self) -> Option<Finding> {
         let caught = self.commons.iter().flat_map(|(id, held)| held.roll.caught().map(|(_, caught)| (*id, caught)));
         let words: Vec<_> = caught.map(|(id, caught)| self.caught_in_words(id, caught)).collect();
-        let said = "It takes no further part, and all devices have come to the same text again.";
+        let said = "Such a device writes here no longer. What it wrote from then on is taken out, and what others wrote on top of \
+                    that comes back from their devices.";
         (!words.is_empty()).then(|| finding("devices", true, format!("{} {said}", words.join(" ")), ""))
     }
 

@@ -38,6 +38,7 @@ impl Core {
         let (how, what) = self.how_out(held).unwrap_or((HowOut::Removed, "You are out of it".to_owned()));
         let back = match how {
             HowOut::Left | HowOut::Removed => "To come back, ask a member for a new ticket or for readmission.",
+            HowOut::Caught => "Pair it anew with another device of yours, or ask a member for a ticket.",
             HowOut::Revoked => "To write in it with this device again, add it anew from another device of yours.",
         };
         Err(Error::new(
@@ -77,7 +78,7 @@ impl Core {
                 let name = roll.pairing(&device).map(|said| shown(&said.device_name)).unwrap_or_default();
                 (HowOut::Revoked, format!("Your device “{name}” revoked this one"))
             }
-            Parting::Caught => (HowOut::Revoked, "This device wrote in two ways, and was shut out for it".to_owned()),
+            Parting::Caught => (HowOut::Caught, "This device wrote in two ways, and is out".to_owned()),
         })
     }
 

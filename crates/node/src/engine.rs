@@ -474,7 +474,7 @@ impl Engine {
         self.ask(move |core| Ok(core.import_end(&report))).await
     }
 
-    /// Writes all pages as a folder of Markdown. A file that is there and holds something else than an export wrote is kept,
+    /// Writes all pages as a folder of Markdown. A file that is there and holds something other than what an export wrote is kept,
     /// unless it is to `overwrite`.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! Files are written outside the engine's thread, in batches, so that keystrokes pass between them. A file appears whole or
 //! not at all, and nothing is written through a link: whatever the folder held before, what lies elsewhere is not touched.
-//! A file that holds something else than an export wrote (`notes`) is kept, unless it is asked to be replaced.
+//! A file that holds something other than what an export wrote (`notes`) is kept, unless it is asked to be replaced.
 
 mod notes;
 
@@ -36,7 +36,7 @@ pub(crate) struct Export {
     dir: PathBuf,
     /// Where the profile is, which keeps the notes.
     home: PathBuf,
-    /// Whether to replace files that hold something else than an export wrote.
+    /// Whether to replace files that hold something other than what an export wrote.
     overwrite: bool,
     /// What earlier exports wrote there; read with the first batch.
     notes: Option<Notes>,

@@ -47,8 +47,8 @@ struct Seen {
 pub(crate) const ELSEWHERE: &str = "Somewhere else on this network a program runs as this very device: a copy of this profile, it seems. \
      The others reach only one of the two at a time. What is written in either is kept.";
 /// And what to do about it.
-pub(crate) const ELSEWHERE_ADVICE: &str = "Close one of the two. To have your commons there too, give it a profile of its own and join that to yours: \
-     commonplace device add here, commonplace device join TICKET there.";
+pub(crate) const ELSEWHERE_ADVICE: &str = "Close one of the two. To have your commons there too, give it a profile of its own and add \
+     that as a device of yours.";
 
 /// How dialling a device goes.
 struct Dial {

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_governance::{Caught, Cut, TwinsProved};
-use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Document, Fate, LocalChange, Page};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Document, Fate, LocalChange, Page, shown};
 use commonplace_store::{Batch, DocBatch, Fallen, Projection};
 use commonplace_trust::{Fork, VerifiedAttestation, VerifiedChange, VerifiedTwins, actor_of, chunk, gate};
 
@@ -46,6 +46,11 @@ impl Core {
         if !says_more || proof.device() == self.device() || !self.is_in(id) {
             return Ok(());
         }
+        let is_out = held.roll.caught().any(|(device, _)| *device == proof.device());
+        if is_out {
+            // What else it wrote was cut when it was caught first.
+            return self.write_records(id, |roll, key| roll.prove(proof, Vec::new(), key)).map(drop);
+        }
         self.flush_all();
         let cuts = Cut::of_at_most(TwinsProved::MAX_TIPS, self.tips_by(id, &BTreeSet::from([proof.device()]))?);
         self.write_records(id, |roll, key| roll.prove(proof, cuts, key)).map(drop)
@@ -53,10 +58,15 @@ impl Core {
 
     /// Leaves in documents in which devices wrote in two ways what counts. True when anything fell.
     pub(crate) fn heed_twins(&mut self, id: CommonsId) -> Result<bool> {
-        let forks: Vec<_> = self.held_commons(id)?.roll.forks().map(|(doc, forks)| (*doc, forks.clone())).collect();
+        let held = self.held_commons(id)?;
+        let is_new = |(doc, forks): &(&DocId, &BTreeMap<Actor, Fork>)| held.resolved.get(*doc) != Some(*forks);
+        let forks: Vec<_> = held.roll.forks().filter(is_new).map(|(doc, forks)| (*doc, forks.clone())).collect();
         let mut any = false;
         for (doc, forks) in forks {
             any |= self.resolve(id, doc, &forks)?;
+            if let Some(held) = self.commons.get_mut(&id) {
+                held.resolved.insert(doc, forks);
+            }
         }
         if any {
             // What others think that this one has, it has no longer.
@@ -85,6 +95,9 @@ impl Core {
         }
         let (projection, at) = (Projection::Later, profile::now());
         let then = DocBatch { doc, changes, attestations, projection, local: true, at };
+        if out.is_empty() && then.attestations.is_empty() {
+            return Ok(false);
+        }
         if out.is_empty() {
             self.store.write(Batch { commons: id, docs: vec![then] })?;
             return Ok(false);
@@ -164,15 +177,15 @@ impl Core {
                 format!(
                     "This device wrote in two ways{}: it gave others different changes of one number. So it takes no further \
                      part in “{}”. That happens when a profile is copied, or a computer set back, while Commonplace runs. What \
-                     is here stays here. Pair another device, or ask a member for a ticket.",
+                     is here stays here. Pair it anew with another device of yours, or ask a member for a ticket.",
                     self.where_caught(id, caught),
-                    held.roll.charter().name
+                    shown(&held.roll.charter().name)
                 )
             } else {
                 format!(
-                    "{what} It can write here no longer. What it wrote there from then on was taken out on every device, \
-                     and what you wrote on top of that was written anew: nothing of yours is lost. It may have been copied or \
-                     set back while it ran, or run another program."
+                    "{what} It can write here no longer. What it wrote there from then on is taken out, and what you wrote on \
+                     top of that was written anew: nothing of yours is lost. What others wrote on top comes back from their \
+                     devices. It may have been copied or set back while it ran, or run another program."
                 )
             };
             self.tell(Event::Trouble { message });
@@ -185,14 +198,16 @@ impl Core {
         format!(
             "“{}”, a device of {name}, wrote in two ways{}: it gave others different changes of one number, which its own \
              signatures prove.",
-            caught.name,
+            shown(&caught.name),
             self.where_caught(id, caught)
         )
     }
 
     fn where_caught(&self, id: CommonsId, caught: &Caught) -> String {
         let title = |doc: &DocId| match doc {
-            DocId::Page(page) => self.store.page(id, *page).ok().flatten().map(|row| format!("“{}”", row.title)),
+            DocId::Page(page) => {
+                self.store.page(id, *page).ok().flatten().map(|row| format!("“{}”", shown(&row.title)))
+            }
             DocId::Ledger(_) => None,
         };
         match caught.docs.iter().filter_map(title).next() {

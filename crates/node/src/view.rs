@@ -319,7 +319,7 @@ views! {
         same: u64,
         /// Pages whose file got another name than their title, and why.
         renamed: Vec<Skipped>,
-        /// Files that were kept, for they hold something else than an export wrote; a thousand at most.
+        /// Files that were kept, for they hold something other than what an export wrote; a thousand at most.
         kept: Vec<String>,
         /// How many were kept in all.
         kept_total: u64,

@@ -19,6 +19,7 @@ CREATE TABLE run (
 );
 CREATE INDEX run_commons ON run (commons);
 CREATE INDEX run_doc ON run (doc);
+CREATE INDEX run_actor ON run (actor);
 CREATE INDEX run_device ON run (device);
 
 -- The number of its newest run.
@@ -30,7 +31,7 @@ FROM change c JOIN actor a ON a.no = c.actor JOIN doc d ON d.no = c.no >> 32 LEF
 GROUP BY c.actor, (c.seq - 1) / 1000
 ORDER BY d.changed_at, d.no, max(c.no);
 
-UPDATE actor SET run = (SELECT max(r.no) FROM run r WHERE r.doc = actor.no >> 32 AND r.actor = actor.no);
+UPDATE actor SET run = (SELECT max(r.no) FROM run r WHERE r.actor = actor.no);
 
 -- `span` is empty where the page is flagged, and otherwise says which changes of it (see flag.rs).
 CREATE TABLE flag (

@@ -215,14 +215,22 @@ impl Reader {
     }
 }
 
+/// Runs passed over that came before the time asked for: where the clock was behind for a while, newer ones follow.
+const OLDER: usize = 1_000;
+
 /// Takes rows until there are as many as were asked for, or those that follow came before the time asked for.
 fn gather(mut rows: rusqlite::Rows<'_>, query: &RunQuery, runs: &mut Vec<Run>) -> Result<()> {
+    let mut older = 0;
     while runs.len() < query.limit
         && let Some(row) = rows.next()?
     {
         let run = read(row)?;
         if query.since.is_some_and(|since| run.at < since) {
-            break;
+            older += 1;
+            if older > OLDER {
+                break;
+            }
+            continue;
         }
         let wanted = |devices: &Vec<DeviceId>| run.device.is_some_and(|device| devices.contains(&device));
         if query.devices.as_ref().is_none_or(wanted) {
@@ -308,18 +316,18 @@ fn goes_on(db: &Connection, run: No, piece: &Piece, at: u64) -> Result<bool> {
 
 /// Notes the device of an actor's runs, where it was not known when they came.
 pub(crate) fn name_device(db: &Connection, actor: No, device: No) -> Result<()> {
-    db.prepare_cached("UPDATE run SET device = ?3 WHERE doc = ?1 AND actor = ?2 AND device IS NULL")?
-        .execute(params![doc_of(actor), actor, device])?;
+    db.prepare_cached("UPDATE run SET device = ?2 WHERE actor = ?1 AND device IS NULL")?
+        .execute(params![actor, device])?;
     Ok(())
 }
 
 /// Has the runs of an actor end with its change of this number; 0 is before its first.
 pub(crate) fn shorten(db: &Connection, actor: No, seq: u64) -> Result<()> {
-    let of = params![doc_of(actor), actor, int(seq)];
-    db.prepare_cached("DELETE FROM run WHERE doc = ?1 AND actor = ?2 AND first > ?3")?.execute(of)?;
-    db.prepare_cached("UPDATE run SET last = ?3 WHERE doc = ?1 AND actor = ?2 AND last > ?3")?.execute(of)?;
-    db.prepare_cached("UPDATE actor SET run = (SELECT max(no) FROM run WHERE doc = ?1 AND actor = ?2) WHERE no = ?2")?
-        .execute(params![doc_of(actor), actor])?;
+    let of = params![actor, int(seq)];
+    db.prepare_cached("DELETE FROM run WHERE actor = ?1 AND first > ?2")?.execute(of)?;
+    db.prepare_cached("UPDATE run SET last = ?2 WHERE actor = ?1 AND last > ?2")?.execute(of)?;
+    db.prepare_cached("UPDATE actor SET run = (SELECT max(no) FROM run WHERE actor = ?1) WHERE no = ?1")?
+        .execute([actor])?;
     Ok(())
 }
 

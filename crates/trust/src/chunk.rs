@@ -161,7 +161,8 @@ impl<'a> Frame<'a> {
         let actor = rest.actor()?;
         let seq = rest.unsigned()?;
         let start_op = rest.unsigned()?;
-        if seq == 0 || start_op == 0 {
+        // Each change has an operation, so there are no more changes than operations.
+        if seq == 0 || seq > MAX_OP_COUNTER || start_op == 0 {
             return Err(ChunkError::Number);
         }
         let (time, message) = (rest.signed()?, rest.string()?);

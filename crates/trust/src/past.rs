@@ -145,7 +145,8 @@ impl Past {
     /// Notes what characters brought back, as far as it can be so: they are the same characters, and were there before.
     fn believe(&mut self, mark: &Mark, inserted: &[ElementNo]) {
         let first = inserted.get(mark.first()..).unwrap_or_default();
-        for (copy, origin) in first.iter().zip(mark.copies()) {
+        // The characters lead: a mark can name any number of others, and ends with them.
+        for (copy, origin) in first.iter().zip(mark.copies().take(first.len())) {
             let Ok(origin) = self.element(&origin) else { continue };
             let origin = self.elements[origin as usize].origin;
             if origin < inserted[0]

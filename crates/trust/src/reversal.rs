@@ -180,9 +180,10 @@ impl Fates {
             }
         }
         for element in numbers().filter(|e| goes(*e)) {
+            // Also where it says that it is what comes: at another place, it would be another text.
             if past.elements[element as usize].gone {
                 reversal.gone += u64::from(wrote(element));
-            } else if coming.remove(&origin(element)).is_none() {
+            } else {
                 fates.insert(element, Fate::Goes);
             }
         }
@@ -405,7 +406,8 @@ impl Mark {
     pub(crate) fn copies(&self) -> impl Iterator<Item = OpId> + '_ {
         self.copies.iter().flat_map(|(n, counter, len)| {
             let actor = self.actors.get(usize::from(*n)).copied();
-            (0..u64::from(*len)).filter_map(move |k| Some(OpId { counter: counter.checked_add(k)?, actor: actor? }))
+            // Ends where there are no such numbers: a few bytes can claim any length.
+            (0..u64::from(*len)).map_while(move |k| Some(OpId { counter: counter.checked_add(k)?, actor: actor? }))
         })
     }
 }

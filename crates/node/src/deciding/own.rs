@@ -1,6 +1,7 @@
 //! What members did by their own word, as it is shown beside the decisions: with names in the place of ids, and its reason.
 
 use commonplace_governance::{Deed, OwnWord};
+use commonplace_model::shown;
 
 use super::{explained::Known, words};
 use crate::{
@@ -34,7 +35,7 @@ impl Core {
         let names = Known { core: self, commons: held };
         DecisionView {
             row: self.own_row(held, word),
-            reason: word.reason.clone(),
+            reason: shown(&word.reason),
             rule: words::own_rule(word.deed).to_owned(),
             electorate: Vec::new(),
             voices: Vec::new(),

@@ -302,7 +302,7 @@ pub(super) fn own_rule(deed: Deed) -> &'static str {
 pub(super) fn own_why(word: &OwnWord, names: &dyn Names) -> Vec<String> {
     let said = match (&word.fell, word.deed) {
         (None, Deed::Removed(_)) => {
-            "It counts. Who was removed can be let in again with a ticket, or be taken back (readmit).".to_owned()
+            "It counts. Who was removed can be let in again with a ticket, or be taken back by a decision.".to_owned()
         }
         (None, Deed::Left) => "It counts. Who left can be let in again with a ticket, or be taken back.".to_owned(),
         (None, Deed::Admitted { .. }) => "It counts.".to_owned(),
@@ -330,23 +330,26 @@ pub(super) fn stuck(able: Able, policy: Policy) -> String {
         Electorate::Members => count(electors, "elector", "electors"),
         Electorate::Stewards => count(electors, "steward", "stewards"),
     };
-    let are = if here == 1 { "is" } else { "are" };
     let back =
         if policy == Policy::Decision { "" } else { "Whoever of those who decide went can come back with a ticket. " };
     let stands = "What was decided stays decided, and every member goes on writing.";
     let because = if here < needed {
         format!(
-            "of {who}, {} {are} a member still, and it takes {needed}",
-            if here == 0 { "none".to_owned() } else { here.to_string() }
+            "of {who}, {}, and it takes {needed}",
+            match here {
+                0 => "none is a member any more".to_owned(),
+                1 => "only 1 is a member still".to_owned(),
+                n => format!("only {n} are members still"),
+            }
         )
     } else {
         format!(
-            "of {who}, {here} {are} members still, but their ballots are spent on different things, and those who went cannot vote"
+            "of {who}, {here} are members still, but their ballots are spent on different things, and those who went cannot vote"
         )
     };
     format!(
-        "{what}: {because}. {stands} {back}Or found a new commons from these pages: export them (export), begin a commons \
-         with the way of deciding that you want (new --deciding), take the pages in (import), and invite the others."
+        "{what}: {because}. {stands} {back}You can also found a new commons from these pages: export them, start a commons with \
+         the way of deciding that you want, import them there, and invite the others."
     )
 }
 
@@ -519,12 +522,15 @@ mod tests {
         assert_eq!(stuck(Able::ForGood, Policy::Ticket), "");
         let none = stuck(Able::Nothing(left(Electorate::Stewards, 0)), Policy::Ticket);
         assert!(
-            none.starts_with("Nobody can decide anything here any more: of 3 stewards, none are a member still"),
+            none.starts_with("Nobody can decide anything here any more: of 3 stewards, none is a member any more"),
             "{none}"
         );
         assert!(none.contains("it takes 2.") && none.contains("come back with a ticket") && none.contains("import"));
         let one = stuck(Able::ForNow(left(Electorate::Members, 1)), Policy::Decision);
-        assert!(one.contains("none of them can become final any more: of 3 electors, 1 is a member still"), "{one}");
+        assert!(
+            one.contains("none of them can become final any more: of 3 electors, only 1 is a member still"),
+            "{one}"
+        );
         assert!(!one.contains("ticket"), "nobody comes back by a ticket where it takes a decision: {one}");
         let spread = stuck(Able::Nothing(left(Electorate::Members, 2)), Policy::Ticket);
         assert!(spread.contains("2 are members still, but their ballots are spent"), "{spread}");

@@ -13,6 +13,8 @@ pub enum HowOut {
     Removed,
     /// Another device of its person's revoked it.
     Revoked,
+    /// It provably wrote in two ways.
+    Caught,
 }
 
 views! {

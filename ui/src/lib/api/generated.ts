@@ -333,7 +333,7 @@ export type ExportReport = {
     same: number,
     /** Pages whose file got another name than their title, and why. */
     renamed: Array<Skipped>,
-    /** Files that were kept, for they hold something else than an export wrote; a thousand at most. */
+    /** Files that were kept, for they hold something other than what an export wrote; a thousand at most. */
     kept: Array<string>,
     /** How many were kept in all. */
     keptTotal: number,
@@ -392,7 +392,7 @@ export type Holding = {
 };
 
 /** How this device came to be no member's of a commons any more. */
-export type HowOut = "left" | "removed" | "revoked";
+export type HowOut = "left" | "removed" | "revoked" | "caught";
 
 /** What an import did. */
 export type ImportReport = {

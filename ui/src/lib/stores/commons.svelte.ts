@@ -1,5 +1,5 @@
 /** The commons on this device, and the one that is open. */
-import type { CommonsView } from "../api/generated";
+import type { CommonsView, HowOut } from "../api/generated";
 import { remembered, remember } from "../memory";
 
 class CommonsShelf {
@@ -11,6 +11,11 @@ class CommonsShelf {
   /** Whether this device is no member's of a commons any more. */
   hasLeft(id: string): boolean {
     return this.all.find((c) => c.id === id)?.left ?? false;
+  }
+
+  /** How that came, if it did. */
+  howOut(id: string): HowOut | null {
+    return this.all.find((c) => c.id === id)?.out?.how ?? null;
   }
 
   /** How that came, in a sentence; empty where it is not known. */

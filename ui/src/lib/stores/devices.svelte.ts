@@ -3,6 +3,7 @@ import type { ApiError, OwnDevices, PairingView, Revoked } from "../api/generate
 import { byDevice, isRevokedIn } from "../devices";
 import { paced } from "../later";
 import { call, problemOf } from "../platform/platform";
+import { shelf } from "./commons.svelte";
 
 class Devices {
   #lists = $state.raw<readonly OwnDevices[] | null>(null);
@@ -16,7 +17,8 @@ class Devices {
 
   /** Whether this device was revoked in a commons of which its person is a member still. */
   isRevokedIn(commons: string): boolean {
-    return isRevokedIn(this.#lists ?? [], commons);
+    // A device that was caught is out too, and by nobody's word.
+    return shelf.howOut(commons) !== "caught" && isRevokedIn(this.#lists ?? [], commons);
   }
 
   async refresh(): Promise<void> {
