@@ -180,10 +180,9 @@ impl Fates {
             }
         }
         for element in numbers().filter(|e| goes(*e)) {
-            // Also where it says that it is what comes: at another place, it would be another text.
             if past.elements[element as usize].gone {
                 reversal.gone += u64::from(wrote(element));
-            } else {
+            } else if coming.remove(&origin(element)).is_none() {
                 fates.insert(element, Fate::Goes);
             }
         }
