@@ -1,5 +1,7 @@
 //! A ledger: the statements of one member, who alone writes in it.
 
+use std::collections::BTreeMap;
+
 use automerge::{PatchAction, ROOT, ReadDoc, ScalarValue, Value, transaction::Transactable};
 
 use crate::{
@@ -56,9 +58,10 @@ impl Ledger {
         say: &[Statement],
         unsay: &[StatementKey],
     ) -> Result<Option<LocalChange>, automerge::AutomergeError> {
-        let new: Vec<_> = say
-            .iter()
-            .map(|s| (s.key(), s))
+        // Of several with one key the last is meant.
+        let said: BTreeMap<_, _> = say.iter().map(|s| (s.key(), s)).collect();
+        let new: Vec<_> = said
+            .into_iter()
             .filter(|(key, s)| self.statement(key.as_str()).as_ref().map(|(_, old)| old) != Some(*s))
             .map(|(key, s)| (key, s.encode()))
             .collect();
@@ -117,5 +120,17 @@ mod tests {
         assert!(ledger.state(&[], &[tag("a").key()]).expect("was taken back").is_none());
         let left: Vec<_> = ledger.statements().into_iter().map(|(_, s)| s).collect();
         assert_eq!(left, vec![tag("b")]);
+    }
+
+    #[test]
+    fn of_what_is_said_twice_at_once_the_last_counts() {
+        let mut ledger = Ledger::default();
+        ledger.document_mut().set_actor(Actor::new([3; 16]));
+        let named = |name: &str| Statement::Profile { name: name.to_owned(), ink: 1 };
+        assert!(ledger.state(&[named("a")], &[]).expect("says").is_some());
+        assert!(ledger.state(&[named("b"), named("a")], &[]).expect("said before").is_none());
+        assert!(ledger.state(&[named("a"), named("b")], &[]).expect("says").is_some());
+        let left: Vec<_> = ledger.statements().into_iter().map(|(_, s)| s).collect();
+        assert_eq!(left, vec![named("b")]);
     }
 }

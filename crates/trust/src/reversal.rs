@@ -416,6 +416,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_mark_that_claims_more_numbers_than_there_are_ends_with_them() {
+        let copies = [(Actor::new([1; 16]), u64::MAX, u32::MAX), (Actor::new([1; 16]), 7, 1)];
+        let mark = Mark::decode(&Mark::new(&[], 0, &copies).encode()).expect("reads");
+        let said: Vec<u64> = mark.copies().map(|id| id.counter).collect();
+        assert_eq!(said, [u64::MAX, 7]);
+    }
+
     proptest! {
         #[test]
         fn a_mark_says_what_was_said(origins in prop::collection::vec((0_u8..40, 1_u64..2_000, 1_u64..4), 0..600)) {

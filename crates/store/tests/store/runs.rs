@@ -36,6 +36,18 @@ fn whole(runs: &[Run]) -> Result<BTreeMap<Actor, u64>, TestCaseError> {
     Ok(ends)
 }
 
+#[test]
+fn a_clock_that_was_behind_for_a_while_hides_nothing_that_came_before() {
+    let (_dir, mut store, commons) = profile();
+    let doc = DocId::Page(page_id(1));
+    let said = conversation(commons, &[(0, true), (1, true)]);
+    store_at(&mut store, commons, doc, &said[..1], 100 * MINUTE);
+    store_at(&mut store, commons, doc, &said[1..], MINUTE);
+    let since = RunQuery { since: Some(50 * MINUTE), limit: 9, ..RunQuery::default() };
+    let found = store.runs(commons, &since).expect("reads");
+    assert_eq!(found.iter().map(|run| run.at).collect::<Vec<_>>(), [100 * MINUTE]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
