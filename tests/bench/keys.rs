@@ -8,10 +8,12 @@ use commonplace_node::view::{
     serde_json_changes::{Part, Section},
 };
 use commonplace_tests::{corpus, trace::Trace, typing::Window};
+use tempfile::TempDir;
 use tokio::{sync::broadcast, time::timeout};
 
 use crate::{
     figures::{Figures, percentile},
+    gate,
     pair::{Side, join, ms, next},
 };
 
@@ -29,8 +31,8 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     Figures::part("A key here, the letter there: a page of 5,000 characters")?;
     let line = "Who empties it, fills it; who fills it, drinks.\n";
     let body: String = line.chars().cycle().take(5_000).collect();
-    let page = first.engine.page_new(commons.clone(), "short".to_owned(), Some(body)).await?.id;
-    let times = keystrokes(&first, &second, &commons, &page, keys).await?;
+    let short = first.engine.page_new(commons.clone(), "short".to_owned(), Some(body)).await?.id;
+    let times = keystrokes(&first, &second, &commons, &short, keys).await?;
     let worst = percentile(&times, 99).context("no keys")?;
     figures.note("key_p50", "half of the keys within", percentile(&times, 50), "ms")?;
     figures.hold("key_p99", "99 of 100 within", worst, "ms", 16.0)?;
@@ -51,7 +53,14 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     figures.note("key_long_p50", "half of the keys within", percentile(&times, 50), "ms")?;
     figures.note("key_long_p99", "99 of 100 within", percentile(&times, 99), "ms")?;
     second.engine.close().await;
-    opening(figures, first, &commons, &page).await
+    let home = opening(figures, first, &commons, &page).await?;
+
+    Figures::part("What judging a key costs: in the short page, and in the long one")?;
+    let keys = keys.min(200);
+    let half = gate::keystroke(home.path(), &commons, &short, keys)?;
+    figures.hold("gate_key", "half of the keys within", half, "ms", 0.2)?;
+    let half = gate::keystroke(home.path(), &commons, &page, keys)?;
+    figures.hold("gate_key_long", "half of the keys within", half, "ms", 0.2)
 }
 
 fn recording(quick: bool) -> Result<(Trace, usize)> {
@@ -141,8 +150,8 @@ async fn letter(events: &mut broadcast::Receiver<Event>, wanted: u32) -> Result<
     }
 }
 
-/// Opens the page in an engine that has just started.
-async fn opening(figures: &mut Figures, mut side: Side, commons: &str, page: &str) -> Result<()> {
+/// Opens the page in an engine that has just started; gives the profile, which nothing has open any more.
+async fn opening(figures: &mut Figures, mut side: Side, commons: &str, page: &str) -> Result<TempDir> {
     let (mut shown, mut taken, mut durable) = (f64::MAX, f64::MAX, f64::MAX);
     for _ in 0..3 {
         side.reopen().await?;
@@ -166,5 +175,5 @@ async fn opening(figures: &mut Figures, mut side: Side, commons: &str, page: &st
     figures.note("long_editable", "opened: first key taken", Some(taken), "ms")?;
     figures.note("long_durable", "opened: first key durable", Some(durable), "ms")?;
     side.engine.close().await;
-    Ok(())
+    Ok(side.home)
 }

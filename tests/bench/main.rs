@@ -4,6 +4,7 @@
 
 mod figures;
 mod flood;
+mod gate;
 mod keys;
 #[expect(
     dead_code,

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     figures::Figures,
+    gate,
     pair::{Side, join, ms, next},
     wire,
 };
@@ -88,6 +89,13 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
         start_again(figures, &mut first, count).await?;
     }
     first.engine.close().await;
+    if full {
+        Figures::part("What judging costs a device that joins")?;
+        let judged = gate::all(first.home.path(), &commons)?;
+        figures.note("join_judged", "the gate's part of the cold join", Some(100.0 * judged / arrived), "of a hundred")?;
+        let against = arrived / (arrived - judged);
+        figures.hold("join_against_ungated", "cold join, against one that judges nothing", against, "times", 1.25)?;
+    }
     Ok(Cost { import: import / pages, arrived: arrived / pages })
 }
 

@@ -39,6 +39,9 @@ pub enum Ink {
 mod care;
 mod deciding;
 mod devices;
+mod editing;
+mod event;
+mod folder;
 mod parting;
 
 pub use care::{ChangeList, ChangeQuery, ChangeRun, FlagView, NotReverted, Reverted, RevertedPage};
@@ -47,6 +50,9 @@ pub use deciding::{
     Outcome, Proposed, Resolution, Voice,
 };
 pub use devices::{CommonsName, DeviceTicketView, OwnDevice, OwnDevices, Paired, PairingView, Revoked};
+pub use editing::{Caret, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, serde_json_changes};
+pub use event::{Event, Job};
+pub use folder::{ExportReport, ImportReport, Skipped};
 pub use parting::{HowOut, Leaving, Out};
 
 views! {
@@ -289,42 +295,6 @@ views! {
         people: Vec<Person>,
     }
 
-    /// A file that was not taken in, and why.
-    pub struct Skipped {
-        /// Its place in the folder.
-        path: String,
-        /// Why, in plain words.
-        reason: String,
-    }
-
-    /// What an import did.
-    pub struct ImportReport {
-        /// Pages made.
-        made: u64,
-        /// Pages that were there already and got the file's text.
-        changed: u64,
-        /// Pages that were there already with the same text.
-        same: u64,
-        /// Files and folders left out, those first that somebody may miss; a thousand at most.
-        skipped: Vec<Skipped>,
-        /// How many were left out in all.
-        skipped_total: u64,
-    }
-
-    /// What an export did.
-    pub struct ExportReport {
-        /// Files written.
-        written: u64,
-        /// Files that were there already with the same bytes.
-        same: u64,
-        /// Pages whose file got another name than their title, and why.
-        renamed: Vec<Skipped>,
-        /// Files that were kept, for they hold something other than what an export wrote; a thousand at most.
-        kept: Vec<String>,
-        /// How many were kept in all.
-        kept_total: u64,
-    }
-
     /// One finding of the doctor.
     pub struct Finding {
         /// What was looked at.
@@ -335,65 +305,6 @@ views! {
         detail: String,
         /// What to do about it; empty when well.
         advice: String,
-    }
-
-    /// One update of a page's text, in the form of `@codemirror/collab`.
-    pub struct EditorUpdate {
-        /// Who made it: the client id of a window, or a name of the engine's for remote work.
-        client_id: String,
-        /// A CodeMirror `ChangeSet` as JSON.
-        #[ts(type = "(number | (number | string)[])[]")]
-        changes: serde_json_changes::Changes,
-    }
-
-    /// A page opened for writing.
-    pub struct EditorOpened {
-        /// Names this window's session in later calls.
-        session: u32,
-        /// Version of the session's log that `text` stands at.
-        version: u32,
-        /// The page's Markdown.
-        text: String,
-        /// The line of it.
-        row: PageRow,
-        /// Its tags.
-        tags: Vec<String>,
-        /// Others who are on this page.
-        carets: Vec<Caret>,
-    }
-
-    /// Answer to a push.
-    pub struct EditorPushed {
-        /// Whether the updates were taken; if not, newer ones are on their way and the push is to be made again over them.
-        accepted: bool,
-        /// Version of the log now.
-        version: u32,
-    }
-
-    /// Updates of a session's log.
-    pub struct EditorUpdates {
-        /// Version before the first of them.
-        from: u32,
-        /// The updates in order.
-        updates: Vec<EditorUpdate>,
-    }
-
-    /// Somebody else's caret.
-    pub struct Caret {
-        /// Their device.
-        device: String,
-        /// Their member id.
-        member: String,
-        /// Their name.
-        name: String,
-        /// Their ink.
-        ink: Ink,
-        /// Where the selection began; nothing while they only look at the page.
-        anchor: Option<u32>,
-        /// Where the caret is.
-        head: Option<u32>,
-        /// Whether they typed in the last seconds.
-        writing: bool,
     }
 
     /// A device, and whether it is known to hold something.
@@ -423,34 +334,6 @@ views! {
         /// Whether everything typed so far is on this device's disk.
         durable: bool,
     }
-}
-
-/// The form in which changes of text travel to and from the editor.
-pub mod serde_json_changes {
-    use serde::{Deserialize, Serialize};
-
-    /// One section of a CodeMirror `ChangeSet`: so many units kept, or so many deleted and these lines put in.
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-    #[serde(untagged)]
-    pub enum Section {
-        /// Units kept.
-        Keep(u32),
-        /// Units deleted, then lines inserted.
-        Change(Vec<Part>),
-    }
-
-    /// A part of a changing section.
-    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-    #[serde(untagged)]
-    pub enum Part {
-        /// Units deleted.
-        Delete(u32),
-        /// A line inserted.
-        Line(String),
-    }
-
-    /// A whole `ChangeSet`.
-    pub type Changes = Vec<Section>;
 }
 
 /// How a knock of ours stands.
@@ -497,142 +380,4 @@ pub struct PageQuery {
     pub offset: u32,
     /// The most rows to answer with; 200 by default, 1,000 at most.
     pub limit: Option<u32>,
-}
-
-/// A piece of work that takes a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "lowercase")]
-pub enum Job {
-    /// Taking in a folder.
-    Import,
-    /// Writing a folder.
-    Export,
-    /// Catching up with another device.
-    Sync,
-}
-
-/// What the engine tells whoever listens, in the order in which it happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Event {
-    /// A commons is new or has changed in its figures.
-    Commons {
-        /// How it is now.
-        commons: CommonsView,
-    },
-    /// Pages were made, renamed, deleted, restored or edited; lists of this commons may have changed.
-    Pages {
-        /// The commons.
-        commons: String,
-        /// The changed rows when they are few; empty means "ask again".
-        rows: Vec<PageRow>,
-    },
-    /// Tags of a commons changed.
-    Tags {
-        /// The commons.
-        commons: String,
-    },
-    /// Flags in a commons may have changed.
-    Flags {
-        /// The commons.
-        commons: String,
-    },
-    /// Members, their presence or their whereabouts changed.
-    People {
-        /// The commons.
-        commons: String,
-    },
-    /// What is proposed, said, decided or asked in a commons may have changed, and with it its charter and its tickets.
-    Decisions {
-        /// The commons.
-        commons: String,
-    },
-    /// Something that this person proposed, or did by their own word, counts no more or cannot be decided any more.
-    Fell {
-        /// The commons.
-        commons: String,
-        /// What fell.
-        decision: DecisionRow,
-        /// Why, in plain words: a sentence each.
-        why: Vec<String>,
-    },
-    /// Devices seen on the local network.
-    Nearby {
-        /// All of them.
-        devices: Vec<NearbyDevice>,
-    },
-    /// Who knocks here, all of them.
-    Knocks {
-        /// All that wait for an answer.
-        knocks: Vec<Knock>,
-    },
-    /// A knock of ours was answered.
-    KnockAnswered {
-        /// Who answered.
-        device: String,
-        /// The commons we are let into; nothing when declined.
-        commons: Option<CommonsView>,
-    },
-    /// A device waits to be paired with this one, and both show a code; nothing when that is over, however it ended.
-    Pairing {
-        /// The one that waits.
-        pairing: Option<PairingView>,
-    },
-    /// Two of this person's devices were paired, this one of them.
-    Paired {
-        /// With which, and in which commons.
-        paired: Paired,
-    },
-    /// New updates in the log of an editor session.
-    Editor {
-        /// The session.
-        session: u32,
-        /// What is new.
-        updates: EditorUpdates,
-    },
-    /// Title, folder, tags or deletion of the page in a session changed.
-    EditorPage {
-        /// The session.
-        session: u32,
-        /// The line of the page now.
-        row: PageRow,
-        /// Its tags now.
-        tags: Vec<String>,
-    },
-    /// Carets of others in the page of a session, all of them.
-    Carets {
-        /// The session.
-        session: u32,
-        /// All carets.
-        carets: Vec<Caret>,
-    },
-    /// Who holds the page of a session changed.
-    Held {
-        /// The session.
-        session: u32,
-        /// How it stands.
-        holding: Holding,
-    },
-    /// How far a piece of work is.
-    Progress {
-        /// What it is.
-        job: Job,
-        /// In which commons.
-        commons: String,
-        /// Units done.
-        done: u64,
-        /// Units in all; 0 while unknown.
-        total: u64,
-        /// Whether it is over.
-        finished: bool,
-        /// From or about whom, for a sync: name of the device.
-        with: String,
-    },
-    /// Something went wrong outside any call.
-    Trouble {
-        /// What happened, what is safe, what to do.
-        message: String,
-    },
-    /// The listener was too slow and missed events: ask for everything again.
-    Missed,
 }
