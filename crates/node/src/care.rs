@@ -84,7 +84,7 @@ impl Core {
         let none = || {
             Error::new(
                 ErrorCode::NotFound,
-                format!("There are no changes “{reference}” on this device. Ids of changes are listed by: changes."),
+                format!("There are no changes “{reference}” on this device. The list of changes shows the id of each."),
             )
         };
         let written: Written = reference.parse().map_err(|()| none())?;

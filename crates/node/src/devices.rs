@@ -483,8 +483,8 @@ impl Core {
         let device = self.find_own(device, &among, &all)?;
         if device == self.device() {
             return Err(Error::bad(if all.len() == 1 {
-                "This is your only device there, so nothing could be written as you any more. Nothing was changed: to leave a \
-                 commons, use commonplace leave."
+                "This is your only device there, so nothing could be written as you any more. Nothing was changed. To be a \
+                 member no more, leave the commons."
             } else {
                 "A device cannot revoke itself. Nothing was changed: revoke it on another of your devices."
             }));

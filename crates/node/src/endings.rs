@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use commonplace_governance::{Act, Cut, DeviceStanding, Model, Parting, Roll, decision::Standing};
+use commonplace_governance::{Able, Act, Cut, DeviceStanding, Model, Parting, Roll, decision::Standing};
 use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, RecordId, shown};
 use commonplace_trust::Fork;
 
@@ -94,7 +94,7 @@ impl Core {
                 "You are its only member: with you gone nobody could write in it, let anybody in or take you back."
                     .to_owned(),
             );
-        } else if roll.can_decide(None) && !roll.can_decide(Some(&held.me)) {
+        } else if !matches!(roll.able(), Able::Nothing(_)) && matches!(roll.able_without(Some(&held.me)), Able::Nothing(_)) {
             let (who, first) = match roll.footing().model {
                 Model::Stewards { .. } => {
                     ("stewards", "Make another member a steward first, or propose another way of deciding.")

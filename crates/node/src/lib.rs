@@ -31,6 +31,7 @@ mod meeting;
 mod network;
 mod pages;
 mod people;
+mod phrase;
 mod presence;
 pub mod profile;
 mod replica;

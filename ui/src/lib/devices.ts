@@ -28,12 +28,6 @@ export function byDevice(lists: readonly OwnDevices[]): MyDevice[] {
   return [...all.values()].toSorted((a, b) => rank(a) - rank(b) || a.deviceName.localeCompare(b.deviceName) || a.device.localeCompare(b.device));
 }
 
-/** Whether this device was revoked in a commons of which its person is a member still. */
-export function isRevokedIn(lists: readonly OwnDevices[], commons: string): boolean {
-  const devices = lists.find((list) => list.commons.id === commons)?.devices ?? [];
-  return devices.some((device) => device.this && device.revoked) && devices.some((device) => !device.this && !device.revoked);
-}
-
 /** The words of a recovery phrase. */
 export function wordsOf(phrase: string): string[] {
   return phrase.trim().toLowerCase().split(/\s+/).filter((word) => word !== "");

@@ -48,49 +48,62 @@ struct Reach {
 impl Roll {
     /// Whether anything can be decided any more by those who are left.
     pub fn able(&self) -> Able {
+        self.able_without(None)
+    }
+
+    /// The same as if this member had left. Who leaves is counted among those who decide until the next decision leaves them
+    /// out, so a few who leave can bring all to a stop.
+    pub fn able_without(&self, gone: Option<&MemberId>) -> Able {
         let footing = self.footing();
         let rule = rule_of(footing.model);
         let electors = footing.electorate().len();
-        let here = self.here(footing).count();
+        let here = self.here(footing, gone).count();
         let left = |needed| Left { electorate: rule.electorate(), electors, here, needed };
         let needed = rule.needed(electors);
         let step = (self.last(), self.round());
         let poll = self.fold.poll(&self.dag, step, footing);
         let proposed = self.dag.motions.get(&step).into_iter().flatten().copied();
         let all: Vec<Reach> =
-            proposed.map(Some).chain([None]).map(|about| self.reach(footing, &*rule, &poll, about)).collect();
+            proposed.map(Some).chain([None]).map(|about| self.reach(footing, &*rule, &poll, about, gone)).collect();
         let counts = |reach: &Reach| reach.yes >= needed.yes && (rule.at_once() || reach.ballots >= needed.ballots);
         // Where any member's act counts, nobody of the electors has to be there.
-        if !all.iter().any(counts) || self.members().next().is_none() {
+        if !all.iter().any(counts) || self.members().all(|member| Some(&member.id) == gone) {
             return Able::Nothing(left(if rule.at_once() { needed.yes } else { needed.yes.max(needed.ballots) }));
         }
-        if all.iter().any(|reach| counts(reach) && reach.ballots >= needed.ballots) && self.can_all_be_sealed() {
+        if all.iter().any(|reach| counts(reach) && reach.ballots >= needed.ballots) && self.can_all_be_sealed(gone) {
             Able::ForGood
         } else {
             Able::ForNow(left(needed.ballots))
         }
     }
 
-    fn here<'a>(&'a self, footing: &'a Footing) -> impl Iterator<Item = &'a MemberId> {
-        footing.electorate().iter().filter(|member| self.member(member).is_some())
+    fn here<'a>(&'a self, footing: &'a Footing, gone: Option<&'a MemberId>) -> impl Iterator<Item = &'a MemberId> {
+        footing.electorate().iter().filter(move |member| Some(*member) != gone && self.member(member).is_some())
     }
 
     /// How far a proposal could get, or a new one in that round.
-    fn reach(&self, footing: &Footing, rule: &dyn Rule, poll: &Poll, about: Option<At>) -> Reach {
+    fn reach(
+        &self,
+        footing: &Footing,
+        rule: &dyn Rule,
+        poll: &Poll,
+        about: Option<At>,
+        gone: Option<&MemberId>,
+    ) -> Reach {
         let tally = about.map(|at| poll.tally(at, footing.electorate().len())).unwrap_or_default();
-        let free = self.here(footing).filter(|member| !poll.has_spent(member)).count();
+        let free = self.here(footing, gone).filter(|member| !poll.has_spent(member)).count();
         // A yes that spends nothing can be said by whoever has not said it.
         let says_yes = Said::Voted(Choice::Yes);
         let has_said = |member: &&MemberId| about.is_some_and(|at| poll.has_said(at, member, says_yes));
         let yes = match rule.spends(says_yes) {
-            Some(Spends::Nothing) => self.here(footing).filter(|member| !has_said(member)).count(),
+            Some(Spends::Nothing) => self.here(footing, gone).filter(|member| !has_said(member)).count(),
             _ => free,
         };
         Reach { yes: tally.yes + yes, ballots: tally.ballots + free }
     }
 
     /// Whether every decision that stands for now can still be made final: what follows one that cannot is never final.
-    fn can_all_be_sealed(&self) -> bool {
+    fn can_all_be_sealed(&self, gone: Option<&MemberId>) -> bool {
         self.fold.chain.windows(2).all(|pair| {
             let [(before, footing), (at, _)] = pair else { return true };
             if self.dag.sealed.contains_key(at) {
@@ -98,7 +111,7 @@ impl Roll {
             }
             let rule = rule_of(footing.model);
             let poll = self.fold.poll(&self.dag, (*before, self.dag.step(*at).1), footing);
-            self.reach(footing, &*rule, &poll, Some(*at)).ballots >= rule.needed(footing.electorate().len()).ballots
+            self.reach(footing, &*rule, &poll, Some(*at), gone).ballots >= rule.needed(footing.electorate().len()).ballots
         })
     }
 }

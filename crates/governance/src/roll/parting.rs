@@ -1,12 +1,10 @@
-//! How somebody came to be out, and what is left of deciding when somebody goes.
+//! How somebody came to be out.
 
 use commonplace_model::{DeviceId, MemberId, RecordId};
 
 use super::{DeviceStanding, Roll};
 use crate::{
-    body::Model,
     dag::{Kind, Right, Whom},
-    decide::rule_of,
     own,
 };
 
@@ -47,19 +45,5 @@ impl Roll {
             }),
             _ => None,
         }
-    }
-
-    /// Whether enough of those who decide are members to decide anything; `without` one, as if that one had left. Who left is
-    /// counted among those who decide until the next decision leaves them out, so a few who leave can bring all to a stop.
-    pub fn can_decide(&self, without: Option<&MemberId>) -> bool {
-        let stays = |id: &&MemberId| Some(*id) != without && self.outcome.members.contains_key(id);
-        let footing = self.footing();
-        if footing.model == Model::Open {
-            return self.outcome.members.keys().any(|id| stays(&id));
-        }
-        let rule = rule_of(footing.model);
-        let needed = rule.needed(footing.electorate().len());
-        let enough = if rule.at_once() { needed.yes } else { needed.yes.max(needed.ballots) };
-        footing.electorate().iter().filter(stays).count() >= enough.max(1)
     }
 }

@@ -9,11 +9,12 @@ use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Splice, Statemen
 use commonplace_store::RunQuery;
 use commonplace_trust::{Chosen, Deed, KeyBack, Mark, OpId, Past, PastError, Reversal, Value, actor_of};
 
-use super::{RunId, since, words::count};
+use super::{RunId, since};
 use crate::{
     core::Core,
     documents::in_changes,
     error::{Error, ErrorCode, Result},
+    phrase::count,
     profile,
     view::{Event, NotReverted, Reverted, RevertedPage},
 };

@@ -5,26 +5,16 @@ use std::collections::HashMap;
 use commonplace_model::{PageId, Statement};
 use commonplace_trust::Summary;
 
-use crate::view::PageRow;
+use crate::{
+    phrase::{count, listed},
+    view::PageRow,
+};
 
 /// Things said that are told one by one.
 const SHOWN: usize = 6;
 
-/// So many of something.
-pub(super) fn count(n: u64, one: &str, several: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {several}") }
-}
-
 fn characters(n: u64) -> String {
     count(n, "character", "characters")
-}
-
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }
 
 /// What a run did to a page.

@@ -11,6 +11,7 @@ use crate::{
     core::Core,
     error::{Error, ErrorCode, Result},
     licence::licence_of,
+    phrase::count,
     view::{Deciding, Proposed},
 };
 
@@ -230,7 +231,7 @@ impl Core {
                     ErrorCode::Ambiguous,
                     format!(
                         "{} answer to “{wanted}”: {}. Nothing was changed: name one by the beginning of their id.",
-                        words::count(several.len(), what, &format!("{what}s")),
+                        count(several.len(), what, &format!("{what}s")),
                         ids.join(", ")
                     ),
                 ))

@@ -12,6 +12,7 @@ use crate::{
     core::Core,
     error::{Error, Result},
     pages::full_name,
+    phrase::listed,
     view::{DecisionRow, DecisionView, Voice},
 };
 
@@ -55,7 +56,7 @@ impl Core {
                         said => format!("the {what} to “{said}”"),
                     })
                 });
-                format!("change {}", words::listed(&parts.collect::<Vec<_>>()))
+                format!("change {}", listed(&parts.collect::<Vec<_>>()))
             }
             Act::Licence(licence) => format!("change the licence to {}", shown(licence)),
             Act::Model { model, stewards } => {

@@ -10,7 +10,10 @@ use commonplace_governance::{
 use commonplace_model::{MemberId, RecordId};
 
 use super::answers;
-use crate::view::{Admission, Answer, Deciding, Outcome};
+use crate::{
+    phrase::{count, listed},
+    view::{Admission, Answer, Deciding, Outcome},
+};
 
 /// How those whom a decision names are called.
 pub(super) trait Names {
@@ -24,15 +27,6 @@ pub(super) trait Names {
         let mut names: Vec<_> = ids.iter().map(|id| self.member(*id)).collect();
         names.sort();
         listed(&names)
-    }
-}
-
-/// Words as a sentence lists them.
-pub(super) fn listed(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -359,11 +353,6 @@ fn ballots(model: Model, n: usize) -> String {
         Model::Majority => format!("{n} yes"),
         Model::Open | Model::Consent { .. } => count(n, "acknowledgement", "acknowledgements"),
     }
-}
-
-/// A number of things in words.
-pub(super) fn count(n: usize, one: &str, several: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {several}") }
 }
 
 /// A model as a proposal to decide by it says it.

@@ -2,7 +2,7 @@
 import { mount, tick, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import App from "../../App.svelte";
-import { byDevice, isRevokedIn, somePlaces } from "../../lib/devices";
+import { byDevice, somePlaces } from "../../lib/devices";
 import { runOn } from "../../lib/platform/platform";
 import { shelf } from "../../lib/stores/commons.svelte";
 import { devices } from "../../lib/stores/devices.svelte";
@@ -76,12 +76,6 @@ describe("devices that the engine tells by commons", () => {
     ]);
   });
 
-  it("say where this one was revoked, which is another thing than having left", () => {
-    const revoked = [{ commons: near, devices: [device("Desk", { this: true, revoked: true }), device("Phone")] }];
-    const left = [{ commons: near, devices: [device("Desk", { this: true, revoked: true }), device("Phone", { revoked: true })] }];
-    expect([isRevokedIn(revoked, "a"), isRevokedIn(revoked, "b"), isRevokedIn(left, "a")]).toEqual([true, false, false]);
-  });
-
   it("are checked by places that differ and stand in their order", () => {
     expect(somePlaces(3, 24, () => 0)).toEqual([0, 1, 2]);
     expect(somePlaces(3, 24, () => 0.999)).toEqual([21, 22, 23]);
@@ -120,7 +114,7 @@ describe("the list of one’s devices", () => {
   it("says so when this one was revoked, in the list and in what stands below", async () => {
     engine.pairing.revoked = true;
     const { view } = engine.commons[0]!;
-    view.left = true;
+    Object.assign(view, { left: true, out: { how: "revoked", said: "It was revoked by Kitchen tablet, another device of yours." } });
     engine.tell({ type: "commons", commons: view });
     await vi.waitFor(() => expect(one("notice")?.textContent).toContain("revoked by another one of yours"));
     await vi.waitFor(() => expect(one("status-line")?.textContent).toContain(t.status.revoked));

@@ -18,6 +18,11 @@ class CommonsShelf {
     return this.all.find((c) => c.id === id)?.out?.how ?? null;
   }
 
+  /** Whether another device of the same person had it so. */
+  wasRevoked(id: string): boolean {
+    return this.howOut(id) === "revoked";
+  }
+
   /** How that came, in a sentence; empty where it is not known. */
   howLeft(id: string): string {
     return this.all.find((c) => c.id === id)?.out?.said ?? "";

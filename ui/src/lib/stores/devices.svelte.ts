@@ -1,9 +1,8 @@
 /** This person's own devices, and the pairing that is under way. */
 import type { ApiError, OwnDevices, PairingView, Revoked } from "../api/generated";
-import { byDevice, isRevokedIn } from "../devices";
+import { byDevice } from "../devices";
 import { paced } from "../later";
 import { call, problemOf } from "../platform/platform";
-import { shelf } from "./commons.svelte";
 
 class Devices {
   #lists = $state.raw<readonly OwnDevices[] | null>(null);
@@ -14,12 +13,6 @@ class Devices {
 
   all = $derived(byDevice(this.#lists ?? []));
   known = $derived(this.#lists !== null);
-
-  /** Whether this device was revoked in a commons of which its person is a member still. */
-  isRevokedIn(commons: string): boolean {
-    // A device that was caught is out too, and by nobody's word.
-    return shelf.howOut(commons) !== "caught" && isRevokedIn(this.#lists ?? [], commons);
-  }
 
   async refresh(): Promise<void> {
     const asked = ++this.#asked;

@@ -65,7 +65,7 @@ const everythingAgain = paced(500, () => {
 function hear(event: Event): void {
   switch (event.type) {
     case "commons":
-      if (event.commons.left && !shelf.hasLeft(event.commons.id)) void hasEnded(event.commons);
+      if (event.commons.left && !shelf.hasLeft(event.commons.id)) hasEnded(event.commons);
       shelf.put(event.commons);
       session.refreshSoon();
       break;
@@ -133,9 +133,9 @@ function hear(event: Event): void {
 }
 
 /** This device may write in a commons no more: says so where another device of the same person had it so. */
-async function hasEnded(commons: CommonsView): Promise<void> {
-  await devices.refresh();
-  if (devices.isRevokedIn(commons.id)) notices.trouble(t.devices.wasRevoked(commons.name));
+function hasEnded(commons: CommonsView): void {
+  devices.refreshSoon();
+  if (commons.out?.how === "revoked") notices.trouble(t.devices.wasRevoked(commons.name));
 }
 
 function letIn(id: string, event: Extract<Event, { type: "knockAnswered" }>): void {
