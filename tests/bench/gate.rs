@@ -7,14 +7,9 @@ use commonplace_model::{
     Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, Nonce, Page, PageId, Splice,
 };
 use commonplace_store::{Reader, Store};
-use commonplace_trust::{
-    Arrival, DeviceKey, Fork, Gate, Standing, Verdict, VerifiedChange, actor_of, gate,
-};
+use commonplace_trust::{Arrival, DeviceKey, Fork, Gate, Standing, Verdict, VerifiedChange, actor_of, gate};
 
-use crate::{
-    figures::percentile,
-    pair::ms,
-};
+use crate::{figures::percentile, pair::ms};
 
 /// Who writes is not what is measured.
 struct Everybody;

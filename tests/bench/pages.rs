@@ -92,7 +92,12 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
     if full {
         Figures::part("What judging costs a device that joins")?;
         let judged = gate::all(first.home.path(), &commons)?;
-        figures.note("join_judged", "the gate's part of the cold join", Some(100.0 * judged / arrived), "of a hundred")?;
+        figures.note(
+            "join_judged",
+            "the gate's part of the cold join",
+            Some(100.0 * judged / arrived),
+            "of a hundred",
+        )?;
         let against = arrived / (arrived - judged);
         figures.hold("join_against_ungated", "cold join, against one that judges nothing", against, "times", 1.25)?;
     }

@@ -40,7 +40,7 @@ pub use body::{
 };
 pub use decision::{Decision, Reason};
 pub use footing::Footing;
-pub use own::{Deed, OwnWord};
+pub use own::{OwnAct, OwnWord};
 pub use roll::{
     Able, Added, Caught, Charter, DeviceStanding, Epoch, Invited, Invites, Left, Member, Pairing, Parting, Roll,
     RollError,

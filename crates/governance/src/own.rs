@@ -15,7 +15,7 @@ use crate::{
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum OwnAct {
     /// Removed a member.
     Removed(MemberId),
     /// Left.
@@ -37,7 +37,7 @@ pub struct OwnWord {
     /// Who did it.
     pub by: MemberId,
     /// What.
-    pub deed: Deed,
+    pub act: OwnAct,
     /// Why, in their words; empty when they gave no reason.
     pub reason: String,
     /// Why it does not count, if it does not.
@@ -85,13 +85,13 @@ pub(crate) fn explain(dag: &Dag, fold: &Fold, at: At) -> Option<OwnWord> {
         return None;
     }
     let entry = dag.get(at);
-    let deed = match &entry.kind {
-        Kind::Ending(Ending { right: Right::Own, .. }) => Deed::Left,
-        Kind::Ending(Ending { whom: Whom::Member(member), .. }) => Deed::Removed(*member),
-        Kind::Admission(admitted) => Deed::Admitted { member: admitted.member, device: admitted.device },
+    let act = match &entry.kind {
+        Kind::Ending(Ending { right: Right::Own, .. }) => OwnAct::Left,
+        Kind::Ending(Ending { whom: Whom::Member(member), .. }) => OwnAct::Removed(*member),
+        Kind::Admission(admitted) => OwnAct::Admitted { member: admitted.member, device: admitted.device },
         _ => return None,
     };
-    Some(OwnWord { id: entry.id, by: entry.member, deed, reason: reason(dag, fold, at), fell: fell(dag, fold, at) })
+    Some(OwnWord { id: entry.id, by: entry.member, act, reason: reason(dag, fold, at), fell: fell(dag, fold, at) })
 }
 
 /// The first reason that they gave while they were heard. Who left could be heard no more, and says why all the same.

@@ -94,7 +94,9 @@ impl Core {
                 "You are its only member: with you gone nobody could write in it, let anybody in or take you back."
                     .to_owned(),
             );
-        } else if !matches!(roll.able(), Able::Nothing(_)) && matches!(roll.able_without(Some(&held.me)), Able::Nothing(_)) {
+        } else if !matches!(roll.able(), Able::Nothing(_))
+            && matches!(roll.able_without(Some(&held.me)), Able::Nothing(_))
+        {
             let (who, first) = match roll.footing().model {
                 Model::Stewards { .. } => {
                     ("stewards", "Make another member a steward first, or propose another way of deciding.")

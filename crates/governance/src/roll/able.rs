@@ -111,7 +111,8 @@ impl Roll {
             }
             let rule = rule_of(footing.model);
             let poll = self.fold.poll(&self.dag, (*before, self.dag.step(*at).1), footing);
-            self.reach(footing, &*rule, &poll, Some(*at), gone).ballots >= rule.needed(footing.electorate().len()).ballots
+            self.reach(footing, &*rule, &poll, Some(*at), gone).ballots
+                >= rule.needed(footing.electorate().len()).ballots
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What members do by their own word is told with its reason, the same everywhere.
 
 use commonplace_governance::{
-    Act, Added, Because, Body, Cut, Deed, DeviceStanding, Model, OwnWord, Policy, Reason, RollError,
+    Act, Added, Because, Body, Cut, DeviceStanding, Model, OwnAct, OwnWord, Policy, Reason, RollError,
 };
 use commonplace_model::{ChangeHash, DocId, MemberId, PageId, RecordId};
 
@@ -32,14 +32,16 @@ fn a_removal_is_told_with_its_reason() {
     let newcomer = a.admit(9);
     let all = together(&[&a, &b, &c]);
     let word = told(&all, removal);
-    assert_eq!((word.by, word.deed, word.reason.as_str()), (a.me(), Deed::Removed(c.me()), "They took the kettle."));
+    assert_eq!((word.by, word.act, word.reason.as_str()), (a.me(), OwnAct::Removed(c.me()), "They took the kettle."));
     assert_eq!(word.fell, None);
     // Between the proposals, in the order in which one follows the other, and with those who were let in.
     let acts = all.roll.acts();
     let place = |id| acts.iter().position(|act| *act == id).expect("listed");
     assert!(place(before) < place(removal) && place(removal) < place(after));
     let last = told(&all, *acts.last().expect("some"));
-    assert!(matches!(last.deed, Deed::Admitted { member, device } if member == newcomer.me() && device == key(9).id()));
+    assert!(
+        matches!(last.act, OwnAct::Admitted { member, device } if member == newcomer.me() && device == key(9).id())
+    );
     assert_eq!((last.by, last.reason.as_str()), (a.me(), ""));
     assert_eq!(all.roll.own_word(&before), None, "a proposal is none");
 }
@@ -50,7 +52,7 @@ fn who_leaves_says_why() {
     let (idc, gone) = (c.me(), c.roll.member(&c.me()).expect("a member").by);
     let leaving = remove(&mut c, idc, "I move away.");
     let mut all = together(&[&a, &b, &c]);
-    assert_eq!(told(&all, leaving).deed, Deed::Left);
+    assert_eq!(told(&all, leaving).act, OwnAct::Left);
     assert_eq!(told(&all, leaving).reason, "I move away.");
     assert!(!all.has_member(idc));
     // Whatever they say later, on top of it, gives no other reason.
@@ -127,7 +129,7 @@ fn a_removal_with_many_cuts_is_one_word_and_what_joins_a_decision_is_none() {
     a.records.extend(records.clone());
     assert_eq!(records.len(), 3, "two cuts and a reason");
     let listed: Vec<OwnWord> = a.roll.acts().iter().filter_map(|id| a.roll.own_word(id)).collect();
-    let removals: Vec<_> = listed.iter().filter(|word| word.deed == Deed::Removed(c.me())).collect();
+    let removals: Vec<_> = listed.iter().filter(|word| word.act == OwnAct::Removed(c.me())).collect();
     assert!(removals.len() == 1 && removals[0].reason == "Enough." && removals[0].fell.is_none(), "{removals:?}");
     b.hear(&a);
     assert_eq!(listed, b.roll.acts().iter().filter_map(|id| b.roll.own_word(id)).collect::<Vec<_>>());

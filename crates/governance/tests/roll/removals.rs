@@ -1,7 +1,8 @@
 //! Removal: with a cut, both ways, racing with what the removed member and others do meanwhile.
 
 use commonplace_governance::{
-    Able, Act, Added, Body, Choice, Cut, DeviceStanding, Invitation, Model, Parting, Reason, Removal, Seal, body::member_of,
+    Able, Act, Added, Body, Choice, Cut, DeviceStanding, Invitation, Model, Parting, Reason, Removal, Seal,
+    body::member_of,
 };
 use commonplace_model::{ChangeHash, DocId, MemberId, PageId, RecordId};
 

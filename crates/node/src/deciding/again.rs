@@ -1,6 +1,6 @@
 //! What fell: telling those who proposed it, and proposing it again.
 
-use commonplace_governance::{Act, Decision, Deed, OwnWord, Roll};
+use commonplace_governance::{Act, Decision, OwnAct, OwnWord, Roll};
 use commonplace_model::{CommonsId, MemberId, RecordId};
 
 use super::{Outcome, all_decisions, words};
@@ -53,7 +53,7 @@ pub(super) fn is_worth_it(all: &[Decision], decision: &Decision) -> bool {
 
 /// Whether a removal by one's own word fell, and it would still be one.
 pub(super) fn is_worth_a_proposal(roll: &Roll, word: &OwnWord) -> bool {
-    matches!(word.deed, Deed::Removed(member) if roll.member(&member).is_some()) && word.fell.is_some()
+    matches!(word.act, OwnAct::Removed(member) if roll.member(&member).is_some()) && word.fell.is_some()
 }
 
 impl Core {
@@ -63,8 +63,8 @@ impl Core {
         let (_, act) = self.find_decision(Some(&commons), reference)?;
         let roll = &self.held_commons(id)?.roll;
         if let Some(word) = roll.own_word(&act) {
-            return match word.deed {
-                Deed::Removed(member) if word.fell.is_some() => {
+            return match word.act {
+                OwnAct::Removed(member) if word.fell.is_some() => {
                     let proposed = Proposed::Remove { member: member.to_string() };
                     Ok((self.act_of(id, &proposed)?, word.reason))
                 }

@@ -1,6 +1,6 @@
 //! What members did by their own word, as it is shown beside the decisions: with names in the place of ids, and its reason.
 
-use commonplace_governance::{Deed, OwnWord};
+use commonplace_governance::{OwnAct, OwnWord};
 use commonplace_model::shown;
 
 use super::{explained::Known, words};
@@ -17,10 +17,10 @@ impl Core {
         DecisionRow {
             id: word.id.to_string(),
             commons: held.roll.commons().to_string(),
-            what: match word.deed {
-                Deed::Removed(member) => format!("removed {}", name(member)),
-                Deed::Left => "left the commons".to_owned(),
-                Deed::Admitted { member, .. } => format!("let {} in", name(member)),
+            what: match word.act {
+                OwnAct::Removed(member) => format!("removed {}", name(member)),
+                OwnAct::Left => "left the commons".to_owned(),
+                OwnAct::Admitted { member, .. } => format!("let {} in", name(member)),
             },
             by: self.named(held, word.by),
             outcome,
@@ -36,7 +36,7 @@ impl Core {
         DecisionView {
             row: self.own_row(held, word),
             reason: shown(&word.reason),
-            rule: words::own_rule(word.deed).to_owned(),
+            rule: words::own_rule(word.act).to_owned(),
             electorate: Vec::new(),
             voices: Vec::new(),
             yes: 0,

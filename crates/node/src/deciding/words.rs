@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use commonplace_governance::{
-    Able, Decision, Deed, Left, Model, OwnWord, Policy, Reason,
+    Able, Decision, Left, Model, OwnAct, OwnWord, Policy, Reason,
     decide::{Electorate, Needed, Said, more_than_half, rule_of},
     decision::Standing,
 };
@@ -284,22 +284,22 @@ pub(super) fn own_standing(word: &OwnWord) -> String {
 }
 
 /// By what right one does that by one's own word.
-pub(super) fn own_rule(deed: Deed) -> &'static str {
-    match deed {
-        Deed::Removed(_) => "Own word: the charter let them remove a member without anybody’s answer.",
-        Deed::Left => "Own word: anybody can leave without anybody’s answer.",
-        Deed::Admitted { .. } => "Own word: the charter let any member let in whoever has a ticket.",
+pub(super) fn own_rule(act: OwnAct) -> &'static str {
+    match act {
+        OwnAct::Removed(_) => "Own word: the charter let them remove a member without anybody’s answer.",
+        OwnAct::Left => "Own word: anybody can leave without anybody’s answer.",
+        OwnAct::Admitted { .. } => "Own word: the charter let any member let in whoever has a ticket.",
     }
 }
 
 /// Why it counts, or does not: a sentence each.
 pub(super) fn own_why(word: &OwnWord, names: &dyn Names) -> Vec<String> {
-    let said = match (&word.fell, word.deed) {
-        (None, Deed::Removed(_)) => {
+    let said = match (&word.fell, word.act) {
+        (None, OwnAct::Removed(_)) => {
             "It counts. Who was removed can be let in again with a ticket, or be taken back by a decision.".to_owned()
         }
-        (None, Deed::Left) => "It counts. Who left can be let in again with a ticket, or be taken back.".to_owned(),
-        (None, Deed::Admitted { .. }) => "It counts.".to_owned(),
+        (None, OwnAct::Left) => "It counts. Who left can be let in again with a ticket, or be taken back.".to_owned(),
+        (None, OwnAct::Admitted { .. }) => "It counts.".to_owned(),
         (Some(Reason::TimeOver), _) => "It fell because it was decided elsewhere, before anybody there knew of it, that \
                                         one’s own word is not enough for that. It can be proposed, by the rule in force."
             .to_owned(),
@@ -482,14 +482,14 @@ mod tests {
     #[test]
     fn every_own_word_has_its_words() {
         let id = RecordId::new([9; 32]);
-        let deeds = [
-            Deed::Removed(member(2)),
-            Deed::Left,
-            Deed::Admitted { member: member(2), device: DeviceId::new([2; 32]) },
+        let acts = [
+            OwnAct::Removed(member(2)),
+            OwnAct::Left,
+            OwnAct::Admitted { member: member(2), device: DeviceId::new([2; 32]) },
         ];
-        for deed in deeds {
-            let mut word = OwnWord { id, by: member(1), deed, reason: String::new(), fell: None };
-            assert!(own_rule(deed).starts_with("Own word:"));
+        for act in acts {
+            let mut word = OwnWord { id, by: member(1), act, reason: String::new(), fell: None };
+            assert!(own_rule(act).starts_with("Own word:"));
             assert_eq!(own_standing(&word), "counts, by their own word");
             assert!(own_why(&word, &Numbered)[0].starts_with("It counts."));
             for (reason, short, long) in [
