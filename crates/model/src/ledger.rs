@@ -133,4 +133,74 @@ mod tests {
         let left: Vec<_> = ledger.statements().into_iter().map(|(_, s)| s).collect();
         assert_eq!(left, vec![named("b")]);
     }
+
+    /// A device of the member, with what it made of the patches it saw.
+    struct Device {
+        ledger: Ledger,
+        told: BTreeMap<StatementKey, Statement>,
+        /// Of the changes of each device, how many it has.
+        has: [usize; 2],
+    }
+
+    impl Device {
+        fn new(n: u8) -> Self {
+            let mut ledger = Ledger::default();
+            ledger.document_mut().set_actor(Actor::new([n; 16]));
+            Self { ledger, told: BTreeMap::new(), has: [0; 2] }
+        }
+
+        #[expect(clippy::disallowed_methods, reason = "these changes were made here")]
+        fn hears(&mut self, changes: &[automerge::Change]) {
+            let patches = self.ledger.document_mut().apply_ungated(changes.to_vec()).expect("applies");
+            for (key, statement) in Ledger::read_patches(&patches) {
+                match statement {
+                    Some(statement) => drop(self.told.insert(key, statement)),
+                    None => drop(self.told.remove(&key)),
+                }
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// Two devices of one member say and take back a few things, and hear of each other now and then, some of it at once
+        /// and some one by one: what the patches tell, one after the other, is what the whole ledger says.
+        #[test]
+        fn what_patches_tell_one_by_one_is_what_the_whole_ledger_says(
+            steps in proptest::collection::vec((0..2_usize, 0..4_u8, 0..6_u32), 1..60),
+        ) {
+            let mut devices = [Device::new(1), Device::new(2)];
+            let mut made: [Vec<automerge::Change>; 2] = [Vec::new(), Vec::new()];
+            for (at, what, which) in steps {
+                let named = Statement::Profile { name: which.to_string(), ink: 1 };
+                let said = if which % 2 == 0 { tag(&format!("t{which}")) } else { named };
+                let other = 1 - at;
+                let device = &mut devices[at];
+                let change = match what {
+                    0 | 1 => device.ledger.state(std::slice::from_ref(&said), &[]).expect("says"),
+                    2 => device.ledger.state(&[], &[said.key()]).expect("takes back"),
+                    _ => {
+                        let fresh = &made[other][device.has[other]..];
+                        device.has[other] += fresh.len();
+                        if which % 2 == 0 { device.hears(fresh) } else { fresh.chunks(1).for_each(|one| device.hears(one)) }
+                        None
+                    }
+                };
+                if let Some(local) = change {
+                    // What somebody says here is told without patches.
+                    match what {
+                        2 => drop(device.told.remove(&said.key())),
+                        _ => drop(device.told.insert(said.key(), said)),
+                    }
+                    made[at].push(local.change);
+                }
+            }
+            for at in 0..2 {
+                let device = &mut devices[at];
+                device.hears(&made[1 - at][device.has[1 - at]..]);
+                let whole: BTreeMap<_, _> = device.ledger.statements().into_iter().collect();
+                proptest::prop_assert_eq!(&device.told, &whole);
+            }
+            proptest::prop_assert_eq!(&devices[0].told, &devices[1].told);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! work when nothing else waits.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -75,6 +75,9 @@ pub(crate) struct Core {
     pub(crate) network: Network,
     /// Documents written in lately: they are indexed when they have been quiet for a moment.
     pub(crate) warm: HashMap<(CommonsId, DocId), Instant>,
+    /// Commons in which members said something that is not told yet, and when it is to be.
+    pub(crate) said: BTreeSet<CommonsId>,
+    pub(crate) tell_said_at: Option<Instant>,
     /// Whether documents may wait to be indexed.
     pub(crate) index_waits: bool,
     /// Earliest moment at which [`Core::tick`] has something to do.
@@ -145,6 +148,8 @@ impl Core {
             editors: Editors::default(),
             network: Network::default(),
             warm: HashMap::new(),
+            said: BTreeSet::new(),
+            tell_said_at: None,
             index_waits: true,
             next_tick: None,
             mailbox,
@@ -217,6 +222,7 @@ impl Core {
         self.flush_due(now);
         self.tick_presence(now);
         self.tick_network(now);
+        self.tick_said(now);
         let quiet = self.warm.values().min().copied();
         if let Some(quiet) = quiet {
             self.warm.retain(|_, until| *until > now);

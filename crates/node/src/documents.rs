@@ -1,7 +1,7 @@
 //! Documents in memory: loaded when needed, changed, signed, stored, indexed, and dropped when long unused.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,8 @@ use crate::{
 const KEPT: usize = 64;
 /// A document is indexed when nobody wrote in it for so long.
 const QUIET: Duration = Duration::from_millis(1_000);
+/// What members say in so long is told together.
+const SAYING: Duration = Duration::from_millis(100);
 /// Documents indexed in one transaction.
 const INDEX_STEP: usize = 32;
 /// Units of text that one change inserts or deletes at most, well below the bounds of the gate.
@@ -330,6 +332,32 @@ impl Core {
         })
     }
 
+    /// Applies changes that passed the gate to a ledger, before they are stored. Gives what these changes alone say and take
+    /// back, whatever else the ledger says; a ledger that waits to be indexed goes on waiting.
+    pub(crate) fn apply_to_ledger(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        changes: Vec<VerifiedChange>,
+    ) -> Result<Projection> {
+        if self.store.is_unindexed(commons, doc)? {
+            self.documents.forget((commons, doc));
+            return Ok(Projection::Later);
+        }
+        let patches = self.with_document(commons, doc, |_, loaded| {
+            gate::apply(loaded.document_mut(), changes).map_err(|e| broken(&e))
+        })?;
+        let (mut said, mut unsaid) = (Vec::new(), Vec::new());
+        // Of several with one key the last is what is so.
+        for (key, statement) in Ledger::read_patches(&patches).into_iter().collect::<BTreeMap<_, _>>() {
+            match statement {
+                Some(statement) => said.push((key, statement)),
+                None => unsaid.push(key),
+            }
+        }
+        Ok(Projection::Ledger { said, unsaid })
+    }
+
     /// Whether a document is in memory.
     pub(crate) fn is_loaded(&self, commons: CommonsId, doc: DocId) -> bool {
         self.documents.loaded.contains_key(&(commons, doc))
@@ -422,14 +450,43 @@ impl Core {
             .map(crate::pages::row)
             .collect();
         if docs.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
-            self.tell(Event::Tags { commons: commons.to_string() });
-            self.tell(Event::Flags { commons: commons.to_string() });
-            self.tell(Event::People { commons: commons.to_string() });
+            self.tell_said(commons);
         }
         if !rows.is_empty() {
             self.tell_pages(commons, rows);
         }
         self.tell_commons(commons);
+    }
+
+    fn tell_said(&self, commons: CommonsId) {
+        self.tell(Event::Tags { commons: commons.to_string() });
+        self.tell(Event::Flags { commons: commons.to_string() });
+        self.tell(Event::People { commons: commons.to_string() });
+    }
+
+    /// Notes that members of a commons said or took back something: it is told in a moment, with what else they say until then.
+    pub(crate) fn said(&mut self, commons: CommonsId) {
+        if self.said.insert(commons) {
+            self.tell_said_at = self.tell_said_at.or_else(|| Some(Instant::now() + SAYING));
+            self.wake_in(SAYING);
+        }
+    }
+
+    /// Tells what was said, once that is due.
+    pub(crate) fn tick_said(&mut self, now: Instant) {
+        match self.tell_said_at {
+            Some(due) if due <= now => {
+                self.tell_said_at = None;
+                // What background work there is besides may go on.
+                self.index_waits = true;
+                for commons in std::mem::take(&mut self.said) {
+                    self.tell_said(commons);
+                    self.tell_commons(commons);
+                }
+            }
+            Some(due) => self.wake_at(due),
+            None => {}
+        }
     }
 
     /// Keeps a compact form of a document in which nobody types, when enough was written in it since the last one.

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId};
 use commonplace_net::Stream;
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
@@ -37,6 +37,8 @@ use crate::{
 const COURTESY: Duration = Duration::from_millis(800);
 /// How long an offer may wait for its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Documents in what arrives at once, so few that it is what somebody just did: more come when one catches up.
+const FEW: usize = 4;
 /// Between two words on how far a meeting is.
 const PROGRESS: Duration = Duration::from_millis(50);
 
@@ -398,8 +400,9 @@ impl Core {
         let (commons, device) = (meeting.commons, meeting.device);
         let mut docs = Vec::with_capacity(arrivals.len());
         let mut stored = Vec::with_capacity(arrivals.len());
+        let few = arrivals.len() <= FEW;
         for arrival in arrivals {
-            match self.let_in(id, arrival) {
+            match self.let_in(id, arrival, few) {
                 Ok((said, batch)) => {
                     stored.push(said);
                     docs.extend(batch);
@@ -418,14 +421,16 @@ impl Core {
                 changes: d.changes.iter().map(|c| c.bytes().to_vec()).collect(),
             })
             .collect();
-        let few = docs.len() <= 4;
         let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
         if !docs.is_empty() {
+            self.index_waits |= docs.iter().any(|doc| matches!(doc.projection, Projection::Later));
             if let Err(error) = self.store.write(Batch { commons, docs }) {
                 self.forget_unstored(commons, &ids);
                 return Err(error.into());
             }
-            self.index_waits = true;
+        }
+        if few && ids.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
+            self.said(commons);
         }
         for doc in ids {
             if few && self.editors.is_open(commons, doc) {
@@ -440,7 +445,7 @@ impl Core {
 
     /// Judges an arrival and applies what passed to its document if that is open: which of it is to be acknowledged once it is
     /// stored, and what there is to store.
-    fn let_in(&mut self, id: u64, arrival: Arrival) -> Result<(Said, Option<DocBatch>)> {
+    fn let_in(&mut self, id: u64, arrival: Arrival, few: bool) -> Result<(Said, Option<DocBatch>)> {
         let Some(meeting) = self.network.meetings.all.get(&id) else {
             return Err(Error::internal("a meeting that is over brought something"));
         };
@@ -460,9 +465,18 @@ impl Core {
         if passed.changes.is_empty() && passed.attestations.is_empty() {
             return Ok((said, None));
         }
-        self.apply_if_open(commons, doc, &passed.changes)?;
         let (changes, attestations) = (passed.changes, passed.attestations);
-        let projection = Projection::Later;
+        let projection = match doc {
+            DocId::Page(page) => {
+                self.apply_if_open(commons, page, &changes)?;
+                Projection::Later
+            }
+            DocId::Ledger(_) if few => self.apply_to_ledger(commons, doc, changes.clone())?,
+            DocId::Ledger(_) => {
+                self.documents.forget((commons, doc));
+                Projection::Later
+            }
+        };
         Ok((said, Some(DocBatch { doc, changes, attestations, projection, local: false, at: profile::now() })))
     }
 
@@ -498,16 +512,13 @@ impl Core {
     fn apply_if_open(
         &mut self,
         commons: CommonsId,
-        doc: DocId,
+        page: PageId,
         changes: &[commonplace_trust::VerifiedChange],
     ) -> Result<()> {
+        let doc = DocId::Page(page);
         if changes.is_empty() {
             return Ok(());
         }
-        let DocId::Page(page) = doc else {
-            self.documents.forget((commons, doc));
-            return Ok(());
-        };
         if !self.editors.is_open(commons, doc) {
             // Not in a window: it is built again from its stored changes when it is needed.
             self.documents.forget((commons, doc));
@@ -617,7 +628,7 @@ impl Core {
     }
 
     /// A window opened a page: what concerns it comes first.
-    pub(crate) fn page_opened(&mut self, commons: CommonsId, page: commonplace_model::PageId) {
+    pub(crate) fn page_opened(&mut self, commons: CommonsId, page: PageId) {
         for id in self.meetings_of(commons, None) {
             self.drive(id, Input::Priority(DocId::Page(page)));
         }

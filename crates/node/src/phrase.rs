@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// So many of something.
-pub(crate) fn count<N: Display + PartialEq + From<u8>>(n: N, one: &str, several: &str) -> String {
+pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(n: N, one: &str, several: &str) -> String {
     if n == N::from(1) { format!("1 {one}") } else { format!("{n} {several}") }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use commonplace_governance::{Act, DeviceStanding, Genesis, Model};
 use commonplace_model::{CommonsId, MemberId, PageId};
 
-use super::{policy, words};
+use super::policy;
 use crate::{
     commons::{ID_BEGINNING, one_line},
     core::Core,

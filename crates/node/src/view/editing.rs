@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::PageRow;
+use super::{Ink, PageRow};
 
 views! {
     /// One update of a page's text, in the form of `@codemirror/collab`.
