@@ -9,6 +9,7 @@ import PartDialog from "./PartDialog.svelte";
 let story: Story;
 let shown: Record<string, unknown> | null = null;
 const asked: [string, unknown][] = [];
+const answers: Promise<unknown>[] = [];
 const closed = vi.fn();
 
 HTMLDialogElement.prototype.showModal = () => undefined;
@@ -25,8 +26,12 @@ async function show(whom: (person: Person) => boolean): Promise<void> {
   await settle();
 }
 
+/** Until everything that was asked is answered, and what the answers lead to being asked, too. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 8; i++) await tick();
+  do {
+    await Promise.allSettled(answers.splice(0));
+    await tick();
+  } while (answers.length > 0);
 }
 
 async function go(): Promise<void> {
@@ -41,7 +46,9 @@ beforeEach(() => {
   closed.mockClear();
   vi.spyOn(story.engine, "call").mockImplementation((command, args) => {
     asked.push([command, args]);
-    return call(command, args);
+    const answer = call(command, args);
+    answers.push(answer);
+    return answer;
   });
   runOn(story.engine);
 });
