@@ -190,3 +190,28 @@ fn flag_line(flag: &FlagView) -> String {
     let change = flag.change.as_ref().map(|id| format!(" [{}]", short_change(id))).unwrap_or_default();
     format!("{}  {}{change}  by {}{}", short(&flag.page.id), full_name(&flag.page), flag.who.name, reason(flag))
 }
+
+#[cfg(test)]
+mod tests {
+    use commonplace_api::view::FailedPage;
+
+    use super::*;
+
+    #[test]
+    fn where_it_failed_is_named() {
+        let row = PageRow {
+            id: "abcdefghijkl".to_owned(),
+            title: "Kettles".to_owned(),
+            path: "guides".to_owned(),
+            changed_at: 0,
+            deleted: false,
+        };
+        let reason = "It would be too large. Nothing was changed in it.".to_owned();
+        let failed = FailedPage { page: Some(row), changes: vec!["abc.1-2".to_owned()], reason };
+        let done = Reverted { dry: false, pages: Vec::new(), failed: vec![failed], refused: Vec::new() };
+        assert_eq!(
+            reverted_lines(&done),
+            ["guides/Kettles: not done. It would be too large. Nothing was changed in it."]
+        );
+    }
+}

@@ -281,6 +281,15 @@ When you need this page no more, delete it. It can be brought back.
     flaggedChanges: "these changes of it",
     changesOf: (name: string) => `these changes of ${name}`,
     flagPage: "Flag this page",
+    moreFlags: (count: number) => `…and ${of(count, "flag", "flags")} more.`,
+    moreFlagsBy: (count: number, name: string) => `…and ${of(count, "flag", "flags")} more by ${name}.`,
+    allFlagsOf: "Show them all", flagsOf: (name: string) => `All flags of ${name}`, flagsOfAll: "Flags of everybody",
+    unread: (count: number) => `…and ${of(count, "change", "changes")} more, too large to be looked at here.`,
+    look: "Look piece by piece", within: "These changes, piece by piece.", notWithin: "Back to all changes",
+    notDone: (name: string) => `Not done in ${name}`,
+    failed: (count: number) => `In ${of(count, "page", "pages")} it could not be done. Nothing was changed there; elsewhere it is done.`,
+    wouldFail: (count: number) => `In ${of(count, "page", "pages")} it cannot be done:`,
+    close: "Close",
   },
 
   decisions: {
