@@ -251,7 +251,7 @@ When you need this page no more, delete it. It can be brought back.
 
   changes: {
     title: "Changes",
-    lead: "What came to this device, the last first. Times are those at which it came to this device; changes bear none.",
+    lead: "The last first. Times are when it came to this device; changes bear none.",
     byWhom: "Whose changes", byAll: "Everybody’s",
     empty: "What members write will stand here, to be looked over.",
     emptyBy: "Nothing of theirs is here.",
@@ -278,7 +278,8 @@ When you need this page no more, delete it. It can be brought back.
     reason: "Why, if you like",
     flagged: (name: string) => `You flagged ${name}.`,
     flaggedBy: (name: string, reason: string) => (reason === "" ? `flagged by ${name}` : `flagged by ${name}: ${reason}`),
-    flaggedChanges: "these changes of it",
+    flaggedChanges: "changes of it",
+    unflagged: "Your flag is off.",
     changesOf: (name: string) => `these changes of ${name}`,
     flagPage: "Flag this page",
     moreFlags: (count: number) => `…and ${of(count, "flag", "flags")} more.`,

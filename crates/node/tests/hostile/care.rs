@@ -14,7 +14,7 @@ use crate::{
 /// Actors under which Mallory writes in one page: more than a change may name.
 const MANY: u32 = 1_300;
 /// Changes of very many operations: more than are looked at for one entry.
-const DEAR: u64 = 8;
+const DEAR: u64 = 6;
 
 fn nonce(n: u32) -> Nonce {
     let mut bytes = [5; 16];
@@ -79,19 +79,21 @@ async fn what_was_written_under_very_many_names_is_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_dear_to_look_at_is_said_to_be_and_had_piece_by_piece() {
-    let Stage { ines, commons, page, .. } = Stage::new().await;
+    let Stage { ines, commons, .. } = Stage::new().await;
+    // One that nobody has open.
+    let page = ines.engine.page_new(commons.clone(), "Irons".into(), Some("hot".into())).await.unwrap().id;
     let ticket = ines.engine.invite(commons.clone(), Some(1), None).await.unwrap().ticket;
     let mallory = Mallory::join(&ticket).await;
     let doc = DocId::Page(page.parse().unwrap());
     let mut talk = mallory.meets().await;
     hears(&mut talk, doc).await;
     let mut theirs = page_of(&mallory, &talk, doc);
-    // Changes that are small as bytes, each of ninety thousand characters that come and go.
+    // Changes that are small as bytes, each of a hundred thousand characters that come and go.
     for n in 0..DEAR {
         let splice = if n % 2 == 0 {
-            Splice { at: 0, delete: 0, insert: "x".repeat(90_000) }
+            Splice { at: 0, delete: 0, insert: "x".repeat(99_000) }
         } else {
-            Splice { at: 0, delete: 90_000, insert: String::new() }
+            Splice { at: 0, delete: 99_000, insert: String::new() }
         };
         let local = theirs.edit(&[splice]).unwrap().unwrap();
         talk.hands(Input::LocalChange(signed(&mallory, doc, 0, local))).await;
@@ -103,14 +105,17 @@ async fn what_is_dear_to_look_at_is_said_to_be_and_had_piece_by_piece() {
     };
     ines.until("all of it came", async || theirs().await.iter().map(|run| run.changes).sum::<u64>() == DEAR).await;
     let runs = theirs().await;
-    let [run] = runs.as_slice() else { panic!("{runs:?}") };
-    assert!((1..DEAR).contains(&run.unread), "{run:?}");
+    let run = runs.iter().find(|run| run.unread > 0).expect("there is more than is looked at");
+    assert!(run.unread < run.changes, "{run:?}");
     // The others' are looked at as ever.
     let all = of(ChangeQuery::default()).await.runs;
-    assert!(all.iter().filter(|other| other.id != run.id).all(|other| other.unread == 0), "{all:?}");
+    assert!(
+        all.iter().filter(|other| !runs.iter().any(|run| run.id == other.id)).all(|other| other.unread == 0),
+        "{all:?}"
+    );
     let (mut before, mut seen, mut stretches) = (None, 0, 0);
     loop {
-        let query = ChangeQuery { within: Some(run.id.clone()), before, limit: Some(30), ..ChangeQuery::default() };
+        let query = ChangeQuery { within: Some(run.id.clone()), before, limit: Some(9), ..ChangeQuery::default() };
         let list = of(query).await;
         assert!(!list.runs.is_empty());
         seen += list.runs.iter().map(|piece| piece.inserted + piece.deleted).sum::<u64>();
@@ -120,7 +125,7 @@ async fn what_is_dear_to_look_at_is_said_to_be_and_had_piece_by_piece() {
             break;
         }
     }
-    assert_eq!(seen, DEAR * 90_000, "each thing once");
+    assert_eq!(seen, run.changes * 99_000, "each thing once");
     assert!(stretches > 1);
 }
 

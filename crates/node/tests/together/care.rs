@@ -197,25 +197,26 @@ async fn who_is_muted_is_not_seen_and_their_text_stays() {
 async fn where_it_fails_in_one_page_the_others_are_done_and_it_is_named() {
     let mut ines = Device::new("Ines").await;
     let commons = ines.found("Repair Café").await;
-    let lost = ines.lose(&commons).await;
-    let mut pages = Vec::new();
-    for title in ["Kettles", "Toasters"] {
+    let (mut pages, mut chosen) = (Vec::new(), Vec::new());
+    for title in ["Irons", "Kettles", "Toasters"] {
         let id = ines.engine.page_new(commons.clone(), title.into(), Some("crumbs".into())).await.unwrap().id;
-        ines.engine.page_write(commons.clone(), id.clone(), "BUY".into()).await.unwrap();
-        pages.push(id);
-    }
-    let mut chosen = vec![lost.clone()];
-    for page in &pages {
-        let query = ChangeQuery { page: Some(page.clone()), ..ChangeQuery::default() };
+        let spam = format!("BUY MY {}", title.to_uppercase());
+        ines.engine.page_write(commons.clone(), id.clone(), spam).await.unwrap();
+        let query = ChangeQuery { page: Some(id.clone()), ..ChangeQuery::default() };
         let [run] = &changes(&ines, &commons, query).await[..] else { panic!("one run") };
         // Its last change alone.
         let (actor, numbers) = run.id.split_once('.').unwrap();
-        chosen.push(format!("{actor}.{}", numbers.split_once('-').unwrap().1));
+        let last = numbers.split_once('-').unwrap().1;
+        chosen.push(format!("{actor}.{last}-{last}"));
+        pages.push(id);
     }
+    ines.damage("BUY MY KETTLES").await;
+    let lost = (pages.remove(1), chosen[1].clone());
     for dry in [true, false] {
         let done = ines.engine.revert(commons.clone(), chosen.clone(), None, None, dry).await.unwrap();
         let [failed] = done.failed.as_slice() else { panic!("{done:?}") };
-        assert_eq!(failed.changes, vec![lost.clone()]);
+        assert_eq!(failed.changes, vec![lost.1.clone()]);
+        assert_eq!(failed.page.as_ref().map(|row| row.id.as_str()), Some(lost.0.as_str()));
         assert!(!failed.reason.is_empty());
         assert_eq!(done.pages.iter().filter(|page| !page.done.is_empty()).count(), 2, "{done:?}");
     }

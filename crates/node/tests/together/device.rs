@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use commonplace_governance::{Genesis, Roll};
-use commonplace_model::{DocId, Nonce, Page, PageId, Splice};
 use commonplace_node::{
     Engine, OpenOptions,
     view::{
@@ -11,8 +10,7 @@ use commonplace_node::{
         serde_json_changes::{Part, Section},
     },
 };
-use commonplace_store::{Batch, DocBatch, Projection, Store};
-use commonplace_trust::{DeviceKey, VerifiedChange, actor_of};
+use commonplace_trust::DeviceKey;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// Nothing in these tests takes longer than a moment; this is when something is wrong.
@@ -56,7 +54,7 @@ impl Device {
     /// Leaves the profile as a join does that was killed after it was let in: what else there is has not come.
     pub(crate) async fn interrupt_arrival(&mut self, commons: &str) {
         self.engine.close().await;
-        let mut store = Store::open_begun(self.home.path(), true).expect("opens");
+        let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
         store.set_setting(&format!("arriving/{commons}"), &[1]).expect("stores");
         drop(store);
         self.engine = open(self.home.path(), false).await;
@@ -68,37 +66,26 @@ impl Device {
         let seed = std::fs::read(self.home.path().join("device.key")).expect("a key");
         let key = DeviceKey::from_seed(&seed.try_into().expect("of 32 bytes"));
         let (roll, record) = Roll::found(genesis, &key).expect("founds");
-        let mut store = Store::open_begun(self.home.path(), true).expect("opens");
+        let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
         store.add_commons(roll.commons(), &[record]).expect("stores");
         drop(store);
         self.engine = open(self.home.path(), true).await;
         roll.commons().to_string()
     }
 
-    /// Puts changes into the profile of which the first is missing, as on a disk that lost something. Gives their id.
-    pub(crate) async fn lose(&mut self, commons: &str) -> String {
+    /// Damages the change on the disk that wrote these words.
+    pub(crate) async fn damage(&mut self, words: &str) {
         self.engine.close().await;
-        let (key, nonce, commons) =
-            (DeviceKey::from_seed(&[9; 32]), Nonce::new([9; 16]), commons.parse().expect("an id"));
-        let doc = DocId::Page(PageId::new([9; 16]));
-        let actor = actor_of(commons, doc, key.id(), nonce);
-        let mut page = Page::default();
-        page.document_mut().set_actor(actor);
-        let made: Vec<_> = (0..3)
-            .map(|at| {
-                let splice = Splice { at, delete: 0, insert: "x".to_owned() };
-                let local = page.edit(&[splice]).expect("fits").expect("a change");
-                VerifiedChange::local(local, &key, commons, doc, nonce).expect("within bounds")
-            })
-            .collect();
-        let (changes, attestations) = made.into_iter().skip(1).unzip();
-        let docs =
-            vec![DocBatch { doc, changes, attestations, projection: Projection::Later, local: false, at: 1_000 }];
-        let mut store = Store::open_begun(self.home.path(), true).expect("opens");
-        store.write(Batch { commons, docs }).expect("stores");
-        drop(store);
+        let path = self.home.path().join("profile.db");
+        let mut bytes = std::fs::read(&path).expect("reads");
+        let places: Vec<usize> =
+            (0..bytes.len() - words.len()).filter(|at| bytes[*at..].starts_with(words.as_bytes())).collect();
+        // A change begins with these bytes, and is short.
+        let begins = |at: &usize| bytes[*at..].starts_with(&[0x85, 0x6f, 0x4a, 0x83]);
+        let change = places.iter().find_map(|at| (at.saturating_sub(160)..*at).rev().find(begins));
+        bytes[change.expect("a change that wrote them")] ^= 0xff;
+        std::fs::write(&path, bytes).expect("writes");
         self.engine = open(self.home.path(), true).await;
-        format!("{actor}.2-3")
     }
 
     /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.
