@@ -361,8 +361,8 @@ mod tests {
 
     fn written_by(actors: u8, text: &str) -> Page {
         let mut page = Page::default();
-        for (n, character) in text.chars().enumerate() {
-            page.document_mut().set_actor(Actor::new([1 + (n % usize::from(actors)) as u8; 16]));
+        for (n, character) in (1..=actors).cycle().zip(text.chars()) {
+            page.document_mut().set_actor(Actor::new([n; 16]));
             let at = page.body_len();
             page.edit(&[Splice { at, delete: 0, insert: character.to_string() }]).expect("fits");
         }
@@ -442,9 +442,9 @@ mod tests {
             tag: n.to_string().parse::<Tag>().expect("a tag"),
         };
         let bounds = Bounds { operations: 40, bytes: 4_000, actors: 5 };
-        for n in 0..20 {
-            ledger.document_mut().set_actor(Actor::new([1 + n as u8; 16]));
-            ledger.state(&[tag(n)], &[]).expect("says");
+        for n in 0..20_u8 {
+            ledger.document_mut().set_actor(Actor::new([1 + n; 16]));
+            ledger.state(&[tag(n.into())], &[]).expect("says");
         }
         ledger.document_mut().set_actor(Actor::new([99; 16]));
         let said: Vec<_> = (0..300).map(tag).collect();

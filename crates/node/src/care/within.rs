@@ -40,7 +40,7 @@ impl Core {
             // The first one always fits.
             let Some(deed) = self.deeds(commons, doc, span.actor, (seq, seq), &mut looking)?.pop() else { break };
             let run = Run { no: 0, doc, actor: span.actor, device, first: seq, last: seq, began_at, at: came_at };
-            while at < deed.acts.len() && shown.len() < limit && !(looking.is_spent() && !shown.is_empty()) {
+            while at < deed.acts.len() && shown.len() < limit && (shown.is_empty() || !looking.is_spent()) {
                 let part = deed.part(at..deed.acts.len().min(at + piece));
                 shown.push(looking.entry(|looking| self.entry_view(commons, &run, &[part], 0, looking))?);
                 at += piece;

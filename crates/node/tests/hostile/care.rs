@@ -90,7 +90,7 @@ async fn what_is_dear_to_look_at_is_said_to_be_and_had_piece_by_piece() {
     let mut theirs = page_of(&mallory, &talk, doc);
     // Changes that are small as bytes, each of a hundred thousand characters that come and go.
     for n in 0..DEAR {
-        let splice = if n % 2 == 0 {
+        let splice = if n.is_multiple_of(2) {
             Splice { at: 0, delete: 0, insert: "x".repeat(99_000) }
         } else {
             Splice { at: 0, delete: 99_000, insert: String::new() }
@@ -143,7 +143,7 @@ async fn flags_without_end_hide_nobodys() {
     let flag = |n: u32| {
         let mut bytes = [3; 16];
         bytes[..4].copy_from_slice(&n.to_be_bytes());
-        let page = if n % 2 == 0 { PageId::new(bytes) } else { flooded };
+        let page = if n.is_multiple_of(2) { PageId::new(bytes) } else { flooded };
         let actor = commonplace_model::Actor::new(bytes);
         let span = (n % 2 == 1).then_some(commonplace_model::Span { actor, first: 1, last: 1 });
         Statement::Flag { page, span, reason: String::new() }

@@ -304,7 +304,7 @@ fn who_puts_flags_without_end_hides_none_and_makes_no_list_dear() {
         member.say(&mut store, &[flag(2, n as u64 + 1, "honest")], &[]);
     }
     // A half of them on one page, and a half on a page each.
-    let flood: Vec<_> = (1..=5_000).flat_map(|n| [flag(1, n, ""), flag(10 + n as u32, 0, "")]).collect();
+    let flood: Vec<_> = (1..=5_000_u32).flat_map(|n| [flag(1, n.into(), ""), flag(10 + n, 0, "")]).collect();
     flood.chunks(1_000).for_each(|some| members[3].say(&mut store, some, &[]));
     members[3].say(&mut store, &[flag(1, 1, "the last word")], &[]);
 
