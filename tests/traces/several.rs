@@ -6,16 +6,17 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
 };
 
 use anyhow::{Context, Result, ensure};
 use commonplace_model::{
-    Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Nonce, Page, PageId, Splice, TakeBack,
+    Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Nonce, Page, PageEdit, PageId, Splice,
 };
 use commonplace_tests::trace::{Text, Trace, Txn};
 use commonplace_trust::{
     Arrival, Attestation, Chosen, Deed, DeviceKey, Fork, Gate, History, Known, Mark, Past, Standing, Verdict,
-    VerifiedChange, actor_of, gate,
+    VerifiedChange, actor_of, chunk, gate,
 };
 
 const COMMONS: CommonsId = CommonsId::new([1; 32]);
@@ -241,17 +242,20 @@ impl Writer {
         Ok(past)
     }
 
-    /// Takes back all that an actor did from one change to another; the number of the change that does.
-    fn take_back(&mut self, actor: Actor, first: u64, last: u64) -> Result<u64> {
+    /// Takes back all that an actor did from one change to another; the numbers of the first and last change that do.
+    fn take_back(&mut self, actor: Actor, first: u64, last: u64) -> Result<(u64, u64)> {
         let mut chosen = Chosen::default();
         chosen.add(actor, first, last);
         let reversal = self.past()?.reversal(&chosen);
-        let marks = Mark::of(&chosen, &reversal.origins);
-        let back = TakeBack { splices: reversal.splices, marks, ..TakeBack::default() };
-        let local = self.page.take_back(&back)?.context("nothing to take back")?;
-        let (change, _) = VerifiedChange::local(local, &self.key, COMMONS, doc(), NONCE)?;
-        self.kept.keep(&change);
-        Ok(change.seq())
+        let edit = PageEdit { splices: reversal.splices, mark_keys: Mark::keys(), ..PageEdit::default() };
+        let marks = |range: Range<usize>| Mark::of(&chosen, &reversal.origins[range]);
+        let mut seqs = Vec::new();
+        for local in self.page.make(&edit, &chunk::OWN, marks)? {
+            let (change, _) = VerifiedChange::local(local, &self.key, COMMONS, doc(), NONCE)?;
+            self.kept.keep(&change);
+            seqs.push(change.seq());
+        }
+        seqs.first().copied().zip(seqs.last().copied()).context("nothing to take back")
     }
 }
 
@@ -260,9 +264,9 @@ fn taken_back(writer: &mut Writer) -> Result<()> {
     let before = writer.page.body();
     let own = actor_of(COMMONS, doc(), writer.key.id(), NONCE);
     let (typed, _) = writer.kept.tips[&own];
-    let taken = writer.take_back(own, typed / 3 + 1, typed * 2 / 3)?;
+    let (first, last) = writer.take_back(own, typed / 3 + 1, typed * 2 / 3)?;
     ensure!(writer.page.body() != before && writer.past()?.text() == writer.page.body(), "taken back otherwise");
-    writer.take_back(own, taken, taken)?;
+    writer.take_back(own, first, last)?;
     ensure!(writer.page.body() == before, "not as it was before");
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! both windows and their logs in `target/pictures`.
 
 mod album;
+mod care;
 mod deciding;
 mod devices;
 mod knock;

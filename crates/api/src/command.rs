@@ -5,10 +5,10 @@
 
 use commonplace_node::view::{
     Answer, Asking, ChangeList, ChangeQuery, CharterView, CommonsView, Deciding, DecisionRow, DecisionView,
-    DeviceTicketView, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, FlagView,
-    Holding, ImportReport, Ink, Invitation, Knock, Leaving, Named, NearbyDevice, OwnDevices, PageList, PageQuery,
-    PageRow, PageView, Paired, PairingView, Person, Profile, Proposed, Resolution, Reverted, Revoked, SearchResult,
-    Status, TagRow, TicketView,
+    DeviceTicketView, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, FlagList,
+    FlagQuery, FlagView, Holding, ImportReport, Ink, Invitation, Knock, Leaving, Named, NearbyDevice, OwnDevices,
+    PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile, Proposed, Resolution, Reverted,
+    Revoked, SearchResult, Status, TagRow, TicketView,
 };
 
 commands! {
@@ -140,9 +140,9 @@ commands! {
     /// Flags a page, or a run of changes by its id, for all members to see.
     flag => FlagView { commons: String, what: String, reason: Option<String> }
     /// Takes this member's flag off. Answers the flags that are left on the page.
-    unflag => Vec<FlagView> { commons: String, what: String }
-    /// All flags of a commons.
-    flags => Vec<FlagView> { commons: String }
+    unflag => FlagList { commons: String, what: String }
+    /// The flags of a commons: of each member the newest, and who has more; or a stretch of one member's.
+    flags => FlagList { commons: String, query: FlagQuery }
 
     /// Takes in a folder of Markdown; folders below it become the pages' folders.
     import => ImportReport { commons: String, dir: String }

@@ -237,7 +237,7 @@ pub(crate) enum Command {
         what: String,
     },
     /// List what is flagged, by whom and why.
-    Flags { commons: String },
+    Flags(Flags),
     /// Search titles, text, tags and people.
     Search {
         commons: String,
@@ -316,6 +316,27 @@ pub(crate) struct Changes {
     pub(crate) limit: Option<u32>,
     /// Go on from where a list ended.
     #[arg(long, value_name = "PLACE")]
+    pub(crate) before: Option<String>,
+    /// Only these changes, by their id, piece by piece: for those that are too large to be looked at in one entry.
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["by", "page", "since"])]
+    pub(crate) within: Option<String>,
+}
+
+/// Which flags to list.
+#[derive(Debug, Args)]
+pub(crate) struct Flags {
+    pub(crate) commons: String,
+    /// Only those on a page.
+    #[arg(long)]
+    pub(crate) page: Option<String>,
+    /// All of one member's, the newest first. Otherwise the newest of each are listed.
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) by: Option<String>,
+    /// The most of one member's to list; 50, unless said.
+    #[arg(long, value_name = "N", requires = "by", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Go on from where a list of one member's ended.
+    #[arg(long, value_name = "PLACE", requires = "by")]
     pub(crate) before: Option<String>,
 }
 

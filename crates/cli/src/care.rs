@@ -3,7 +3,7 @@
 use commonplace_api::{
     Client,
     command::{changes, flag, flags, mute, muted, revert, unflag, unmute},
-    view::{ChangeList, ChangeQuery, ChangeRun, FlagView, Named, Reverted, RevertedPage},
+    view::{ChangeList, ChangeQuery, ChangeRun, FlagQuery, FlagView, Named, PageRow, Reverted, RevertedPage},
 };
 
 use crate::{
@@ -17,13 +17,13 @@ const STRETCH: u32 = 500;
 const RUNS: u32 = 50;
 
 pub(crate) async fn changes(client: &Client, out: &Out, args: args::Changes) -> Result<(), Failure> {
-    let args::Changes { commons, by, page, since, limit, before } = args;
+    let args::Changes { commons, by, page, since, limit, before, within } = args;
     let most = limit.unwrap_or(RUNS);
     let mut all = ChangeList { runs: Vec::new(), next: before };
     loop {
         let left = most - u32::try_from(all.runs.len()).unwrap_or(u32::MAX).min(most);
-        let (by, page, since) = (by.clone(), page.clone(), since.clone());
-        let query = ChangeQuery { by, page, since, before: all.next.take(), limit: Some(left.min(STRETCH)) };
+        let (by, page, since, within) = (by.clone(), page.clone(), since.clone(), within.clone());
+        let query = ChangeQuery { by, page, since, before: all.next.take(), limit: Some(left.min(STRETCH)), within };
         let stretch = client.call(changes::Args { commons: commons.clone(), query }).await?;
         all.runs.extend(stretch.runs);
         all.next = stretch.next;
@@ -62,8 +62,18 @@ fn run_lines(run: &ChangeRun) -> Vec<String> {
     lines.extend(excerpt('+', &run.inserted_text));
     lines.extend(excerpt('-', &run.deleted_text));
     lines.extend(run.takes_back.iter().map(|id| format!("    takes back {}", short_change(id))));
+    lines.extend(and_more(run.takes_back_more, "stretch of changes", "stretches of changes"));
     lines.extend(run.flags.iter().map(|flag| format!("    flagged by {}{}", flag.who.name, reason(flag))));
+    lines.extend(and_more(run.more_flags, "flag", "flags"));
+    if run.unread > 0 {
+        let more = count(run.unread, "change", "changes");
+        lines.push(format!("    …and {more} more, not looked at here: --within {}", short_change(&run.id)));
+    }
     lines
+}
+
+fn and_more(more: u64, one: &str, several: &str) -> Option<String> {
+    (more > 0).then(|| format!("    …and {more} more {}", if more == 1 { one } else { several }))
 }
 
 fn excerpt(sign: char, text: &str) -> Option<String> {
@@ -79,11 +89,13 @@ pub(crate) async fn revert(client: &Client, out: &Out, args: args::Revert) -> Re
     let args::Revert { commons, changes, all_by, since, dry_run } = args;
     let done = client.call(revert::Args { commons, changes, all_by, since, dry: dry_run }).await?;
     out.answer(&done, reverted_lines)?;
-    Ok(())
+    if done.failed.is_empty() { Ok(()) } else { Err(Failure::Told) }
 }
 
 fn reverted_lines(done: &Reverted) -> Vec<String> {
     let mut lines: Vec<String> = done.pages.iter().flat_map(|page| page_lines(page, done.dry)).collect();
+    let name = |page: Option<&PageRow>| page.map_or_else(|| "Your ledger".to_owned(), full_name);
+    lines.extend(done.failed.iter().map(|no| format!("{}: not done. {}", name(no.page.as_ref()), no.reason)));
     lines.extend(done.refused.iter().map(|no| format!("{}: {}", short_change(&no.change), no.reason)));
     if lines.is_empty() {
         lines.push("Nothing of theirs came since then. Nothing was changed.".to_owned());
@@ -148,16 +160,28 @@ pub(crate) async fn flag(
 pub(crate) async fn unflag(client: &Client, out: &Out, commons: String, what: String) -> Result<(), Failure> {
     let left = client.call(unflag::Args { commons, what }).await?;
     out.answer(&left, |left| {
-        let others = count(left.len() as u64, "flag is", "flags are");
+        let more: u64 = left.more.iter().map(|more| more.count).sum();
+        let others = count(left.flags.len() as u64 + more, "flag is", "flags are");
         vec![format!("Your flag is off; {others} left on that page.")]
     })?;
     Ok(())
 }
 
-pub(crate) async fn flags(client: &Client, out: &Out, commons: String) -> Result<(), Failure> {
-    let all = client.call(flags::Args { commons }).await?;
+pub(crate) async fn flags(client: &Client, out: &Out, args: args::Flags) -> Result<(), Failure> {
+    let args::Flags { commons, page, by, limit, before } = args;
+    let query = FlagQuery { page, by, before, limit };
+    let all = client.call(flags::Args { commons, query }).await?;
     out.answer(&all, |all| {
-        if all.is_empty() { vec!["Nothing is flagged.".to_owned()] } else { all.iter().map(flag_line).collect() }
+        let mut lines: Vec<String> = all.flags.iter().map(flag_line).collect();
+        if lines.is_empty() {
+            lines.push("Nothing is flagged.".to_owned());
+        }
+        lines.extend(all.more.iter().map(|more| {
+            let flags = count(more.count, "flag", "flags");
+            format!("…and {flags} more by {}: --by {}", more.who.name, short(&more.who.member))
+        }));
+        lines.extend(all.next.iter().map(|next| format!("There is more: --before {next}")));
+        lines
     })?;
     Ok(())
 }
@@ -165,4 +189,29 @@ pub(crate) async fn flags(client: &Client, out: &Out, commons: String) -> Result
 fn flag_line(flag: &FlagView) -> String {
     let change = flag.change.as_ref().map(|id| format!(" [{}]", short_change(id))).unwrap_or_default();
     format!("{}  {}{change}  by {}{}", short(&flag.page.id), full_name(&flag.page), flag.who.name, reason(flag))
+}
+
+#[cfg(test)]
+mod tests {
+    use commonplace_api::view::FailedPage;
+
+    use super::*;
+
+    #[test]
+    fn where_it_failed_is_named() {
+        let row = PageRow {
+            id: "abcdefghijkl".to_owned(),
+            title: "Kettles".to_owned(),
+            path: "guides".to_owned(),
+            changed_at: 0,
+            deleted: false,
+        };
+        let reason = "It would be too large. Nothing was changed in it.".to_owned();
+        let failed = FailedPage { page: Some(row), changes: vec!["abc.1-2".to_owned()], reason };
+        let done = Reverted { dry: false, pages: Vec::new(), failed: vec![failed], refused: Vec::new() };
+        assert_eq!(
+            reverted_lines(&done),
+            ["guides/Kettles: not done. It would be too large. Nothing was changed in it."]
+        );
+    }
 }

@@ -27,6 +27,8 @@ use show::Out;
 enum Failure {
     /// The engine refused, or this program before it.
     Refused(ApiError),
+    /// Some of it failed, which the answer said.
+    Told,
     /// What was to be shown could not be written.
     Output(io::Error),
 }
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         .and_then(|runtime| runtime.block_on(run(cli)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::FAILURE,
         // Whoever read the output has read enough of it.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Output(error)) => {
@@ -150,7 +153,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Unmute { commons, member } => care::unmute(client, out, commons, member).await,
         Command::Flag { commons, what, reason } => care::flag(client, out, commons, what, reason).await,
         Command::Unflag { commons, what } => care::unflag(client, out, commons, what).await,
-        Command::Flags { commons } => care::flags(client, out, commons).await,
+        Command::Flags(args) => care::flags(client, out, args).await,
         Command::Search { commons, query, limit } => page::search(client, out, commons, query.join(" "), limit).await,
         Command::Completions { shell } => completions(shell),
         Command::Manual { dir } => manual(&dir),

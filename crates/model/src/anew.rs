@@ -20,11 +20,12 @@ use std::collections::HashMap;
 use automerge::{
     ActorId, Change, ROOT, ReadDoc, ScalarValue,
     legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
-    transaction::Transactable,
 };
 
 use crate::{
     document::{Document, JOINED, LocalChange},
+    page::EditError,
+    portion::{Bounds, Work},
     text::Splice,
 };
 
@@ -129,26 +130,22 @@ fn last_of(all: Vec<Keyed>) -> Option<Keyed> {
 }
 
 impl Document {
-    /// Puts under the keys of the root what is to be put anew; nothing when that changes nothing.
+    /// Puts under the keys of the root what is to be put anew, in as few changes as the bounds allow.
     ///
     /// # Errors
     /// When the document refuses.
-    pub fn put_anew(&mut self, anew: &Anew) -> Result<Option<LocalChange>, automerge::AutomergeError> {
+    pub fn put_anew(&mut self, anew: &Anew, bounds: &Bounds) -> Result<Vec<LocalChange>, EditError> {
         let is_there = |key: &str| self.doc.get(ROOT, key).ok().flatten();
         let is_so = |key: &str, value: &ScalarValue| {
             is_there(key).is_some_and(|(found, _)| found.as_scalar().is_some_and(|found| found == value))
         };
-        let puts: Vec<_> = anew.puts.iter().filter(|(key, value)| !is_so(key, value)).collect();
-        let deletes: Vec<_> = anew.deletes.iter().filter(|key| is_there(key).is_some()).collect();
-        self.change(|tx| {
-            for (key, value) in puts {
-                tx.put(ROOT, key.as_str(), value.clone())?;
-            }
-            for key in deletes {
-                tx.delete(ROOT, key.as_str())?;
-            }
-            Ok(())
-        })
+        let puts = anew.puts.iter().filter(|(key, value)| !is_so(key, value));
+        let deletes = anew.deletes.iter().filter(|key| is_there(key).is_some());
+        let puts = puts
+            .map(|(key, value)| (key.clone(), Some(value.clone())))
+            .chain(deletes.map(|key| (key.clone(), None)))
+            .collect();
+        self.make(&Work { puts, ..Work::default() }, bounds, &mut |_| Vec::new())
     }
 }
 

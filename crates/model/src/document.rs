@@ -3,11 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{
-    ActorId, Automerge, Change, LoadOptions, ObjId, ObjType, PatchLog, ROOT, ReadDoc, TextEncoding, VerificationMode,
+    ActorId, Automerge, Change, LoadOptions, ObjId, ObjType, PatchLog, ROOT, ReadDoc, ScalarValue, TextEncoding,
+    VerificationMode,
     transaction::{CommitOptions, Transactable, Transaction},
 };
 
-use crate::id::{Actor, ChangeHash, DocId};
+use crate::{
+    id::{Actor, ChangeHash, DocId},
+    page::EditError,
+    portion::{Bounds, Work},
+};
 
 /// Key of the text object of a page.
 pub const BODY: &str = "body";
@@ -195,7 +200,7 @@ impl Document {
     ///
     /// # Errors
     /// When Automerge cannot go back to some of the heads; the document is then to be dropped.
-    pub fn join_heads(&mut self, actor: Actor, most: usize) -> Result<Vec<LocalChange>, automerge::AutomergeError> {
+    pub fn join_heads(&mut self, actor: Actor, most: usize, bounds: &Bounds) -> Result<Vec<LocalChange>, EditError> {
         let mut made = Vec::new();
         loop {
             let mut heads = self.doc.get_heads();
@@ -209,11 +214,13 @@ impl Document {
             joined.set_actor(actor);
             // Putting what is there already would do nothing.
             let other = !joined.flag(JOINED);
-            let Some(local) = joined.change(|tx| tx.put(ROOT, JOINED, other))? else {
+            let puts = vec![(JOINED.to_owned(), Some(ScalarValue::Boolean(other)))];
+            let locals = joined.make(&Work { puts, ..Work::default() }, bounds, &mut |_| Vec::new())?;
+            if locals.is_empty() {
                 return Ok(made);
-            };
-            self.doc.apply_changes([local.change.clone()])?;
-            made.push(local);
+            }
+            self.doc.apply_changes(locals.iter().map(|local| local.change.clone()))?;
+            made.extend(locals);
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{PatchAction, ROOT, ReadDoc, ScalarValue, Value, transaction::Transactable};
+use automerge::{ActorId, ObjId, PatchAction, ROOT, ReadDoc, ScalarValue, Value, transaction::Transactable};
 
 use crate::{
     document::{DocKind, Document, LocalChange},
+    page::EditError,
+    portion::{Bounds, Work},
     statement::{Statement, StatementKey},
 };
 
@@ -35,10 +37,20 @@ impl Ledger {
         &mut self.0
     }
 
-    /// All statements that this version knows.
+    /// All statements that this version knows, the oldest first.
     pub fn statements(&self) -> Vec<(StatementKey, Statement)> {
         let keys: Vec<String> = self.0.doc.keys(ROOT).collect();
-        keys.iter().filter_map(|key| self.statement(key)).collect()
+        let mut all: Vec<_> = keys.iter().filter_map(|key| Some((self.said(key)?, self.statement(key)?))).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.into_iter().map(|(_, statement)| statement).collect()
+    }
+
+    /// When something was said, relative to what else was.
+    fn said(&self, key: &str) -> Option<(u64, ActorId)> {
+        match self.0.doc.get(ROOT, key).ok()?? {
+            (_, ObjId::Id(counter, actor, _)) => Some((counter, actor)),
+            _ => None,
+        }
     }
 
     fn statement(&self, key: &str) -> Option<(StatementKey, Statement)> {
@@ -58,27 +70,43 @@ impl Ledger {
         say: &[Statement],
         unsay: &[StatementKey],
     ) -> Result<Option<LocalChange>, automerge::AutomergeError> {
-        // Of several with one key the last is meant.
-        let said: BTreeMap<_, _> = say.iter().map(|s| (s.key(), s)).collect();
-        let new: Vec<_> = said
-            .into_iter()
-            .filter(|(key, s)| self.statement(key.as_str()).as_ref().map(|(_, old)| old) != Some(*s))
-            .map(|(key, s)| (key, s.encode()))
-            .collect();
-        let gone: Vec<_> =
-            unsay.iter().filter(|key| matches!(self.0.doc.get(ROOT, key.as_str()), Ok(Some(_)))).collect();
-        if new.is_empty() && gone.is_empty() {
-            return Ok(None);
-        }
+        let puts = self.puts(say, unsay);
         self.0.change(|tx| {
-            for (key, bytes) in new {
-                tx.put(ROOT, key.as_str(), ScalarValue::Bytes(bytes))?;
-            }
-            for key in gone {
-                tx.delete(ROOT, key.as_str())?;
+            for (key, value) in puts {
+                match value {
+                    Some(value) => tx.put(ROOT, key, value)?,
+                    None => tx.delete(ROOT, key)?,
+                }
             }
             Ok(())
         })
+    }
+
+    /// The same for any number of things, in as few changes as the bounds allow: to be kept together or not at all.
+    ///
+    /// # Errors
+    /// When the document refuses; it is then to be dropped.
+    pub fn make(
+        &mut self,
+        say: &[Statement],
+        unsay: &[StatementKey],
+        bounds: &Bounds,
+    ) -> Result<Vec<LocalChange>, EditError> {
+        let work = Work { puts: self.puts(say, unsay), ..Work::default() };
+        self.0.make(&work, bounds, &mut |_| Vec::new())
+    }
+
+    /// What saying and taking back puts under which keys, what changes nothing left out.
+    fn puts(&self, say: &[Statement], unsay: &[StatementKey]) -> Vec<(String, Option<ScalarValue>)> {
+        // Of several with one key the last is meant.
+        let said: BTreeMap<_, _> = say.iter().map(|s| (s.key(), s)).collect();
+        let new = said
+            .into_iter()
+            .filter(|(key, s)| self.statement(key.as_str()).as_ref().map(|(_, old)| old) != Some(*s))
+            .map(|(key, s)| (key.as_str().to_owned(), Some(ScalarValue::Bytes(s.encode()))));
+        let is_there = |key: &&StatementKey| matches!(self.0.doc.get(ROOT, key.as_str()), Ok(Some(_)));
+        let gone = unsay.iter().filter(is_there).map(|key| (key.as_str().to_owned(), None));
+        new.chain(gone).collect()
     }
 
     /// What patches of a ledger's document say and take back.

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod line;
 pub mod name;
 pub mod page;
+pub mod portion;
 pub mod statement;
 pub mod text;
 
@@ -26,6 +27,7 @@ pub use id::{Actor, ChangeHash, CommonsId, DeviceId, DocId, MemberId, Nonce, Pag
 pub use ledger::Ledger;
 pub use line::{LineError, shown};
 pub use name::{Folder, NameError, Title};
-pub use page::{Page, PageChange, TakeBack};
+pub use page::{Page, PageChange, PageEdit};
+pub use portion::Bounds;
 pub use statement::{Span, Statement, StatementKey, Tag, TagError};
 pub use text::{Splice, splices_between};

@@ -1,5 +1,7 @@
 //! A page: title, folder and a Markdown body that any member writes in.
 
+use std::ops::Range;
+
 use automerge::{
     Cursor, CursorPosition, MoveCursor, ObjId, PatchAction, ROOT, ReadDoc, ScalarValue,
     transaction::{Transactable, Transaction},
@@ -8,6 +10,7 @@ use automerge::{
 use crate::{
     document::{BODY, DocKind, Document, LocalChange},
     name::{Folder, Title},
+    portion::{Bounds, Work},
     text::Splice,
 };
 
@@ -20,19 +23,19 @@ pub struct PageChange {
     pub properties: bool,
 }
 
-/// What a change that takes others back does.
+/// An edit of any size: what becomes of a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TakeBack {
+pub struct PageEdit {
     /// Edits of the body, each to be made after those before it.
     pub splices: Vec<Splice>,
-    /// The title that it gets again.
+    /// The title that it gets.
     pub title: Option<Title>,
-    /// The folder that it is in again.
+    /// The folder that it is put in.
     pub folder: Option<Folder>,
     /// Whether it is deleted.
     pub deleted: Option<bool>,
-    /// What the change says of itself, under keys of its own.
-    pub marks: Vec<(String, Vec<u8>)>,
+    /// Keys under which the changes say something of themselves.
+    pub mark_keys: Vec<String>,
 }
 
 /// An edit that does not fit the page.
@@ -137,28 +140,28 @@ impl Page {
         self.0.change(|tx| splice(tx, &id, len, splices))
     }
 
-    /// Takes others' changes back, as one change.
+    /// Makes an edit of any size, in as few changes as the bounds allow: they are one edit, to be kept together or not at all.
+    /// `marks` says what each change says of itself, by which of the inserted characters are in it, counted through them all.
     ///
     /// # Errors
-    /// When an edit reaches beyond the end of the text; nothing is then changed.
-    pub fn take_back(&mut self, back: &TakeBack) -> Result<Option<LocalChange>, EditError> {
-        let (id, len) = (self.0.body_id(), self.body_len());
-        self.0.change(|tx| {
-            splice(tx, &id, len, &back.splices)?;
-            if let Some(title) = &back.title {
-                tx.put(ROOT, Self::TITLE, title.as_str())?;
-            }
-            if let Some(folder) = &back.folder {
-                tx.put(ROOT, Self::FOLDER, folder.as_str())?;
-            }
-            if let Some(deleted) = back.deleted {
-                tx.put(ROOT, Self::DELETED, deleted)?;
-            }
-            for (key, bytes) in &back.marks {
-                tx.put(ROOT, key.as_str(), ScalarValue::Bytes(bytes.clone()))?;
-            }
-            Ok(())
-        })
+    /// When an edit of the body reaches beyond the end of the text; nothing is then changed. When the document refuses; it is
+    /// then to be dropped.
+    pub fn make(
+        &mut self,
+        edit: &PageEdit,
+        bounds: &Bounds,
+        mut marks: impl FnMut(Range<usize>) -> Vec<(String, Vec<u8>)>,
+    ) -> Result<Vec<LocalChange>, EditError> {
+        let text = |key: &str, text: &str| (key.to_owned(), Some(ScalarValue::Str(text.into())));
+        let mut puts = Vec::new();
+        // What is so already is not put again.
+        let named = |to: &&Title| self.0.string(Self::TITLE).is_some() && self.title() == **to;
+        puts.extend(edit.title.as_ref().filter(|to| !named(to)).map(|to| text(Self::TITLE, to.as_str())));
+        puts.extend(edit.folder.as_ref().filter(|to| self.folder() != **to).map(|to| text(Self::FOLDER, to.as_str())));
+        let deleted = edit.deleted.filter(|to| self.deleted() != *to);
+        puts.extend(deleted.map(|to| (Self::DELETED.to_owned(), Some(ScalarValue::Boolean(to)))));
+        let work = Work { puts, splices: &edit.splices, mark_keys: edit.mark_keys.clone() };
+        self.0.make(&work, bounds, &mut marks)
     }
 
     /// Gives it another title and folder.

@@ -4,16 +4,19 @@
 //! back by a change of their own, which can be taken back like any other.
 //!
 //! Invariants:
-//! - A list reads the runs that it shows and no others.
+//! - A list reads the runs that it shows and no others, and of their changes so much at most; how many were not looked at it
+//!   says, and they can be asked for by themselves.
 //! - Taking back changes pages only by edits of this member's own. Nothing is removed from any history.
 //! - Muting is this device's own matter: it is stored here, told to nobody, and hides no text.
 //!
 //! Deliberately absent: judging. Whether something is good is for people.
 
 mod flags;
+mod looking;
 mod mute;
 mod revert;
 mod since;
+mod within;
 mod words;
 
 use std::{collections::HashMap, fmt, str::FromStr};
@@ -30,13 +33,12 @@ use crate::{
     profile,
     view::{ChangeList, ChangeQuery, ChangeRun},
 };
+use looking::Looking;
 use words::Said;
 
 /// Runs in a stretch, unless said, and at most.
 const RUNS: u32 = 50;
 const MAX_RUNS: u32 = 500;
-/// Bytes of a run that are read to say what it did. A run is cut before it has as many, but for its last change.
-const READ: usize = 1 << 20;
 /// Characters of an actor's id that a person must give at least.
 const BEGINNING: usize = 6;
 
@@ -123,12 +125,15 @@ impl Core {
     /// A stretch of the changes.
     pub(crate) fn changes(&mut self, commons: &str, query: &ChangeQuery) -> Result<ChangeList> {
         let id = self.find_commons(commons)?;
+        if let Some(within) = &query.within {
+            return self.changes_within(id, within, query);
+        }
         let doc = query.page.as_ref().map(|page| self.find_page(id, page)).transpose()?.map(DocId::Page);
         let by = query.by.as_ref().map(|by| self.find_anybody(id, by)).transpose()?;
         let devices = by.map(|by| self.devices_of(id, by)).transpose()?;
         let since = query.since.as_ref().map(|since| since::read(since, profile::now())).transpose()?;
         let before = query.before.as_ref().map(|before| before.parse::<u64>()).transpose();
-        let before = before.map_err(|_| Error::bad("That is no place in a list of changes."))?;
+        let before = before.map_err(|_| no_place())?;
         let limit = query.limit.unwrap_or(RUNS).clamp(1, MAX_RUNS) as usize;
         // What was typed just now belongs to it.
         self.flush_all();
@@ -137,37 +142,44 @@ impl Core {
         let more = runs.len() > limit;
         runs.truncate(limit);
         let next = runs.last().filter(|_| more).map(|run| run.no.to_string());
+        let mut looking = Looking::list();
         let mut shown = Vec::with_capacity(runs.len());
         for run in &runs {
-            shown.push(self.run_view(id, run)?);
+            shown.push(looking.entry(|looking| self.run_view(id, run, looking))?);
         }
         Ok(ChangeList { runs: shown, next })
     }
 
-    fn run_view(&self, commons: CommonsId, run: &Run) -> Result<ChangeRun> {
-        let (deeds, whole) = self.deeds(commons, run.doc, run.actor, (run.first, run.last))?;
-        let summary = self.summary(commons, run.doc, &deeds)?;
+    fn run_view(&self, commons: CommonsId, run: &Run, looking: &mut Looking) -> Result<ChangeRun> {
+        let deeds = self.deeds(commons, run.doc, run.actor, (run.first, run.last), looking)?;
+        let unread = run.last - run.first + 1 - deeds.len() as u64;
+        self.entry_view(commons, run, &deeds, unread, looking)
+    }
+
+    fn entry_view(
+        &self,
+        commons: CommonsId,
+        run: &Run,
+        deeds: &[Deed],
+        unread: u64,
+        looking: &mut Looking,
+    ) -> Result<ChangeRun> {
+        let summary = self.summary(commons, run.doc, deeds, looking)?;
         let held = self.held_commons(commons)?;
         let member = run.device.as_ref().and_then(|device| member_of(Some(held), device));
         let device = run.device.as_ref().map(|device| device_name(&held.roll, device)).unwrap_or_default();
         let span = Span { actor: run.actor, first: run.first, last: run.last };
-        let (page, flags) = match run.doc {
+        let (page, (flags, more_flags)) = match run.doc {
             DocId::Page(page) => {
-                let row = self.store.page(commons, page)?.map(crate::pages::row);
-                let mut flags = self.flags_of(commons, Some(page))?;
-                let id = RunId(span).to_string();
-                flags.retain(|flag| flag.change.as_ref() == Some(&id));
-                (row, flags)
+                (self.store.page(commons, page)?.map(crate::pages::row), self.flags_on(commons, page, &span)?)
             }
-            DocId::Ledger(_) => (None, Vec::new()),
+            DocId::Ledger(_) => (None, (Vec::new(), 0)),
         };
-        let mut words = match run.doc {
+        let words = match run.doc {
+            _ if deeds.is_empty() => "wrote what is not looked at here".to_owned(),
             DocId::Page(_) => words::of_page(&summary, page.as_ref()),
-            DocId::Ledger(_) => self.words_of_ledger(commons, run.doc, &summary)?,
+            DocId::Ledger(_) => self.words_of_ledger(commons, run.doc, &summary, looking)?,
         };
-        if !whole {
-            words.push_str("; there is more of it than is looked at here");
-        }
         Ok(ChangeRun {
             id: RunId(span).to_string(),
             who: member.map(|member| self.named(held, member)),
@@ -176,6 +188,7 @@ impl Core {
             began_at: run.began_at,
             at: run.at,
             changes: run.last - run.first + 1,
+            unread,
             summary: words,
             inserted: summary.inserted,
             deleted: summary.deleted,
@@ -186,23 +199,42 @@ impl Core {
                 .iter()
                 .map(|(actor, first, last)| RunId(Span { actor: *actor, first: *first, last: *last }).to_string())
                 .collect(),
+            takes_back_more: summary.took_back_more,
             revertible: matches!(run.doc, DocId::Page(_)) || run.doc == DocId::Ledger(held.me),
             flags,
+            more_flags,
         })
     }
 
-    /// What an actor's changes did, one after the other; and whether these are all.
-    fn deeds(&self, commons: CommonsId, doc: DocId, actor: Actor, span: (u64, u64)) -> Result<(Vec<Deed>, bool)> {
-        let (changes, whole) = self.store.changes_of(commons, doc, actor, span, READ)?;
-        let read = |bytes: &Vec<u8>| Deed::read(bytes, doc.into()).map_err(Error::internal);
-        Ok((changes.iter().map(read).collect::<Result<_>>()?, whole))
+    /// What an actor's changes did, one after the other: the first ones of them, as far as they are looked at.
+    fn deeds(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        actor: Actor,
+        span: (u64, u64),
+        looking: &mut Looking,
+    ) -> Result<Vec<Deed>> {
+        let mut deeds = Vec::new();
+        let mut fault = None;
+        self.store.changes_of(commons, doc, actor, span, |change| {
+            if !looking.takes(&change) {
+                return false;
+            }
+            match Deed::read(&change, doc.into()) {
+                Ok(deed) => deeds.push(deed),
+                Err(error) => fault = Some(Error::internal(error)),
+            }
+            fault.is_none()
+        })?;
+        fault.map_or(Ok(deeds), Err)
     }
 
-    fn summary(&self, commons: CommonsId, doc: DocId, deeds: &[Deed]) -> Result<Summary> {
+    fn summary(&self, commons: CommonsId, doc: DocId, deeds: &[Deed], looking: &mut Looking) -> Result<Summary> {
         let history = self.store.history(commons, doc)?;
         // Characters deleted one after the other were mostly written by one change.
         let mut read: HashMap<Actor, Deed> = HashMap::new();
-        let summary = Summary::of(deeds, |id| match earlier(&history, doc.into(), &mut read, id)? {
+        let summary = Summary::of(deeds, |id| match earlier(&history, doc.into(), &mut read, looking, id)? {
             Act::Insert { character, after } => Some((character, after)),
             _ => None,
         });
@@ -210,7 +242,13 @@ impl Core {
         Ok(summary)
     }
 
-    fn words_of_ledger(&self, commons: CommonsId, doc: DocId, summary: &Summary) -> Result<String> {
+    fn words_of_ledger(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        summary: &Summary,
+        looking: &mut Looking,
+    ) -> Result<String> {
         let history = self.store.history(commons, doc)?;
         let mut read = HashMap::new();
         let mut said = Vec::new();
@@ -218,7 +256,7 @@ impl Core {
             said.push(match put {
                 Some(bytes) => Statement::decode(bytes).map_or(Said::Unknown, Said::This),
                 None => Said::TakenBack(over.last().and_then(|id| {
-                    match earlier(&history, DocKind::Ledger, &mut read, id)? {
+                    match earlier(&history, DocKind::Ledger, &mut read, looking, id)? {
                         Act::Put { value: Value::Bytes(bytes), .. } => Statement::decode(&bytes),
                         _ => None,
                     }
@@ -233,16 +271,28 @@ impl Core {
                 titles.insert(*page, row.map_or_else(|| "a page that is not here".to_owned(), |row| row.title));
             }
         }
-        Ok(words::of_ledger(&said, &titles))
+        Ok(words::of_ledger(&said, summary.said_more, &titles))
     }
 }
 
-/// What an earlier operation did, with the change that was read last of each actor.
-fn earlier(history: &impl History, kind: DocKind, read: &mut HashMap<Actor, Deed>, id: &OpId) -> Option<Act> {
+fn no_place() -> Error {
+    Error::bad("That is no place in a list of changes.")
+}
+
+/// What an earlier operation did, with the change that was read last of each actor. Nothing when that would be more than is to be
+/// looked at: what is asked for has another sign of being cut then.
+fn earlier(
+    history: &impl History,
+    kind: DocKind,
+    read: &mut HashMap<Actor, Deed>,
+    looking: &mut Looking,
+    id: &OpId,
+) -> Option<Act> {
     if let Some(act) = read.get(&id.actor).and_then(|deed| deed.at(id.counter)) {
         return Some(act.clone());
     }
-    let deed = Deed::read(&history.reaching(&id.actor, id.counter)?, kind).ok()?;
+    let change = history.reaching(&id.actor, id.counter).filter(|change| looking.takes(change))?;
+    let deed = Deed::read(&change, kind).ok()?;
     let act = deed.at(id.counter).cloned();
     read.insert(id.actor, deed);
     act

@@ -6,7 +6,7 @@ use std::{
 };
 
 use commonplace_model::{
-    CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageId, Splice,
+    CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageEdit, PageId,
 };
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
 use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
@@ -26,8 +26,6 @@ const QUIET: Duration = Duration::from_millis(1_000);
 const SAYING: Duration = Duration::from_millis(100);
 /// Documents indexed in one transaction.
 const INDEX_STEP: usize = 32;
-/// Units of text that one change inserts or deletes at most, well below the bounds of the gate.
-const CHANGE_UNITS: usize = 50_000;
 /// Changes beyond the last compact form that make a new one worth its while.
 const COMPACT_AFTER: u64 = 256;
 /// Operations, of which a letter is one, that do so too: few changes can hold a large text.
@@ -97,46 +95,6 @@ impl Documents {
     pub(crate) fn forget(&mut self, key: (CommonsId, DocId)) {
         self.loaded.remove(&key);
     }
-}
-
-/// Splices cut into changes that every device's gate takes.
-pub(crate) fn in_changes(splices: &[Splice]) -> Vec<Vec<Splice>> {
-    let mut changes = vec![Vec::new()];
-    let mut room = CHANGE_UNITS;
-    let mut put = |splice: Splice, units: usize| {
-        if units > room {
-            changes.push(Vec::new());
-            room = CHANGE_UNITS;
-        }
-        room = room.saturating_sub(units);
-        if let Some(last) = changes.last_mut() {
-            last.push(splice);
-        }
-    };
-    for splice in splices {
-        let mut delete = splice.delete;
-        while delete as usize > CHANGE_UNITS {
-            let part = u32::try_from(CHANGE_UNITS).unwrap_or(u32::MAX);
-            put(Splice { at: splice.at, delete: part, insert: String::new() }, CHANGE_UNITS);
-            delete -= part;
-        }
-        let mut rest = splice.insert.as_str();
-        let mut at = splice.at;
-        loop {
-            let cut = rest.char_indices().map(|(i, _)| i).nth(CHANGE_UNITS / 2).unwrap_or(rest.len());
-            let (head, tail) = rest.split_at(cut);
-            let units = u32::try_from(head.encode_utf16().count()).unwrap_or(u32::MAX);
-            if delete > 0 || !head.is_empty() {
-                put(Splice { at, delete, insert: head.to_owned() }, (units + delete) as usize);
-            }
-            (at, delete, rest) = (at + units, 0, tail);
-            if rest.is_empty() {
-                break;
-            }
-        }
-    }
-    changes.retain(|splices| !splices.is_empty());
-    changes
 }
 
 impl Core {
@@ -271,7 +229,7 @@ impl Core {
             };
             let actor = actor_of(commons, doc, core.device(), core.nonce);
             let most = usize::try_from(chunk::MAX_DEPS).unwrap_or(usize::MAX);
-            let mut made = page.document_mut().join_heads(actor, most).map_err(Error::internal)?;
+            let mut made = page.document_mut().join_heads(actor, most, &chunk::OWN).map_err(Error::internal)?;
             made.extend(edit(page)?);
             let projection = if quick { Projection::Later } else { Projection::Page(project(page)) };
             core.keep(commons, doc, made, projection)
@@ -283,6 +241,11 @@ impl Core {
             not_compacted(doc, &error);
         }
         Ok(())
+    }
+
+    /// Makes an edit of any size that says nothing of itself.
+    pub(crate) fn make_edit(&mut self, commons: CommonsId, page: PageId, quick: bool, edit: &PageEdit) -> Result<()> {
+        self.change_page(commons, page, quick, |page| whole(page, edit))
     }
 
     /// Says and unsays things in this member's own ledger.
@@ -298,10 +261,10 @@ impl Core {
             let Loaded::Ledger(ledger) = loaded else {
                 return Err(Error::internal("a ledger's document is none"));
             };
-            let made = ledger.state(say, unsay).map_err(Error::internal)?;
+            let made = ledger.make(say, unsay, &chunk::OWN).map_err(Error::internal)?;
             let said = say.iter().map(|s| (s.key(), s.clone())).collect();
             let projection = Projection::Ledger { said, unsaid: unsay.to_vec() };
-            core.keep(commons, doc, made.into_iter().collect(), projection)
+            core.keep(commons, doc, made, projection)
         })
     }
 
@@ -509,6 +472,11 @@ fn is_worthwhile(changes: u64, operations: u64) -> bool {
     changes > COMPACT_AFTER || operations > COMPACT_AFTER_OPERATIONS
 }
 
+/// The changes that an edit of any size is, which says nothing of itself.
+pub(crate) fn whole(page: &mut Page, edit: &PageEdit) -> Result<Vec<LocalChange>> {
+    page.make(edit, &chunk::OWN, |_| Vec::new()).map_err(Error::internal)
+}
+
 /// What a page projects.
 pub(crate) fn project(page: &Page) -> PageProjection {
     PageProjection {
@@ -522,33 +490,4 @@ pub(crate) fn project(page: &Page) -> PageProjection {
 
 pub(crate) fn broken(error: &commonplace_model::ApplyError) -> Error {
     Error::internal(format!("a document cannot be built from its changes ({error})"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_large_edit_is_cut_into_changes_that_make_the_same_text() {
-        let big = "a😀\n".repeat(40_000);
-        let splices = vec![
-            Splice { at: 0, delete: 120_000, insert: big.clone() },
-            Splice { at: 5, delete: 0, insert: "x".to_owned() },
-        ];
-        let mut whole: Vec<u16> = vec![u16::from(b'.'); 130_000];
-        let mut parts = whole.clone();
-        for splice in &splices {
-            assert!(crate::changeset::splice_units(&mut whole, splice));
-        }
-        let changes = in_changes(&splices);
-        assert!(changes.len() > 3);
-        for change in changes {
-            let units: usize = change.iter().map(|s| s.delete as usize + s.insert.encode_utf16().count()).sum();
-            assert!(units <= 2 * CHANGE_UNITS, "{units}");
-            for splice in &change {
-                assert!(crate::changeset::splice_units(&mut parts, splice));
-            }
-        }
-        assert_eq!(parts, whole);
-    }
 }

@@ -5,11 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DocId, Page, PageId, Splice};
+use commonplace_model::{CommonsId, DocId, Page, PageEdit, PageId, Splice};
 
 use crate::{
     core::Core,
-    documents::in_changes,
     error::{Error, ErrorCode, Result},
     log::{PageLog, PushError},
     view::{EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, PageRow},
@@ -196,10 +195,8 @@ impl Core {
         if open.log.typed().is_empty() {
             return Ok(());
         }
-        let typed = in_changes(open.log.typed());
-        let done = self.change_page(commons, page, true, |page| {
-            typed.iter().filter_map(|splices| page.edit(splices).map_err(Error::internal).transpose()).collect()
-        });
+        let typed = PageEdit { splices: open.log.typed().to_vec(), ..PageEdit::default() };
+        let done = self.make_edit(commons, page, true, &typed);
         let Some(open) = self.editors.open.get_mut(&(commons, page)) else {
             return done;
         };

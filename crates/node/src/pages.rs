@@ -1,13 +1,13 @@
 //! Pages: making, reading, writing, renaming and deleting them, and which one a person means.
 
 use commonplace_model::{
-    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageId, Splice, Title, shown, splices_between,
+    CommonsId, DocId, Folder, LocalChange, NameError, Page, PageEdit, PageId, Splice, Title, shown, splices_between,
     text::utf16_len,
 };
 
 use crate::{
     core::Core,
-    documents::in_changes,
+    documents::whole,
     error::{Error, ErrorCode, Result},
     profile,
     view::{Event, PageRow, PageView},
@@ -212,10 +212,8 @@ impl Core {
 
     /// Makes edits that a command asked for, in the document and in the windows that have it open.
     pub(crate) fn edit_page(&mut self, commons: CommonsId, page: PageId, splices: &[Splice]) -> Result<()> {
-        let changes = in_changes(splices);
-        self.change_page(commons, page, true, |page| {
-            changes.iter().filter_map(|splices| page.edit(splices).map_err(Error::internal).transpose()).collect()
-        })?;
+        let edit = PageEdit { splices: splices.to_vec(), ..PageEdit::default() };
+        self.make_edit(commons, page, true, &edit)?;
         self.bring_into_log(commons, page, splices);
         Ok(())
     }
@@ -225,9 +223,8 @@ impl Core {
         let (folder, title) = Folder::split_name(name.trim()).map_err(|e| bad_name(&e))?;
         self.check_free(commons, &folder, &title, Some(page))?;
         self.flush_page(commons, page)?;
-        self.change_page(commons, page, false, |page| {
-            Ok(page.rename(&title, &folder).map_err(Error::internal)?.into_iter().collect())
-        })?;
+        let edit = PageEdit { title: Some(title), folder: Some(folder), ..PageEdit::default() };
+        self.make_edit(commons, page, false, &edit)?;
         self.page_changed(commons, page)
     }
 
@@ -244,25 +241,20 @@ impl Core {
 
     fn set_deleted(&mut self, commons: CommonsId, page: PageId, deleted: bool) -> Result<PageRow> {
         self.flush_page(commons, page)?;
-        self.change_page(commons, page, false, |page| {
-            Ok(page.set_deleted(deleted).map_err(Error::internal)?.into_iter().collect())
-        })?;
+        self.make_edit(commons, page, false, &PageEdit { deleted: Some(deleted), ..PageEdit::default() })?;
         self.page_changed(commons, page)
     }
 }
 
 /// Gives a new page its title, folder and text, in as few changes as every device's gate takes.
 pub(crate) fn begin_page(page: &mut Page, title: &Title, folder: &Folder, body: &str) -> Result<Vec<LocalChange>> {
-    let changes = in_changes(&[Splice { at: 0, delete: 0, insert: body.to_owned() }]);
-    let (first, rest) = changes.split_first().map_or((&[][..], &[][..]), |(first, rest)| (&first[..], rest));
-    // One insertion cut into pieces: those of the first change follow each other from the beginning.
-    let beginning: String = first.iter().map(|splice| splice.insert.as_str()).collect();
-    let mut made = Vec::with_capacity(changes.len().max(1));
-    made.extend(page.begin(title, folder, &beginning).map_err(Error::internal)?);
-    for splices in rest {
-        made.extend(page.edit(splices).map_err(Error::internal)?);
-    }
-    Ok(made)
+    let beginning = PageEdit {
+        splices: vec![Splice { at: 0, delete: 0, insert: body.to_owned() }],
+        title: Some(title.clone()),
+        folder: Some(folder.clone()),
+        ..PageEdit::default()
+    };
+    whole(page, &beginning)
 }
 
 /// Folder and title as one name.

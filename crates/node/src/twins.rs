@@ -13,13 +13,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_governance::{Caught, Cut, TwinsProved};
-use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Document, Fate, LocalChange, Page, shown};
+use commonplace_model::{
+    Actor, ChangeHash, CommonsId, DeviceId, DocId, Document, Fate, LocalChange, Page, PageEdit, shown,
+};
 use commonplace_store::{Batch, DocBatch, Fallen, Projection};
 use commonplace_trust::{Fork, VerifiedAttestation, VerifiedChange, VerifiedTwins, actor_of, chunk, gate};
 
 use crate::{
     core::Core,
-    documents::{broken, in_changes},
+    documents::{broken, whole},
     error::{Error, Result},
     profile,
     view::Event,
@@ -158,12 +160,10 @@ impl Core {
             return Ok(Vec::new());
         }
         let most = usize::try_from(chunk::MAX_DEPS).unwrap_or(usize::MAX);
-        let mut made = document.join_heads(actor, most).map_err(Error::internal)?;
-        made.extend(document.put_anew(&anew).map_err(Error::internal)?);
+        let mut made = document.join_heads(actor, most, &chunk::OWN).map_err(Error::internal)?;
+        made.extend(document.put_anew(&anew, &chunk::OWN).map_err(Error::internal)?);
         if let Some(mut page) = Page::from_document(document) {
-            for splices in in_changes(anew.splices()) {
-                made.extend(page.edit(&splices).map_err(Error::internal)?);
-            }
+            made.extend(whole(&mut page, &PageEdit { splices: anew.splices().to_vec(), ..PageEdit::default() })?);
         }
         Ok(made)
     }

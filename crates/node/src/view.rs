@@ -44,7 +44,10 @@ mod event;
 mod folder;
 mod parting;
 
-pub use care::{ChangeList, ChangeQuery, ChangeRun, FlagView, NotReverted, Reverted, RevertedPage};
+pub use care::{
+    ChangeList, ChangeQuery, ChangeRun, FailedPage, FlagList, FlagQuery, FlagView, MoreFlags, NotReverted, Reverted,
+    RevertedPage,
+};
 pub use deciding::{
     Admission, Answer, Asking, CharterView, Deciding, DecisionRow, DecisionView, Invitation, InvitationState, Named,
     Outcome, Proposed, Resolution, Voice,
@@ -225,7 +228,7 @@ views! {
         /// The page that a decision put in its place.
         anew: Option<PageRow>,
         /// Flags on it and on changes of it.
-        flags: Vec<FlagView>,
+        flags: FlagList,
     }
 
     /// A tag in use.

@@ -35,7 +35,7 @@ mod write;
 pub use document::{ChangeNo, DocHistory, Lacking};
 pub use error::StoreError;
 pub use fallen::Fallen;
-pub use flag::Flag;
+pub use flag::{Flag, Flags};
 pub use held::Holder;
 pub use page::{PageQuery, PageRow};
 pub use peer::Peer;

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{
     clock,
     error::{Result, StoreError},
+    flag,
 };
 
 /// The database's file in the profile's folder.
@@ -24,9 +25,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002.sql"),
     include_str!("../migrations/0003.sql"),
     include_str!("../migrations/0004.sql"),
+    include_str!("../migrations/0005.sql"),
 ];
 /// The step after which clocks are worked out for the changes that are there.
 const CLOCKS: u32 = 2;
+/// The step after which flags are brought over that were there.
+const FLAGS: u32 = 5;
 /// How long one connection waits for another.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Statements kept prepared.
@@ -144,9 +148,52 @@ fn migrate(db: &mut Connection) -> Result<()> {
         if step == CLOCKS {
             clock::work_out_all(&tx)?;
         }
+        if step == FLAGS {
+            flag::bring_over(&tx)?;
+        }
         tx.pragma_update(None, "user_version", step)?;
         tx.commit()?;
         tracing::info!(version = step, "the profile's database has a new version");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use commonplace_model::{CommonsId, DocId, MemberId, PageId};
+    use rusqlite::params;
+
+    use super::*;
+    use crate::Store;
+
+    #[test]
+    fn flags_of_version_4_are_brought_over() {
+        let dir = tempfile::tempdir().expect("a folder");
+        {
+            let db = Connection::open(database_path(dir.path())).expect("opens");
+            MIGRATIONS[..4].iter().for_each(|sql| db.execute_batch(sql).expect("a version"));
+            db.pragma_update(None, "user_version", 4).expect("writes");
+            let (page, member) = (DocId::Page(PageId::new([3; 16])), DocId::Ledger(MemberId::new([4; 32])));
+            db.execute("INSERT INTO commons (no, id) VALUES (1, ?1)", [[1_u8; 32]]).expect("a commons");
+            for (no, doc) in [(1, page), (2, member)] {
+                db.execute(
+                    "INSERT INTO doc (no, commons, id, changed_at) VALUES (?1, 1, ?2, 0)",
+                    params![no, doc.to_bytes()],
+                )
+                .expect("a document");
+            }
+            let span = [&[5_u8; 16][..], &1_u64.to_be_bytes(), &2_u64.to_be_bytes()].concat();
+            for (span, reason) in [(Vec::new(), "why?"), (span, "")] {
+                db.execute("INSERT INTO flag VALUES (1, 1, 2, ?1, ?2)", params![span, reason]).expect("a flag");
+            }
+        }
+        let store = Store::open(dir.path()).expect("opens");
+        let all = store.flags(CommonsId::new([1; 32]), None, 9).expect("reads");
+        let told: Vec<_> = all.flags.iter().map(|f| (f.span.map(|s| (s.first, s.last)), f.reason.as_str())).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.contains(&(None, "why?")) && told.contains(&(Some((1, 2)), "")), "{told:?}");
+        assert_eq!((all.more, store.integrity().expect("checks")), (Vec::new(), Vec::new()));
+    }
 }

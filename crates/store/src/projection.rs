@@ -151,8 +151,8 @@ impl Ledger<'_> {
                     .execute([tag, page, self.member])?;
             }
             Statement::Flag { page, span, reason } => {
-                let page = doc_no(self.db, self.commons, DocId::Page(page))?;
-                flag::put(self.db, self.commons, self.member, page, span.as_ref(), &reason)?;
+                let no = doc_no(self.db, self.commons, DocId::Page(page))?;
+                flag::put(self.db, self.commons, self.member, (no, page), span, &reason)?;
             }
             Statement::Profile { name, ink } => {
                 self.db
@@ -185,10 +185,7 @@ impl Ledger<'_> {
                     }
                 }
             }
-            (Some("flag"), Some(page)) => {
-                let no = doc_no(self.db, self.commons, DocId::Page(page))?;
-                flag::take(self.db, self.member, (no, page), key)?;
-            }
+            (Some("flag"), Some(_)) => flag::take(self.db, self.member, key)?,
             (Some("profile"), _) => {
                 self.db.prepare_cached("DELETE FROM profile WHERE member = ?1")?.execute([self.member])?;
             }
@@ -222,8 +219,9 @@ impl Ledger<'_> {
             stored.insert((page, word), (row.get::<_, No>(0)?, row.get::<_, No>(1)?));
         }
         drop(rows);
-        // Of these there are few.
-        flag::take_all(self.db, self.member)?;
+        let is_flag = |(_, statement): &&(StatementKey, Statement)| matches!(statement, Statement::Flag { .. });
+        let flags = all.iter().filter(is_flag).map(|(key, _)| key.clone()).collect();
+        flag::take_others(self.db, self.member, &flags)?;
         let mut named = false;
         for (_, statement) in all {
             let known = match &statement {

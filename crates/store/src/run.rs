@@ -161,8 +161,8 @@ impl Reader {
         Ok(found)
     }
 
-    /// The bytes of an actor's changes from one number to another, the first ones of them, up to about so many bytes; and
-    /// whether these are all.
+    /// Gives the bytes of an actor's changes from one number to another, one after the other, until there are no more or `take`
+    /// has had enough.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -172,24 +172,32 @@ impl Reader {
         doc: DocId,
         actor: Actor,
         (first, last): (u64, u64),
-        max_bytes: usize,
-    ) -> Result<(Vec<Vec<u8>>, bool), StoreError> {
-        let Some(doc) = self.doc_no(commons, doc)? else { return Ok((Vec::new(), true)) };
-        let Some(actor) = actor_no(&self.db, doc, &actor)? else { return Ok((Vec::new(), true)) };
+        mut take: impl FnMut(Vec<u8>) -> bool,
+    ) -> Result<(), StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else { return Ok(()) };
+        let Some(actor) = actor_no(&self.db, doc, &actor)? else { return Ok(()) };
         let mut find = self
             .db
             .prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq")?;
         let mut rows = find.query(params![actor, int(first), int(last)])?;
-        let (mut changes, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
-            if bytes >= max_bytes {
-                return Ok((changes, false));
+            if !take(unpack_change(blob(row, 0)?)?) {
+                break;
             }
-            let change = unpack_change(blob(row, 0)?)?;
-            bytes += change.len();
-            changes.push(change);
         }
-        Ok((changes, true))
+        Ok(())
+    }
+
+    /// The run that a change of an actor's is in.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn run_with(&self, commons: CommonsId, doc: DocId, actor: Actor, seq: u64) -> Result<Option<Run>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else { return Ok(None) };
+        let Some(actor) = actor_no(&self.db, doc, &actor)? else { return Ok(None) };
+        let mut find = self.db.prepare_cached(&last_first("r.actor = ?1 AND ?2 BETWEEN r.first AND r.last"))?;
+        let mut rows = find.query(params![actor, int(seq), i64::MAX])?;
+        rows.next()?.map(read).transpose()
     }
 
     /// Gives the bytes of all changes of a document, one after the other, each after those it builds on.
@@ -247,16 +255,24 @@ pub(crate) struct Piece {
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) bytes: u64,
+    /// Whether it is a change that takes others back: one by itself, so that it can be taken back by itself.
+    pub(crate) apart: bool,
 }
 
 /// Adds a change to the pieces that are written, each of which can be a run.
-pub(crate) fn add_to(pieces: &mut Vec<Piece>, actor: Actor, seq: u64, bytes: u64) {
+pub(crate) fn add_to(pieces: &mut Vec<Piece>, actor: Actor, seq: u64, bytes: u64, apart: bool) {
     // Almost always the last one; of an actor who writes by turns with others it is a few before.
     match pieces.iter_mut().rev().find(|piece| piece.actor == actor) {
-        Some(piece) if piece.last + 1 == seq && seq - piece.first < MOST && piece.bytes < MOST_BYTES => {
+        Some(piece)
+            if piece.last + 1 == seq
+                && seq - piece.first < MOST
+                && piece.bytes < MOST_BYTES
+                && !apart
+                && !piece.apart =>
+        {
             (piece.last, piece.bytes) = (seq, piece.bytes + bytes);
         }
-        _ => pieces.push(Piece { actor, first: seq, last: seq, bytes }),
+        _ => pieces.push(Piece { actor, first: seq, last: seq, bytes, apart }),
     }
 }
 
@@ -282,8 +298,8 @@ pub(crate) fn put(
         return Ok(no);
     }
     db.prepare_cached(
-        "INSERT INTO run (no, commons, doc, actor, device, first, last, bytes, began_at, at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+        "INSERT INTO run (no, commons, doc, actor, device, first, last, bytes, began_at, at, apart) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)",
     )?
     .execute(params![
         top + 1,
@@ -294,14 +310,18 @@ pub(crate) fn put(
         int(piece.first),
         int(piece.last),
         int(piece.bytes),
-        int(at)
+        int(at),
+        piece.apart
     ])?;
     Ok(top + 1)
 }
 
 /// Whether a piece is more of a run.
 fn goes_on(db: &Connection, run: No, piece: &Piece, at: u64) -> Result<bool> {
-    let mut find = db.prepare_cached("SELECT first, last, bytes, began_at, at FROM run WHERE no = ?1")?;
+    if piece.apart {
+        return Ok(false);
+    }
+    let mut find = db.prepare_cached("SELECT first, last, bytes, began_at, at FROM run WHERE no = ?1 AND apart = 0")?;
     let found = find
         .query_row([run], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?].map(uint)))
         .optional()?;
@@ -343,9 +363,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::open(dir.path()).expect("opens");
         let lists = [OF_DOC, OF_DEVICE, OF_ALL].map(last_first);
-        for sql in lists.iter().map(String::as_str).chain([flag::OF_PAGE, flag::OF_ALL]) {
+        let flags = [flag::FLAGGERS, flag::OF_MEMBER, flag::OF_MEMBER_ON_PAGE, flag::ON_CHANGES];
+        for sql in lists.iter().map(String::as_str).chain(flags) {
             let mut plan = store.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
-            let mut rows = plan.query(params![1, None::<i64>, 9]).expect("plans");
+            for n in 1..=plan.parameter_count() {
+                plan.raw_bind_parameter(n, 9).expect("a number");
+            }
+            let mut rows = plan.raw_query();
             let mut steps: Vec<String> = Vec::new();
             while let Some(row) = rows.next().expect("plans") {
                 steps.push(row.get(3).expect("words"));

@@ -288,7 +288,7 @@ impl<'a> Pen<'a> {
         let actor = actor.no;
         let bytes = change.bytes();
         self.doc.bytes += bytes.len() as u64;
-        run::add_to(&mut self.pieces, change.actor(), change.seq(), bytes.len() as u64);
+        run::add_to(&mut self.pieces, change.actor(), change.seq(), bytes.len() as u64, change.takes_back());
         self.db
             .prepare_cached(
                 "INSERT INTO change (no, key, actor, seq, max_op, weight, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

@@ -99,6 +99,13 @@ impl Deed {
         Ok(Self { actor: header.actor, seq: header.seq, start_op: header.start_op, acts })
     }
 
+    /// Some of its acts, as if they were all.
+    #[must_use]
+    pub fn part(&self, acts: std::ops::Range<usize>) -> Self {
+        let start_op = self.start_op.saturating_add(acts.start as u64);
+        Self { start_op, acts: self.acts.get(acts).unwrap_or_default().to_vec(), ..*self }
+    }
+
     /// The acts with their ids.
     pub fn with_ids(&self) -> impl Iterator<Item = (OpId, &Act)> {
         (self.start_op..).zip(&self.acts).map(|(counter, act)| (OpId { counter, actor: self.actor }, act))

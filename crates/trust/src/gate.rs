@@ -38,6 +38,8 @@ use crate::{
     clock::Clock,
     history::{History, Known, Standing, Verdict},
     key::DeviceKey,
+    outline::Outline,
+    reversal::MARK,
     twins::{self, Fork, Side, VerifiedTwins},
     vocabulary,
 };
@@ -126,6 +128,12 @@ impl VerifiedChange {
     /// Its bytes, as stored and sent.
     pub fn bytes(&self) -> &[u8] {
         self.change.raw_bytes()
+    }
+
+    /// Whether it says that it takes others back ([`Mark`](crate::Mark)).
+    pub fn takes_back(&self) -> bool {
+        let outline = Frame::read(self.bytes()).and_then(|frame| Outline::of(&frame));
+        outline.is_ok_and(|outline| outline.puts_under(MARK))
     }
 
     /// The changes that it directly builds on, the genesis perhaps among them.

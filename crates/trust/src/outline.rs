@@ -55,6 +55,11 @@ impl Outline {
         }
     }
 
+    /// Whether something is put under a key that begins so.
+    pub(crate) fn puts_under(&self, beginning: &str) -> bool {
+        self.runs.iter().any(|(_, kind)| matches!(kind, Kind::Put(key) if key.starts_with(beginning)))
+    }
+
     /// What the operation of this counter is, if it is one of this change.
     pub(crate) fn at(&self, counter: u64) -> Option<&Kind> {
         let place = counter.checked_sub(self.start_op)?;

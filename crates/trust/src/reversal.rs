@@ -353,8 +353,12 @@ impl Mark {
             }
         }
         pieces.push(Self::new(&reverted, first, &copies));
-        let key = |n: usize| if n == 0 { MARK.to_owned() } else { format!("{MARK}/{n}") };
-        pieces.into_iter().take(Self::MOST).enumerate().map(|(n, mark)| (key(n), mark.encode())).collect()
+        Self::keys().into_iter().zip(pieces.iter().map(Self::encode)).collect()
+    }
+
+    /// The keys under which a change has its marks.
+    pub fn keys() -> Vec<String> {
+        (0..Self::MOST).map(|n| if n == 0 { MARK.to_owned() } else { format!("{MARK}/{n}") }).collect()
     }
 
     fn new(reverted: &[(Actor, u64, u64)], first: u32, copies: &[(Actor, u64, u32)]) -> Self {

@@ -16,6 +16,10 @@ use crate::{
 
 /// Characters that are looked up at most.
 const LOOKED_UP: usize = 200;
+/// Things said that are told one by one, and stretches taken back: the others are counted. What one change of ours takes back has
+/// no more than that.
+const SAID: usize = 6;
+const TOOK_BACK: usize = 32;
 
 /// What a run of changes did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,16 +40,23 @@ pub struct Summary {
     pub folder: Option<String>,
     /// Whether it deleted or restored the page.
     pub page_deleted: Option<bool>,
-    /// What it put under other keys, or took away, in order: in a ledger what was said and taken back.
+    /// What it put under other keys, or took away, in order: in a ledger what was said and taken back. The first ones of it.
     pub said: Vec<(String, Option<Vec<u8>>, Vec<OpId>)>,
-    /// Changes that it took back: of an actor from one number to another.
+    /// How many more there are.
+    pub said_more: u64,
+    /// Changes that it took back: of an actor from one number to another. The first ones of them.
     pub took_back: Vec<(Actor, u64, u64)>,
+    /// How many more there are.
+    pub took_back_more: u64,
 }
 
 /// A character that a run inserted or deleted, and the element before it.
 type Known = HashMap<OpId, (char, Option<OpId>)>;
 
 impl Summary {
+    /// Things said that are told one by one at most.
+    pub const SAID: usize = SAID;
+
     /// What these consecutive changes of one actor did. `look_up` gives the character of an element, and the element after
     /// which it was inserted, if they can be found.
     pub fn of(deeds: &[Deed], mut look_up: impl FnMut(&OpId) -> Option<(char, Option<OpId>)>) -> Self {
@@ -62,7 +73,7 @@ impl Summary {
                     }
                 }
                 Act::Put { key, value, over } => summary.put(key, value, over),
-                Act::Take { key, over } => summary.said.push((key.clone(), None, over.clone())),
+                Act::Take { key, over } => summary.say(key, None, over),
             }
         }
         summary.deleted = deleted.len() as u64;
@@ -84,10 +95,24 @@ impl Summary {
             (Page::FOLDER, Value::Text(folder)) => self.folder = Some(folder.clone()),
             (Page::DELETED, Value::Bool(deleted)) => self.page_deleted = Some(*deleted),
             (key, Value::Bytes(bytes)) if key.starts_with(MARK) => {
-                self.took_back.extend(Mark::decode(bytes).iter().flat_map(Mark::reverted));
+                for taken in Mark::decode(bytes).iter().flat_map(Mark::reverted) {
+                    if self.took_back.len() < TOOK_BACK {
+                        self.took_back.push(taken);
+                    } else {
+                        self.took_back_more += 1;
+                    }
+                }
             }
-            (key, Value::Bytes(bytes)) => self.said.push((key.to_owned(), Some(bytes.clone()), over.to_vec())),
+            (key, Value::Bytes(bytes)) => self.say(key, Some(bytes), over),
             _ => {}
+        }
+    }
+
+    fn say(&mut self, key: &str, bytes: Option<&Vec<u8>>, over: &[OpId]) {
+        if self.said.len() < SAID {
+            self.said.push((key.to_owned(), bytes.cloned(), over.to_vec()));
+        } else {
+            self.said_more += 1;
         }
     }
 }
@@ -161,6 +186,20 @@ mod tests {
     fn what_was_put_in_between_is_read_there() {
         let acts = vec![insert(None, 'a'), insert(Some(10), 'c'), insert(Some(10), 'b'), insert(Some(99), 'z')];
         assert_eq!(Summary::of(&[deed(10, acts)], |_| None).inserted_excerpt, "abc … z");
+    }
+
+    #[test]
+    fn what_is_said_and_taken_back_without_end_is_counted() {
+        let put = |key: String, value: Vec<u8>| Act::Put { key, value: Value::Bytes(value), over: Vec::new() };
+        let mut acts: Vec<Act> = (0..1_000).map(|n| put(format!("tag/{n}"), vec![1])).collect();
+        acts.push(Act::Take { key: "tag/1".to_owned(), over: vec![id(11)] });
+        let mut chosen = crate::Chosen::default();
+        (1..=20).for_each(|n| chosen.add(Actor::new([2; 16]), n * 3, n * 3 + 1));
+        let mark = Mark::of(&chosen, &[]).remove(0).1;
+        acts.extend((0..100).map(|n| put(format!("{MARK}/{n}"), mark.clone())));
+        let summary = Summary::of(&[deed(10, acts)], |_| None);
+        assert_eq!((summary.said.len(), summary.said_more), (SAID, 1_001 - SAID as u64));
+        assert_eq!((summary.took_back.len(), summary.took_back_more), (TOOK_BACK, 2_000 - TOOK_BACK as u64));
     }
 
     #[test]

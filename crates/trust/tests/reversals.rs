@@ -3,11 +3,14 @@
 //! Every character that is ever inserted is another one, so that a text says which they are.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use commonplace_model::{Actor, CommonsId, DocId, DocKind, Nonce, Page, PageId, Splice, TakeBack};
+use commonplace_model::{Actor, CommonsId, DocId, DocKind, Nonce, Page, PageEdit, PageId, Splice};
 use commonplace_trust::{
-    Chosen, Deed, DeviceKey, Mark, Past, Reversal, Value, VerifiedChange, actor_of, gate, reversal::KeyBack,
+    Chosen, Deed, DeviceKey, Mark, Past, Reversal, Value, VerifiedChange, actor_of, chunk, gate, reversal::KeyBack,
 };
 use proptest::prelude::*;
 
@@ -75,9 +78,10 @@ impl Writer {
         if reversal.splices.is_empty() {
             return 0;
         }
-        let marks = Mark::of(chosen, &reversal.origins);
-        let made = self.page.take_back(&TakeBack { splices: reversal.splices, marks, ..TakeBack::default() });
-        self.keep(made.expect("fits"))
+        let edit = PageEdit { splices: reversal.splices, mark_keys: Mark::keys(), ..PageEdit::default() };
+        let marks = |range: Range<usize>| Mark::of(chosen, &reversal.origins[range]);
+        let made = self.page.make(&edit, &chunk::OWN, marks).expect("fits");
+        made.into_iter().fold(0, |_, local| self.keep(Some(local)))
     }
 }
 
@@ -336,8 +340,11 @@ fn a_mark_is_believed_of_equal_characters_only() {
         .collect();
     let marks = Mark::of(&one(1, 1, 1), &origins);
     let splices = vec![Splice { at: 2, delete: 0, insert: "xb".to_owned() }];
-    let made = mallory.page.take_back(&TakeBack { splices, marks, ..TakeBack::default() }).expect("fits");
-    mallory.keep(made);
+    let edit = PageEdit { splices, mark_keys: Mark::keys(), ..PageEdit::default() };
+    let made = mallory.page.make(&edit, &chunk::OWN, |_| marks.clone()).expect("fits");
+    for local in made {
+        mallory.keep(Some(local));
+    }
     mallory.take_back(&one(1, 1, 1));
     assert_eq!(mallory.page.body(), "x");
 }

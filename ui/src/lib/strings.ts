@@ -251,7 +251,7 @@ When you need this page no more, delete it. It can be brought back.
 
   changes: {
     title: "Changes",
-    lead: "What came to this device, the last first. Times are those at which it came to this device; changes bear none.",
+    lead: "The last first. Times are when it came to this device; changes bear none.",
     byWhom: "Whose changes", byAll: "Everybody’s",
     empty: "What members write will stand here, to be looked over.",
     emptyBy: "Nothing of theirs is here.",
@@ -278,9 +278,19 @@ When you need this page no more, delete it. It can be brought back.
     reason: "Why, if you like",
     flagged: (name: string) => `You flagged ${name}.`,
     flaggedBy: (name: string, reason: string) => (reason === "" ? `flagged by ${name}` : `flagged by ${name}: ${reason}`),
-    flaggedChanges: "these changes of it",
+    flaggedChanges: "changes of it",
+    unflagged: "Your flag is off.",
     changesOf: (name: string) => `these changes of ${name}`,
     flagPage: "Flag this page",
+    moreFlags: (count: number) => `…and ${of(count, "flag", "flags")} more.`,
+    moreFlagsBy: (count: number, name: string) => `…and ${of(count, "flag", "flags")} more by ${name}.`,
+    allFlagsOf: "Show them all", flagsOf: (name: string) => `All flags of ${name}`, flagsOfAll: "Flags of everybody",
+    unread: (count: number) => `…and ${of(count, "change", "changes")} more, too large to be looked at here.`,
+    look: "Look piece by piece", within: "These changes, piece by piece.", notWithin: "Back to all changes",
+    notDone: (name: string) => `Not done in ${name}`,
+    failed: (count: number) => `In ${of(count, "page", "pages")} it could not be done. Nothing was changed there; elsewhere it is done.`,
+    wouldFail: (count: number) => `In ${of(count, "page", "pages")} it cannot be done:`,
+    close: "Close",
   },
 
   decisions: {

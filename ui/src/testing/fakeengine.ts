@@ -3,7 +3,7 @@
  * contract says. Never part of what is shipped.
  */
 import { ChangeSet } from "@codemirror/state";
-import type { ApiError, Caret, ChangeRun, Commands, CommonsView, DecisionView, ErrorCode, Event, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
+import type { ApiError, Caret, ChangeRun, Commands, CommonsView, DecisionView, ErrorCode, Event, FlagList, FlagQuery, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
 import type { Args, CommandName, Platform, Reply } from "../lib/platform/platform";
 import { Log } from "./authority";
 import { FakePairing, PHRASE } from "./fakepairing";
@@ -203,7 +203,7 @@ export class FakeEngine implements Platform {
   }
 
   #show(page: FakePage): Reply<"page_show"> {
-    return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null, flags: [] };
+    return { row: page.row, body: page.log.string, tags: [...page.tags.keys()].sort(), hidden: false, anew: null, flags: { flags: [], more: [], next: null } };
   }
 
   #write(commons: string, page: FakePage, body: string): PageRow {
@@ -362,7 +362,8 @@ export class FakeEngine implements Platform {
     people: ({ commons }) => this.#find(commons).people,
     changes: ({ commons, query }) => {
       const [from, limit] = [Number(query.before ?? 0), query.limit ?? 50];
-      const runs = this.#find(commons).runs.filter((run) => query.by == null || run.who?.member === query.by);
+      const wanted = (run: ChangeRun) => (query.by == null || run.who?.member === query.by) && (query.within == null || run.id === query.within);
+      const runs = this.#find(commons).runs.filter(wanted).map((run) => (query.within == null ? run : { ...run, unread: 0 }));
       const flags = this.#find(commons).flags;
       const shown = runs.slice(from, from + limit).map((run) => ({ ...run, flags: flags.filter((flag) => flag.change === run.id) }));
       return { runs: shown, next: from + limit < runs.length ? String(from + limit) : null };
@@ -385,9 +386,9 @@ export class FakeEngine implements Platform {
       const owner = this.#find(commons);
       owner.flags = owner.flags.filter((f) => !(f.who.you && (f.change ?? f.page.id) === what));
       this.tell({ type: "flags", commons });
-      return owner.flags;
+      return this.#flags(commons, {});
     },
-    flags: ({ commons }) => this.#find(commons).flags,
+    flags: ({ commons, query }) => this.#flags(commons, query),
     search: ({ commons, query, limit }) => this.#search(this.#find(commons), query, limit ?? 30),
     import: async ({ commons, dir }) => this.#import(this.#find(commons), dir),
     export: ({ commons, overwrite }) => this.#export(this.#find(commons), overwrite === true),
@@ -403,8 +404,27 @@ export class FakeEngine implements Platform {
   }
 
   /** Takes out what a run inserted, where it is still there, and brings back nothing. */
+  /** Of each member the newest, as many as an engine gives, or all of one member's. */
+  #flags(commons: string, query: FlagQuery): FlagList {
+    const all = this.#find(commons).flags.filter((flag) => query.page == null || flag.page.id === query.page);
+    if (query.by != null) {
+      const [from, limit] = [Number(query.before ?? 0), query.limit ?? 50];
+      const theirs = all.filter((flag) => flag.who.member === query.by);
+      return { flags: theirs.slice(from, from + limit), more: [], next: from + limit < theirs.length ? String(from + limit) : null };
+    }
+    const each = query.page == null ? 20 : 5;
+    const whose = new Map<string, FlagView[]>();
+    for (const flag of all) whose.set(flag.who.member, [...(whose.get(flag.who.member) ?? []), flag]);
+    const more = [...whose.values()].filter((flags) => flags.length > each).map((flags) => ({ who: flags[0]!.who, count: flags.length - each }));
+    return { flags: [...whose.values()].flatMap((flags) => flags.slice(-each)), more, next: null };
+  }
+
+  /** Runs that cannot be taken back, and why. */
+  readonly stuck = new Map<string, string>();
+
   #revert(commons: FakeCommons, ids: string[], dry: boolean): Reply<"revert"> {
-    const pages = ids.map((id): Reply<"revert">["pages"][number] => {
+    const failed = ids.filter((id) => this.stuck.has(id)).map((id) => ({ page: commons.runs.find((r) => r.id === id)?.page ?? null, changes: [id], reason: this.stuck.get(id) ?? "" }));
+    const pages = ids.filter((id) => !this.stuck.has(id)).map((id): Reply<"revert">["pages"][number] => {
       const run = commons.runs.find((r) => r.id === id);
       if (run === undefined) throw refusal("notFound", `There are no changes “${id}” on this device.`);
       const page = commons.pages.find((p) => p.row.id === run.page?.id);
@@ -418,7 +438,7 @@ export class FakeEngine implements Platform {
       };
     });
     if (!dry) this.#changed(commons.view.id);
-    return { dry, pages, refused: [] };
+    return { dry, pages, failed, refused: [] };
   }
 
   #mute(commons: string, member: string, muted: boolean): Named[] {

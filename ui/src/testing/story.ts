@@ -110,7 +110,7 @@ function runsOf(cafe: FakeCommons): ChangeRun[] {
     const at = Date.now() - n * 7 * 60_000;
     return {
       id: `k7f2mzq3t5n8xw4hcyb6rjd9g${n}.1-${n + 3}`, who: { member: person.member, name: who, ink: person.ink, you: person.you }, device: person.devices[0] ?? "", page: cafe.pages[page]!.row,
-      beganAt: at - 60_000, at, changes: n + 3, summary: "", inserted: 0, deleted: 0, insertedText: "", deletedText: "", takesBack: [], revertible: true, flags: [], ...more,
+      beganAt: at - 60_000, at, changes: n + 3, summary: "", inserted: 0, deleted: 0, insertedText: "", deletedText: "", takesBack: [], takesBackMore: 0, unread: 0, revertible: true, flags: [], moreFlags: 0, ...more,
     };
   };
   return [

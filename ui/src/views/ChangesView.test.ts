@@ -5,6 +5,7 @@ import App from "../App.svelte";
 import { runOn } from "../lib/platform/platform";
 import { changes } from "../lib/stores/changes.svelte";
 import { start } from "../lib/stores/engine.svelte";
+import { listsOf } from "../lib/stores/lists.svelte";
 import { notices } from "../lib/stores/notices.svelte";
 import { place } from "../lib/stores/place.svelte";
 import { repairCafe, type Story } from "../testing/story";
@@ -50,6 +51,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   changes.of(null);
+  listsOf(null);
   await unmount(shown);
 });
 
@@ -85,6 +87,48 @@ describe("the changes of a commons", () => {
     const go = (await one("revert-go")) as HTMLButtonElement;
     await vi.waitFor(() => expect(all("revert-plan")[0]?.textContent).toContain("not there any more"));
     expect(go.disabled).toBe(true);
+  });
+
+  it("are taken back where that can be, and where not is said and stays to be read", async () => {
+    story.engine.far(story.cafe.pages[0]!, 0, 0, "write on the drawer’s page when yo");
+    story.engine.stuck.set(story.cafe.runs[1]!.id, "It would be too large. Nothing was changed in it.");
+    for (const at of [0, 1]) all("change-choose")[at]?.click();
+    (await one("revert-chosen")).click();
+    await vi.waitFor(() => expect(all("revert-failed")[0]?.textContent).toContain("cannot be done"));
+    (await one("revert-go")).click();
+    await one("revert-close");
+    expect(all("revert-plan")[0]?.textContent).toContain("Not done in Guides/Kettles that trip the breaker");
+    expect(all("revert-plan")[0]?.textContent).toContain("It would be too large.");
+    expect(notices.current?.undo).toBeTypeOf("function");
+    expect(story.cafe.pages[0]!.log.string.startsWith("Nine times")).toBe(true);
+    all("revert-close")[0]?.click();
+    await vi.waitFor(() => expect(all("revert-plan")).toHaveLength(0));
+  });
+
+  it("that were too large to be looked at say so, and are looked at by themselves", async () => {
+    story.cafe.runs = story.cafe.runs.map((run, at) => (at === 1 ? { ...run, unread: 12 } : run));
+    story.engine.tell({ type: "pages", commons: story.cafe.view.id, rows: [] });
+    await vi.waitFor(() => expect(all("change-row")[1]?.textContent).toContain("12 changes more"), 3_000);
+    (await one("change-look")).click();
+    await vi.waitFor(() => expect(all("change-row")).toHaveLength(1));
+    (await one("changes-back")).click();
+    await vi.waitFor(() => expect(all("change-row")).toHaveLength(5));
+  });
+
+  it("flagged without end by one hide nobody's flag, and who did that is named", async () => {
+    const mallory = { member: "Mallory", name: "Mallory", ink: "rust" as const, you: false };
+    const page = story.cafe.pages[1]!.row;
+    for (let n = 0; n < 90; n++) story.cafe.flags.push({ who: mallory, page, change: `flood${n}.1-1`, reason: "" });
+    story.engine.tell({ type: "flags", commons: story.cafe.view.id });
+    await vi.waitFor(() => expect(all("flags-more")[0]?.textContent).toContain("70 flags more by Mallory"), 3_000);
+    expect(all("flag-row").filter((row) => row.textContent?.includes("Wanda"))).toHaveLength(1);
+    expect(all("flag-row")).toHaveLength(21);
+    (await one("flags-by")).click();
+    await vi.waitFor(() => expect(all("flag-row")).toHaveLength(50));
+    (await one("flags-by-more")).click();
+    await vi.waitFor(() => expect(all("flag-row")).toHaveLength(90));
+    (await one("flags-all")).click();
+    await vi.waitFor(() => expect(all("flag-row")).toHaveLength(21));
   });
 
   it("are chosen, several at once", async () => {

@@ -3,20 +3,19 @@
 //! Each page is one job of its own on the engine's thread, so that keystrokes go before the next one. A page is changed by one
 //! change of this member's, or by several where it would be larger than a change may be.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
-use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Splice, Statement, StatementKey, TakeBack, Title};
+use commonplace_model::{CommonsId, DocId, Folder, Page, PageEdit, PageId, Statement, StatementKey, Title};
 use commonplace_store::RunQuery;
-use commonplace_trust::{Chosen, Deed, KeyBack, Mark, OpId, Past, PastError, Reversal, Value, actor_of};
+use commonplace_trust::{Chosen, Deed, KeyBack, Mark, Past, PastError, Reversal, Value, actor_of, chunk};
 
 use super::{RunId, since};
 use crate::{
     core::Core,
-    documents::in_changes,
     error::{Error, ErrorCode, Result},
     phrase::count,
     profile,
-    view::{Event, NotReverted, Reverted, RevertedPage},
+    view::{Event, FailedPage, NotReverted, PageRow, Reverted, RevertedPage},
 };
 
 /// Runs that are taken back at once, at most.
@@ -39,6 +38,12 @@ impl Plan {
     /// Notes what was done.
     pub(crate) fn note(&mut self, page: RevertedPage) {
         self.done.pages.push(page);
+    }
+
+    /// Notes that it failed.
+    pub(crate) fn failed(&mut self, page: Option<PageRow>, runs: &[RunId], error: Error) {
+        let changes = runs.iter().map(ToString::to_string).collect();
+        self.done.failed.push(FailedPage { page, changes, reason: error.message });
     }
 
     /// What was done in all.
@@ -102,7 +107,7 @@ impl Core {
             (None, Some(_)) => return Err(Error::bad("Say whose changes since then are meant.")),
         }
         let docs = docs.into_iter().rev().collect();
-        Ok(Plan { commons: id, dry, docs, done: Reverted { dry, pages: Vec::new(), refused } })
+        Ok(Plan { commons: id, dry, docs, done: Reverted { dry, pages: Vec::new(), failed: Vec::new(), refused } })
     }
 
     /// Takes changes of one document back, or looks at what that would do.
@@ -121,7 +126,7 @@ impl Core {
         let taken = runs.iter().map(ToString::to_string).collect();
         let reversal = match self.past(commons, doc)? {
             Ok(past) => past.reversal(&chosen),
-            Err(PastError::Tangled) => return self.not_done(commons, doc, taken, TANGLED),
+            Err(PastError::Tangled) => return Err(Error::new(ErrorCode::TooLarge, TANGLED)),
             Err(error @ PastError::Incomplete) => return Err(Error::internal(error)),
         };
         match doc {
@@ -147,12 +152,12 @@ impl Core {
         }
     }
 
-    fn not_done(&self, commons: CommonsId, doc: DocId, taken: Vec<String>, why: &str) -> Result<RevertedPage> {
-        let page = match doc {
-            DocId::Page(page) => self.store.page(commons, page)?.map(crate::pages::row),
-            DocId::Ledger(_) => None,
-        };
-        Ok(RevertedPage { page, taken, left: vec![why.to_owned()], ..nothing() })
+    /// The page of a document, for saying where something failed.
+    pub(crate) fn page_of(&self, commons: CommonsId, doc: DocId) -> Result<Option<PageRow>> {
+        match doc {
+            DocId::Page(page) => Ok(self.store.page(commons, page)?.map(crate::pages::row)),
+            DocId::Ledger(_) => Ok(None),
+        }
     }
 
     fn revert_page(
@@ -168,7 +173,7 @@ impl Core {
             self.read_page(commons, page, |page| ((page.title(), page.folder(), page.deleted()), page.body().len()))?;
         let grows: usize = reversal.splices.iter().map(|splice| splice.insert.len()).sum();
         if bytes + grows > Page::MAX_BODY_BYTES {
-            return self.not_done(commons, DocId::Page(page), taken, TOO_LARGE);
+            return Err(Error::new(ErrorCode::TooLarge, TOO_LARGE));
         }
         let back = Properties::of(reversal, &now);
         let (done, left) = back.words(reversal);
@@ -190,12 +195,11 @@ impl Core {
         let actor = actor_of(commons, doc, self.device(), self.nonce);
         let newest = |core: &Self| Ok::<u64, Error>(core.store.actor(commons, actor)?.map_or(0, |(_, _, seq)| seq));
         let before = newest(self)?;
-        let splices = reversal.splices.clone();
-        let changes = back.changes(chosen, reversal);
-        self.change_page(commons, page, true, |page| {
-            changes.iter().filter_map(|back| page.take_back(back).map_err(Error::internal).transpose()).collect()
-        })?;
-        self.bring_into_log(commons, page, &splices);
+        let edit = back.edit(reversal);
+        // Of each of the changes that it takes: what they all take back, and which characters this one brings back.
+        let marks = |range: Range<usize>| Mark::of(chosen, reversal.origins.get(range).unwrap_or_default());
+        self.change_page(commons, page, true, |page| page.make(&edit, &chunk::OWN, marks).map_err(Error::internal))?;
+        self.bring_into_log(commons, page, &edit.splices);
         let span = commonplace_model::Span { actor, first: before + 1, last: newest(self)? };
         shown.change = Some(RunId(span).to_string());
         shown.page = Some(self.page_changed(commons, page)?);
@@ -227,10 +231,10 @@ impl Core {
         }
         let mut shown = RevertedPage { taken, ..nothing() };
         if !unsay.is_empty() {
-            shown.done.push(format!("{} taken back", count(unsay.len() as u64, "statement", "statements")));
+            shown.done.push(format!("{} taken back", count(unsay.len(), "statement", "statements")));
         }
         if !say.is_empty() {
-            shown.done.push(format!("{} said again", count(say.len() as u64, "statement", "statements")));
+            shown.done.push(format!("{} said again", count(say.len(), "statement", "statements")));
         }
         if since > 0 {
             shown.left.push(format!("{} changed since, and left", count(since, "statement", "statements")));
@@ -349,23 +353,14 @@ impl Properties {
         (done, left)
     }
 
-    /// The changes that do it: one, unless it is larger than a change may be.
-    fn changes(&self, chosen: &Chosen, reversal: &Reversal) -> Vec<TakeBack> {
-        let mut parts: Vec<Vec<Splice>> = in_changes(&reversal.splices);
-        if parts.is_empty() {
-            parts.push(Vec::new());
+    /// The edit that does it.
+    fn edit(&self, reversal: &Reversal) -> PageEdit {
+        PageEdit {
+            splices: reversal.splices.clone(),
+            title: self.title.clone(),
+            folder: self.folder.clone(),
+            deleted: self.deleted,
+            mark_keys: Mark::keys(),
         }
-        let mut origins: &[OpId] = &reversal.origins;
-        let mut all = Vec::with_capacity(parts.len());
-        for splices in parts {
-            let inserted: usize = splices.iter().map(|splice| splice.insert.chars().count()).sum();
-            let (own, rest) = origins.split_at(inserted.min(origins.len()));
-            origins = rest;
-            all.push(TakeBack { splices, marks: Mark::of(chosen, own), ..TakeBack::default() });
-        }
-        if let Some(first) = all.first_mut() {
-            (first.title, first.folder, first.deleted) = (self.title.clone(), self.folder.clone(), self.deleted);
-        }
-        all
     }
 }

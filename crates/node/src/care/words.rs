@@ -10,9 +10,6 @@ use crate::{
     view::PageRow,
 };
 
-/// Things said that are told one by one.
-const SHOWN: usize = 6;
-
 fn characters(n: u64) -> String {
     count(n, "character", "characters")
 }
@@ -23,7 +20,11 @@ pub(super) fn of_page(summary: &Summary, page: Option<&PageRow>) -> String {
     if !summary.took_back.is_empty() {
         parts.push(format!(
             "took back {}",
-            count(summary.took_back.len() as u64, "stretch of changes", "stretches of changes")
+            count(
+                summary.took_back.len() as u64 + summary.took_back_more,
+                "stretch of changes",
+                "stretches of changes"
+            )
         ));
     }
     match &summary.title {
@@ -77,8 +78,8 @@ impl Said {
     }
 }
 
-/// What a run said in a ledger.
-pub(super) fn of_ledger(said: &[Said], titles: &HashMap<PageId, String>) -> String {
+/// What a run said in a ledger, and so many things more.
+pub(super) fn of_ledger(said: &[Said], more: u64, titles: &HashMap<PageId, String>) -> String {
     let title = |page: &PageId| titles.get(page).map_or("a page", String::as_str);
     let mut parts = Vec::new();
     for said in said {
@@ -94,10 +95,8 @@ pub(super) fn of_ledger(said: &[Said], titles: &HashMap<PageId, String>) -> Stri
         };
         parts.push(part);
     }
-    if parts.len() > SHOWN {
-        let more = parts.len() - SHOWN;
-        parts.truncate(SHOWN);
-        parts.push(format!("{more} things more"));
+    if more > 0 {
+        parts.push(count(more, "thing more", "things more"));
     }
     listed(&parts)
 }

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::{
     error::Result,
-    view::{ChangeList, ChangeQuery, FlagView, Named, Reverted},
+    view::{ChangeList, ChangeQuery, FlagList, FlagQuery, FlagView, Named, Reverted},
 };
 
 impl Engine {
@@ -19,7 +19,7 @@ impl Engine {
     /// that would do.
     ///
     /// # Errors
-    /// When there are no such changes, or what takes them back cannot be stored; pages done before stay done.
+    /// When there are no such changes. Where it fails in a page, that is said of the page, and the others are done.
     pub async fn revert(
         &self,
         commons: String,
@@ -33,7 +33,15 @@ impl Engine {
         };
         let mut plan = self.ask(begin).await?;
         while let Some((commons, doc, runs, dry)) = plan.next() {
-            plan.note(self.ask_in_turn(move |core| core.revert_one(commons, doc, &runs, dry)).await?);
+            let these = runs.clone();
+            match self.ask_in_turn(move |core| core.revert_one(commons, doc, &runs, dry)).await {
+                Ok(page) => plan.note(page),
+                // The others do not wait for this one.
+                Err(error) => {
+                    let page = self.ask(move |core| core.page_of(commons, doc)).await.unwrap_or_default();
+                    plan.failed(page, &these, error);
+                }
+            }
         }
         Ok(plan.finish())
     }
@@ -74,15 +82,15 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such flag of this member's, or it cannot be stored.
-    pub async fn unflag(&self, commons: String, what: String) -> Result<Vec<FlagView>> {
+    pub async fn unflag(&self, commons: String, what: String) -> Result<FlagList> {
         self.ask(move |core| core.unflag(&commons, &what)).await
     }
 
-    /// All flags of a commons.
+    /// The flags of a commons: of each member the newest, or a stretch of one member's.
     ///
     /// # Errors
-    /// When there is no such commons.
-    pub async fn flags(&self, commons: String) -> Result<Vec<FlagView>> {
-        self.ask(move |core| core.flags(&commons)).await
+    /// When there is no such commons, page or member.
+    pub async fn flags(&self, commons: String, query: FlagQuery) -> Result<FlagList> {
+        self.ask(move |core| core.flags(&commons, &query)).await
     }
 }

@@ -30,6 +30,8 @@ views! {
         at: u64,
         /// How many changes it is.
         changes: u64,
+        /// How many of them were not looked at, being too large or too many: `within` lists them piece by piece.
+        unread: u64,
         /// What it did, in words.
         summary: String,
         /// Characters that came.
@@ -40,12 +42,16 @@ views! {
         inserted_text: String,
         /// How what went begins.
         deleted_text: String,
-        /// Runs that it takes back.
+        /// Runs that it takes back: the first ones.
         takes_back: Vec<String>,
+        /// How many more.
+        takes_back_more: u64,
         /// Whether it can be taken back from here: what others say in their ledgers cannot.
         revertible: bool,
-        /// Flags on just these changes.
+        /// Flags on just these changes: one's own, and the oldest.
         flags: Vec<FlagView>,
+        /// How many more.
+        more_flags: u64,
     }
 
     /// What taking changes back did, or would do.
@@ -54,8 +60,20 @@ views! {
         dry: bool,
         /// Page by page.
         pages: Vec<RevertedPage>,
+        /// Pages in which it failed, or would. Those before and after them are done.
+        failed: Vec<FailedPage>,
         /// Changes that cannot be taken back at all.
         refused: Vec<NotReverted>,
+    }
+
+    /// A page in which changes could not be taken back, and why. Nothing was changed in it.
+    pub struct FailedPage {
+        /// The page; nothing where it is this member's own ledger, or not known.
+        page: Option<PageRow>,
+        /// The runs that were to be taken back.
+        changes: Vec<String>,
+        /// Why.
+        reason: String,
     }
 
     /// What taking changes back did, or would do, to one page.
@@ -88,6 +106,24 @@ views! {
         reason: String,
     }
 
+    /// Flags: of each member the newest, or a stretch of one member's.
+    pub struct FlagList {
+        /// The flags.
+        flags: Vec<FlagView>,
+        /// Who put more than these, and how many more.
+        more: Vec<MoreFlags>,
+        /// Where the next stretch of one member's flags begins; nothing at the end.
+        next: Option<String>,
+    }
+
+    /// Somebody who put more flags than are listed.
+    pub struct MoreFlags {
+        /// Who.
+        who: Named,
+        /// How many more.
+        count: u64,
+    }
+
     /// A flag: somebody finds that a page, or changes of it, should be looked at.
     pub struct FlagView {
         /// Who.
@@ -116,5 +152,23 @@ pub struct ChangeQuery {
     /// Only what comes after a stretch: its `next`.
     pub before: Option<String>,
     /// The most to answer with; 50 by default, 500 at most.
+    pub limit: Option<u32>,
+    /// Only these changes, piece by piece, the first ones first: for those that are too large to be looked at in one entry. Of the
+    /// other fields only `before` and `limit` count then.
+    pub within: Option<String>,
+}
+
+/// Which flags to list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default)]
+#[ts(optional_fields = nullable)]
+pub struct FlagQuery {
+    /// Only those on a page.
+    pub page: Option<String>,
+    /// All of one member's, stretch by stretch, the newest first. Without it, of each member the newest are listed.
+    pub by: Option<String>,
+    /// Only what comes after a stretch of one member's flags: its `next`.
+    pub before: Option<String>,
+    /// The most of one member's flags to answer with; 50 by default, 500 at most.
     pub limit: Option<u32>,
 }

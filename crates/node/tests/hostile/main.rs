@@ -6,6 +6,7 @@
 //! somebody new can come in. Nothing is timed: an engine that no longer answers fails by not answering.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod care;
 mod changes;
 #[expect(dead_code, reason = "the other suite uses all of it")]
 #[path = "../together/device.rs"]

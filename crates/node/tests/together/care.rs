@@ -2,7 +2,7 @@
 
 use commonplace_node::{
     ErrorCode,
-    view::{ChangeQuery, ChangeRun, Reverted},
+    view::{ChangeQuery, ChangeRun, FlagQuery, Reverted},
 };
 
 use crate::device::{Device, equal, insert, pair};
@@ -18,6 +18,10 @@ fn by(member: &str) -> ChangeQuery {
 async fn revert(device: &Device, commons: &str, changes: &[&ChangeRun], dry: bool) -> Reverted {
     let changes = changes.iter().map(|run| run.id.clone()).collect();
     device.engine.revert(commons.to_owned(), changes, None, None, dry).await.expect("takes back")
+}
+
+async fn flagged(device: &Device, commons: &str) -> usize {
+    device.engine.flags(commons.to_owned(), FlagQuery::default()).await.expect("lists").flags.len()
 }
 
 async fn text(device: &Device, commons: &str, page: &str) -> String {
@@ -69,10 +73,14 @@ async fn what_somebody_did_is_seen_and_taken_back_and_others_text_stays() {
         assert!(again.pages[0].done.is_empty() && again.pages[0].change.is_none(), "{again:?}");
         assert!(again.pages[0].left.iter().any(|words| words.contains("Brought back already")), "{again:?}");
     }
-    // What took it back is a change like any other: it says what it takes back, and can be taken back.
-    let runs = changes(&tomas, &commons, ChangeQuery { page: Some(page.clone()), limit: Some(1), ..by("Ines") }).await;
-    assert!(runs[0].takes_back.contains(&run.id), "{runs:?}");
+    // What took it back is a change like any other: it says what it takes back, and can be taken back. It is one by itself, although
+    // she wrote just before.
     let change = done.pages[0].change.clone().expect("it changed");
+    for device in [&ines, &tomas] {
+        let query = ChangeQuery { page: Some(page.clone()), limit: Some(1), ..by("Ines") };
+        let runs = changes(device, &commons, query).await;
+        assert_eq!((&runs[0].id, &runs[0].takes_back), (&change, &vec![run.id.clone()]), "{runs:?}");
+    }
     tomas.engine.revert(commons.clone(), vec![change], None, None, false).await.unwrap();
     ines.until_text(&commons, &page, "BUYcrumbs dust, and springs").await;
     equal(&ines, &tomas, &commons).await;
@@ -134,16 +142,17 @@ async fn a_flag_is_seen_by_all_and_taken_off_by_whoever_put_it() {
     let run = changes(&tomas, &commons, ChangeQuery { page: Some(page.clone()), ..ChangeQuery::default() }).await;
     tomas.engine.flag(commons.clone(), "Toasters".into(), Some("who says so?".into())).await.unwrap();
     tomas.engine.flag(commons.clone(), run[0].id.clone(), None).await.unwrap();
-    ines.until("both flags are there", async || ines.engine.flags(commons.clone()).await.unwrap().len() == 2).await;
+    ines.until("both flags are there", async || flagged(&ines, &commons).await == 2).await;
     let flags = ines.engine.page_show(commons.clone(), page.clone()).await.unwrap().flags;
-    let told: Vec<_> = flags.iter().map(|f| (f.who.name.as_str(), f.change.as_deref(), f.reason.as_str())).collect();
+    let told: Vec<_> =
+        flags.flags.iter().map(|f| (f.who.name.as_str(), f.change.as_deref(), f.reason.as_str())).collect();
     assert_eq!(told, vec![("Tomás", None, "who says so?"), ("Tomás", Some(run[0].id.as_str()), "")]);
     let run = changes(&ines, &commons, ChangeQuery { page: Some(page.clone()), ..ChangeQuery::default() }).await;
     assert_eq!(run[0].flags.len(), 1);
     assert_eq!(ines.engine.unflag(commons.clone(), page.clone()).await.unwrap_err().code, ErrorCode::NotFound);
     let left = tomas.engine.unflag(commons.clone(), page.clone()).await.unwrap();
-    assert_eq!(left.len(), 1);
-    ines.until("one is off", async || ines.engine.flags(commons.clone()).await.unwrap().len() == 1).await;
+    assert_eq!(left.flags.len(), 1);
+    ines.until("one is off", async || flagged(&ines, &commons).await == 1).await;
     let long = tomas.engine.flag(commons.clone(), page, Some("x".repeat(2_000))).await;
     assert_eq!(long.unwrap_err().code, ErrorCode::BadArgument);
 }
@@ -182,4 +191,36 @@ async fn who_is_muted_is_not_seen_and_their_text_stays() {
     assert_eq!(ines.engine.muted(commons.clone()).await.unwrap().len(), 1);
     assert!(ines.engine.unmute(commons.clone(), "Tomás".into()).await.unwrap().is_empty());
     assert!(!of_tomas(&ines).await.muted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_fails_in_one_page_the_others_are_done_and_it_is_named() {
+    let mut ines = Device::new("Ines").await;
+    let commons = ines.found("Repair Café").await;
+    let (mut pages, mut chosen) = (Vec::new(), Vec::new());
+    for title in ["Irons", "Kettles", "Toasters"] {
+        let id = ines.engine.page_new(commons.clone(), title.into(), Some("crumbs".into())).await.unwrap().id;
+        let spam = format!("BUY MY {}", title.to_uppercase());
+        ines.engine.page_write(commons.clone(), id.clone(), spam).await.unwrap();
+        let query = ChangeQuery { page: Some(id.clone()), ..ChangeQuery::default() };
+        let [run] = &changes(&ines, &commons, query).await[..] else { panic!("one run") };
+        // Its last change alone.
+        let (actor, numbers) = run.id.split_once('.').unwrap();
+        let last = numbers.split_once('-').unwrap().1;
+        chosen.push(format!("{actor}.{last}-{last}"));
+        pages.push(id);
+    }
+    ines.damage("BUY MY KETTLES").await;
+    let lost = (pages.remove(1), chosen[1].clone());
+    for dry in [true, false] {
+        let done = ines.engine.revert(commons.clone(), chosen.clone(), None, None, dry).await.unwrap();
+        let [failed] = done.failed.as_slice() else { panic!("{done:?}") };
+        assert_eq!(failed.changes, vec![lost.1.clone()]);
+        assert_eq!(failed.page.as_ref().map(|row| row.id.as_str()), Some(lost.0.as_str()));
+        assert!(!failed.reason.is_empty());
+        assert_eq!(done.pages.iter().filter(|page| !page.done.is_empty()).count(), 2, "{done:?}");
+    }
+    for page in &pages {
+        assert_eq!(text(&ines, &commons, page).await, "crumbs");
+    }
 }

@@ -73,6 +73,21 @@ impl Device {
         roll.commons().to_string()
     }
 
+    /// Damages the change on the disk that wrote these words.
+    pub(crate) async fn damage(&mut self, words: &str) {
+        self.engine.close().await;
+        let path = self.home.path().join("profile.db");
+        let mut bytes = std::fs::read(&path).expect("reads");
+        let places: Vec<usize> =
+            (0..bytes.len() - words.len()).filter(|at| bytes[*at..].starts_with(words.as_bytes())).collect();
+        // A change begins with these bytes, and is short.
+        let begins = |at: &usize| bytes[*at..].starts_with(&[0x85, 0x6f, 0x4a, 0x83]);
+        let change = places.iter().find_map(|at| (at.saturating_sub(160)..*at).rev().find(begins));
+        bytes[change.expect("a change that wrote them")] ^= 0xff;
+        std::fs::write(&path, bytes).expect("writes");
+        self.engine = open(self.home.path(), true).await;
+    }
+
     /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.
     pub(crate) async fn meet(&self, other: &Self) {
         let commons = self.found("Zest: a reason to meet").await;

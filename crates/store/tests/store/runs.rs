@@ -137,10 +137,19 @@ fn what_comes_at_once_is_cut_into_runs() {
     let spans: Vec<_> = runs.iter().map(|r| (r.first, r.last)).collect();
     assert_eq!(spans, vec![(2_001, 2_501), (1_001, 2_000), (1, 1_000)]);
     let actor = runs[0].actor;
-    let (bytes, all) = store.changes_of(commons, ada.doc(), actor, (2, 4), usize::MAX).expect("reads");
-    assert!(all && bytes.iter().map(Vec::as_slice).eq(made[1..4].iter().map(|(change, _)| change.bytes())));
-    let (bytes, all) = store.changes_of(commons, ada.doc(), actor, (2, 40), 1).expect("reads");
-    assert!(!all && bytes.len() == 1);
+    for (last, most, given) in [(4, usize::MAX, 3), (40, 1, 1), (40, 9, 9)] {
+        let mut bytes = Vec::new();
+        let take = |change| {
+            bytes.push(change);
+            bytes.len() < most
+        };
+        store.changes_of(commons, ada.doc(), actor, (2, last), take).expect("reads");
+        let expected = made[1..=given].iter().map(|(change, _)| change.bytes());
+        assert!(bytes.iter().map(Vec::as_slice).eq(expected), "{given}");
+    }
+    let run = store.run_with(commons, ada.doc(), actor, 1_500).expect("reads").expect("there");
+    assert_eq!((run.first, run.last), (1_001, 2_000));
+    assert_eq!(store.run_with(commons, ada.doc(), actor, 2_502).expect("reads"), None);
     let mut count = 0;
     let each = |bytes: &[u8]| {
         assert_eq!(bytes, made[count].0.bytes());
@@ -179,7 +188,7 @@ fn a_database_of_version_3_gets_the_runs_of_its_changes() {
     store_at(&mut store, commons, ben.doc(), &[ben.begin("B", "b")], 5);
     drop(store);
     let db = rusqlite::Connection::open(dir.path().join("profile.db")).expect("opens");
-    db.execute_batch("DROP TABLE run; DROP TABLE flag; ALTER TABLE actor DROP COLUMN run; PRAGMA user_version = 3")
+    db.execute_batch("DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; ALTER TABLE actor DROP COLUMN run; PRAGMA user_version = 3")
         .expect("is of version 3 again");
     drop(db);
     let mut store = Store::open(dir.path()).expect("opens");
@@ -225,12 +234,22 @@ type Told = (Vec<Flag>, Vec<Option<(String, u8)>>, Vec<Vec<String>>, Vec<(String
 
 fn told(store: &Store, commons: CommonsId, members: &[MemberId]) -> Told {
     let pages = || (0..4).map(page_id);
-    let mut flags = store.flags(commons, None, 1_000).expect("reads");
+    let mut flags = store.flags(commons, None, 1_000).expect("reads").flags;
     flags.sort();
     let mut by_page: Vec<Flag> =
-        pages().flat_map(|page| store.flags(commons, Some(page), 1_000).expect("reads")).collect();
+        pages().flat_map(|page| store.flags(commons, Some(page), 1_000).expect("reads").flags).collect();
     by_page.sort();
     assert_eq!(flags, by_page);
+    let mut by_key: Vec<Flag> = Vec::new();
+    for flag in &flags {
+        let key = Statement::Flag { page: flag.page, span: flag.span, reason: String::new() }.key();
+        by_key.extend(store.flag_of(commons, flag.member, &key).expect("reads"));
+    }
+    assert_eq!(flags, by_key);
+    // Of each one only, and how many more there are.
+    let one = store.flags(commons, None, 1).expect("reads");
+    let more: u64 = one.more.iter().map(|(_, more)| more).sum();
+    assert_eq!(one.flags.len() as u64 + more, flags.len() as u64);
     let names = members.iter().map(|m| store.profile_of(commons, *m).expect("reads")).collect();
     let tags = pages()
         .map(|p| store.page_tags(commons, p).expect("reads").iter().map(ToString::to_string).collect())
@@ -269,4 +288,51 @@ proptest! {
         prop_assert_eq!(told(&bit_by_bit, commons, &ids), before);
         prop_assert_eq!(bit_by_bit.integrity().expect("checks"), Vec::<String>::new());
     }
+}
+
+#[test]
+fn who_puts_flags_without_end_hides_none_and_makes_no_list_dear() {
+    let (_dir, mut store, commons) = profile();
+    let mut members: Vec<_> = (1..=4).map(|n| Member::new(n, commons)).collect();
+    let flag = |page: u32, n: u64, reason: &str| Statement::Flag {
+        page: page_id(page),
+        span: (n > 0).then(|| Span { actor: Actor::new([7; 16]), first: n, last: n }),
+        reason: reason.to_owned(),
+    };
+    for (n, member) in members[..3].iter_mut().enumerate() {
+        member.say(&mut store, &[flag(1, 0, "honest")], &[]);
+        member.say(&mut store, &[flag(2, n as u64 + 1, "honest")], &[]);
+    }
+    // A half of them on one page, and a half on a page each.
+    let flood: Vec<_> = (1..=5_000_u32).flat_map(|n| [flag(1, n.into(), ""), flag(10 + n, 0, "")]).collect();
+    flood.chunks(1_000).for_each(|some| members[3].say(&mut store, some, &[]));
+    members[3].say(&mut store, &[flag(1, 1, "the last word")], &[]);
+
+    let flooder = members[3].id;
+    for (page, honest, all) in [(None, 6, 10_000), (Some(page_id(1)), 3, 5_000)] {
+        let listed = store.flags(commons, page, 5).expect("reads");
+        assert_eq!(listed.flags.iter().filter(|flag| flag.member != flooder).count(), honest);
+        assert_eq!(listed.flags.len(), honest + 5);
+        assert_eq!(listed.more, vec![(flooder, all - 5)], "and it is said whose");
+        assert!(listed.read <= 4 * (1 + 5), "{} rows", listed.read);
+        let newest = listed.flags.iter().find(|flag| flag.member == flooder).expect("one of them");
+        assert_eq!(newest.reason, "the last word");
+    }
+    let on = Span { actor: Actor::new([7; 16]), first: 1, last: 1 };
+    assert_eq!(store.flags_on(commons, page_id(1), &on).expect("reads").len(), 1);
+    // Stretch by stretch, all of them can be had.
+    let (mut before, mut count) = (None, 0);
+    loop {
+        let stretch = store.flags_by(commons, flooder, None, before, 700).expect("reads");
+        count += stretch.len();
+        before = match stretch.last() {
+            Some((place, _)) => Some(*place),
+            None => break,
+        };
+    }
+    assert_eq!(count, 10_000);
+    // What was taken off counts no more.
+    flood[4..].chunks(1_000).for_each(|some| members[3].say(&mut store, &[], some));
+    assert_eq!(store.flags(commons, None, 5).expect("reads").more, vec![]);
+    assert_eq!(store.flags(commons, None, 5).expect("reads").flags.len(), 10);
 }

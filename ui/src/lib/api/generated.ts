@@ -65,6 +65,8 @@ export type ChangeQuery = {
     before?: string | null,
     /** The most to answer with; 50 by default, 500 at most. */
     limit?: number | null,
+    /** Only these changes, piece by piece, the first ones first: for those that are too large to be looked at in one entry. Of the other fields only `before` and `limit` count then. */
+    within?: string | null,
 };
 
 /** What somebody wrote in one page without a long pause. */
@@ -83,6 +85,8 @@ export type ChangeRun = {
     at: number,
     /** How many changes it is. */
     changes: number,
+    /** How many of them were not looked at, being too large or too many: `within` lists them piece by piece. */
+    unread: number,
     /** What it did, in words. */
     summary: string,
     /** Characters that came. */
@@ -93,12 +97,16 @@ export type ChangeRun = {
     insertedText: string,
     /** How what went begins. */
     deletedText: string,
-    /** Runs that it takes back. */
+    /** Runs that it takes back: the first ones. */
     takesBack: Array<string>,
+    /** How many more. */
+    takesBackMore: number,
     /** Whether it can be taken back from here: what others say in their ledgers cannot. */
     revertible: boolean,
-    /** Flags on just these changes. */
+    /** Flags on just these changes: one's own, and the oldest. */
     flags: Array<FlagView>,
+    /** How many more. */
+    moreFlags: number,
 };
 
 /** A charter, as the decisions left it. */
@@ -339,6 +347,16 @@ export type ExportReport = {
     keptTotal: number,
 };
 
+/** A page in which changes could not be taken back, and why. Nothing was changed in it. */
+export type FailedPage = {
+    /** The page; nothing where it is this member's own ledger, or not known. */
+    page: PageRow | null,
+    /** The runs that were to be taken back. */
+    changes: Array<string>,
+    /** Why. */
+    reason: string,
+};
+
 /** One finding of the doctor. */
 export type Finding = {
     /** What was looked at. */
@@ -349,6 +367,28 @@ export type Finding = {
     detail: string,
     /** What to do about it; empty when well. */
     advice: string,
+};
+
+/** Flags: of each member the newest, or a stretch of one member's. */
+export type FlagList = {
+    /** The flags. */
+    flags: Array<FlagView>,
+    /** Who put more than these, and how many more. */
+    more: Array<MoreFlags>,
+    /** Where the next stretch of one member's flags begins; nothing at the end. */
+    next: string | null,
+};
+
+/** Which flags to list. */
+export type FlagQuery = {
+    /** Only those on a page. */
+    page?: string | null,
+    /** All of one member's, stretch by stretch, the newest first. Without it, of each member the newest are listed. */
+    by?: string | null,
+    /** Only what comes after a stretch of one member's flags: its `next`. */
+    before?: string | null,
+    /** The most of one member's flags to answer with; 50 by default, 500 at most. */
+    limit?: number | null,
 };
 
 /** A flag: somebody finds that a page, or changes of it, should be looked at. */
@@ -452,6 +492,14 @@ export type KnockState = "none" | "waiting" | "declined";
 export type Leaving = {
     /** It in sentences; none when others can go on. */
     says: Array<string>,
+};
+
+/** Somebody who put more flags than are listed. */
+export type MoreFlags = {
+    /** Who. */
+    who: Named,
+    /** How many more. */
+    count: number,
 };
 
 /** Somebody, by name. */
@@ -589,7 +637,7 @@ export type PageView = {
     /** The page that a decision put in its place. */
     anew: PageRow | null,
     /** Flags on it and on changes of it. */
-    flags: Array<FlagView>,
+    flags: FlagList,
 };
 
 /** What came of pairing two devices. */
@@ -689,6 +737,8 @@ export type Reverted = {
     dry: boolean,
     /** Page by page. */
     pages: Array<RevertedPage>,
+    /** Pages in which it failed, or would. Those before and after them are done. */
+    failed: Array<FailedPage>,
     /** Changes that cannot be taken back at all. */
     refused: Array<NotReverted>,
 };
@@ -948,9 +998,9 @@ export interface Commands {
     /** Flags a page, or a run of changes by its id, for all members to see. */
     flag: { args: { commons: string, what: string, reason?: string | null }, reply: FlagView },
     /** Takes this member's flag off. Answers the flags that are left on the page. */
-    unflag: { args: { commons: string, what: string }, reply: Array<FlagView> },
-    /** All flags of a commons. */
-    flags: { args: { commons: string }, reply: Array<FlagView> },
+    unflag: { args: { commons: string, what: string }, reply: FlagList },
+    /** The flags of a commons: of each member the newest, and who has more; or a stretch of one member's. */
+    flags: { args: { commons: string, query: FlagQuery }, reply: FlagList },
     /** Takes in a folder of Markdown; folders below it become the pages' folders. */
     import: { args: { commons: string, dir: string }, reply: ImportReport },
     /** Writes all pages as a folder of Markdown; a file there that somebody else wrote is kept, unless it is to overwrite. */

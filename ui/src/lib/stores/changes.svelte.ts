@@ -12,6 +12,8 @@ class Changes {
   problem = $state.raw<ApiError | null>(null);
   /** Only this member's. */
   by = $state<string | null>(null);
+  /** Only what is in these changes, piece by piece. */
+  within = $state<string | null>(null);
   /** Runs that are chosen to be taken back. */
   chosen = $state.raw<ReadonlySet<string>>(new Set());
   #commons: string | null = null;
@@ -24,6 +26,7 @@ class Changes {
     if (commons === this.#commons) return;
     this.#commons = commons;
     this.by = null;
+    this.within = null;
     this.#forget();
   }
 
@@ -41,8 +44,16 @@ class Changes {
   }
 
   filter(by: string | null): void {
-    if (by === this.by) return;
+    if (by === this.by && this.within === null) return;
     this.by = by;
+    this.within = null;
+    this.#forget();
+  }
+
+  /** Looks at some changes piece by piece; at all again when at none. */
+  look(within: string | null): void {
+    if (within === this.within) return;
+    this.within = within;
     this.#forget();
   }
 
@@ -71,7 +82,9 @@ class Changes {
     if (before === null) return;
     await this.#ask(before, (list) => {
       const there = new Set(this.runs?.map((run) => run.id));
-      this.runs = [...(this.runs ?? []), ...list.runs.filter((run) => !there.has(run.id))];
+      // Several pieces can be of one change.
+      const fresh = this.within === null ? list.runs.filter((run) => !there.has(run.id)) : list.runs;
+      this.runs = [...(this.runs ?? []), ...fresh];
       this.next = list.next;
     });
   }
@@ -86,15 +99,15 @@ class Changes {
   }
 
   async #ask(before: string | null, take: (list: ChangeList) => void): Promise<void> {
-    const [commons, by] = [this.#commons, this.by];
+    const [commons, by, within] = [this.#commons, this.by, this.within];
     if (commons === null) return;
     const asked = ++this.#asked;
     // What is shown already stays shown when it is asked for again.
     const limit = before === null ? Math.min(500, Math.max(STRETCH, this.runs?.length ?? 0)) : STRETCH;
-    const query: ChangeQuery = { by, before, limit };
+    const query: ChangeQuery = within === null ? { by, before, limit } : { within, before, limit };
     try {
       const list = await call("changes", { commons, query });
-      if (asked !== this.#asked || commons !== this.#commons) return;
+      if (asked !== this.#asked || commons !== this.#commons || within !== this.within) return;
       take(list);
       this.problem = null;
     } catch (thrown) {

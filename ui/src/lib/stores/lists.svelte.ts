@@ -1,5 +1,5 @@
 /** The short lists of the open commons: tags, people, the pages written in lately, and what it decides. */
-import type { CharterView, DecisionRow, FlagView, PageRow, Person, TagRow } from "../api/generated";
+import type { CharterView, DecisionRow, FlagList, PageRow, Person, TagRow } from "../api/generated";
 import { call } from "../platform/platform";
 import { Snapshot } from "./snapshot.svelte";
 
@@ -13,7 +13,7 @@ export const lately = new Snapshot<PageRow[]>(async (commons) => {
 });
 
 export const decisions = new Snapshot<DecisionRow[]>((commons) => call("decisions", { commons }));
-export const flags = new Snapshot<FlagView[]>((commons) => call("flags", { commons }));
+export const flags = new Snapshot<FlagList>((commons) => call("flags", { commons, query: {} }));
 export const charter = new Snapshot<CharterView>((commons) => call("charter", { commons }));
 
 /** All of them, of this commons from now on. */
@@ -24,6 +24,12 @@ export function listsOf(commons: string | null): void {
   decisions.of(commons);
   flags.of(commons);
   charter.of(commons);
+}
+
+/** How many flags there are, those included that are not listed. */
+export function flagCount(): number {
+  const all = flags.value;
+  return all === null ? 0 : all.more.reduce((sum, more) => sum + more.count, all.flags.length);
 }
 
 /** Others who are on a page now. */
