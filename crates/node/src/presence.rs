@@ -343,6 +343,26 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_as_long_as_it_may_be_and_not_longer() {
+        let (key, commons) = (DeviceKey::from_seed(&[1; 32]), CommonsId::new([2; 32]));
+        let said = |anchor: usize| {
+            let word = Word {
+                device: key.id(),
+                at: 1,
+                page: None,
+                anchor: Some("a".repeat(anchor)),
+                head: None,
+                writing: false,
+            };
+            encode(commons, &word, &key)
+        };
+        let spare = MAX_BYTES - said(800).len();
+        assert_eq!(said(800 + spare).len(), MAX_BYTES);
+        assert!(decode(commons, &said(800 + spare)).is_some());
+        assert_eq!(decode(commons, &said(801 + spare)), None);
+    }
+
+    #[test]
     fn a_word_counts_for_its_device_and_commons_only() {
         let key = DeviceKey::from_seed(&[1; 32]);
         let commons = CommonsId::new([2; 32]);
