@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: how anything is shown, and any wire form of its own (see `commonplace-api`).
 
+mod bounds;
 mod care;
 mod changeset;
 mod commons;
@@ -39,5 +40,6 @@ mod timekeeping;
 mod twins;
 pub mod view;
 
+pub use bounds::Bounds;
 pub use engine::{Engine, OpenOptions};
 pub use error::{Error, ErrorCode, Result};

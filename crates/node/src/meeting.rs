@@ -13,11 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use commonplace_governance::DeviceStanding;
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
 use commonplace_net::Stream;
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
-use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, VerifiedRecord};
+use commonplace_trust::{Arrival, Attestation, Gate, History, Passed, Refusal, VerifiedRecord};
 
 use self::{
     offence::{Offence, Offences},
@@ -25,6 +26,7 @@ use self::{
     waiting::Waiting,
 };
 use crate::{
+    commons::Commons,
     core::Core,
     error::{Error, Result},
     joining::{on_core, prove},
@@ -262,6 +264,21 @@ impl Core {
         }
     }
 
+    /// Says once per device that it began to write in a page more often than any device needs.
+    fn tell_beyond(&mut self, device: DeviceId) {
+        if self.network.meetings.offences.is_first_beyond(device) {
+            tracing::warn!(device = %device.short(), most = self.bounds.actors, "a device begins to write anew again and again");
+            let (whose, ask) = self.whose(&device);
+            self.tell(Event::Trouble {
+                message: format!(
+                    "{whose} began to write anew in one page more often than any device needs. What it begins there from now on \
+                     is left out, but for what others built on. Everything here is safe and as it was. It may be damaged or run \
+                     another program{ask}."
+                ),
+            });
+        }
+    }
+
     /// A device in words at the beginning of a sentence, and whom one may ask about it.
     fn whose(&self, device: &DeviceId) -> (String, String) {
         match self.commons.values().find_map(|held| self.person_of(held, device)) {
@@ -455,6 +472,9 @@ impl Core {
             self.tell_refused(device, *why);
         }
         self.twins_found(commons, twins);
+        for device in std::mem::take(&mut passed.beyond) {
+            self.tell_beyond(device);
+        }
         let said = (doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect());
         let passed = self.without_known_attestations(commons, doc, passed)?;
         if passed.changes.is_empty() && passed.attestations.is_empty() {
@@ -484,15 +504,45 @@ impl Core {
         let Some(meeting) = self.network.meetings.all.get_mut(&id) else {
             return Ok(Passed::default());
         };
-        let (doc, commons) = (arrival.doc, meeting.commons);
+        let (doc, commons, device) = (arrival.doc, meeting.commons, meeting.device);
         arrival.changes = meeting.waiting.joined_by(doc, arrival.changes);
         let held =
             self.commons.get(&commons).ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
         let history = self.store.history(commons, doc)?;
-        let mut passed = Gate { commons, history: &history, standing: &held.roll }.pass(arrival);
+        let room = self.room(held, device, &arrival, &history)?;
+        let gate = Gate { commons, history: &history, standing: &held.roll };
+        let mut passed = gate.pass_within(arrival, &|device| room.get(device).copied());
         history.sound()?;
-        meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+        if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
+            meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+        }
         Ok(passed)
+    }
+
+    /// How many actors may still begin, in the document of an arrival that this device brings, of those devices of its own member
+    /// of which one might.
+    fn room(
+        &self,
+        held: &Commons,
+        brought_by: DeviceId,
+        arrival: &Arrival,
+        history: &impl History,
+    ) -> Result<HashMap<DeviceId, usize>> {
+        let member = |device: &DeviceId| match held.roll.standing_of(device) {
+            DeviceStanding::Good(member) | DeviceStanding::Ended(member) => Some(member),
+            DeviceStanding::None => None,
+        };
+        let (commons, doc, most) = (held.roll.commons(), arrival.doc, self.bounds.actors);
+        let mut room = HashMap::new();
+        for said in &arrival.attestations {
+            let device = said.device;
+            let begins = || history.tip(&said.actor(commons, doc)).is_none();
+            if !room.contains_key(&device) && member(&device) == member(&brought_by) && begins() {
+                let there = self.store.actors_of(commons, doc, &device, most)?;
+                room.insert(device, most.saturating_sub(there));
+            }
+        }
+        Ok(room)
     }
 
     fn apply_if_open(

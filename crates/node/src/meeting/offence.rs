@@ -66,6 +66,7 @@ pub(super) struct Offences {
     noted: HashMap<DeviceId, Noted>,
     opened: HashMap<(DeviceId, CommonsId), Opened>,
     refused: HashSet<DeviceId>,
+    beyond: HashSet<DeviceId>,
 }
 
 impl Offences {
@@ -95,6 +96,11 @@ impl Offences {
     /// Whether nothing of what this device brought was refused before.
     pub(super) fn is_first_refusal(&mut self, device: DeviceId) -> bool {
         self.refused.insert(device)
+    }
+
+    /// Whether this device went beyond what there is room for for the first time.
+    pub(super) fn is_first_beyond(&mut self, device: DeviceId) -> bool {
+        self.beyond.insert(device)
     }
 }
 
