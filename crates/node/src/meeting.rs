@@ -516,6 +516,7 @@ impl Core {
         if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
             meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
         }
+        Waiting::make_room(self.network.meetings.all.values_mut().map(|meeting| &mut meeting.waiting));
         Ok(passed)
     }
 

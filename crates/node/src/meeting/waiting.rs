@@ -8,8 +8,10 @@ use std::collections::HashMap;
 
 use commonplace_model::DocId;
 
-/// Bytes of changes that wait at most.
+/// Bytes of changes that wait in one meeting at most.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of changes that wait in all meetings.
+const MAX_IN_ALL: usize = 256 * 1024 * 1024;
 /// Bytes that are judged again in any case, and further ones for each byte that comes. A long document that comes in pieces
 /// of which only the last is vouched for needs about half as many as it has pieces.
 const AGAIN: u64 = 64 * 1024 * 1024;
@@ -45,6 +47,18 @@ impl Waiting {
         all
     }
 
+    /// Drops what waits in the fullest of all meetings, until all of it together is within bounds.
+    pub(super) fn make_room<'a>(all: impl Iterator<Item = &'a mut Self>) {
+        let mut all: Vec<_> = all.filter(|waiting| waiting.bytes > 0).collect();
+        let mut bytes: usize = all.iter().map(|waiting| waiting.bytes).sum();
+        while bytes > MAX_IN_ALL {
+            let Some(fullest) = all.iter_mut().max_by_key(|waiting| waiting.bytes) else { return };
+            bytes -= fullest.bytes;
+            fullest.bytes = 0;
+            fullest.changes.clear();
+        }
+    }
+
     /// Keeps changes that cannot be judged yet, if there is room.
     pub(super) fn keep(&mut self, doc: DocId, changes: Vec<Vec<u8>>) {
         let bytes = bytes_of(&changes);
@@ -72,6 +86,24 @@ mod tests {
         assert_eq!((waiting.bytes, waiting.changes.len()), (MAX_BYTES, 64));
         assert_eq!(waiting.joined_by(DocId::Page(PageId::new([3; 16])), vec![vec![1]]).len(), 2);
         assert_eq!(waiting.bytes, MAX_BYTES - (1 << 20));
+    }
+
+    #[test]
+    fn of_all_meetings_the_fullest_makes_room() {
+        let holding = |megabytes: usize| {
+            let mut waiting = Waiting::default();
+            waiting.keep(DOC, vec![vec![0; 1 << 20]; megabytes]);
+            waiting
+        };
+        let held = |all: &[Waiting]| all.iter().map(|waiting| waiting.bytes >> 20).collect::<Vec<_>>();
+        let mut all = [holding(63), holding(62), holding(64), holding(3), holding(64)];
+        Waiting::make_room(all.iter_mut());
+        assert_eq!(held(&all), [63, 62, 64, 3, 64], "just as much as there is room for");
+        all[3].keep(DocId::Page(PageId::new([2; 16])), vec![vec![0]]);
+        Waiting::make_room(all.iter_mut());
+        assert_eq!(held(&all).iter().sum::<usize>(), 256 - 64);
+        assert_eq!(held(&all)[..2], [63, 62], "those that hold little keep it");
+        assert_eq!(all.iter().filter(|waiting| waiting.changes.is_empty()).count(), 1);
     }
 
     #[test]

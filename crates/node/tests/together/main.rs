@@ -111,6 +111,19 @@ async fn bad_tickets_are_refused_in_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_made_for_so_many_and_so_long_and_not_for_more() {
+    let ines = Device::new("Ines").await;
+    let commons = ines.found("Repair Café").await;
+    let invites = async |uses, hours| ines.engine.invite(commons.clone(), Some(uses), Some(hours)).await;
+    let (uses, hours) = (10_000, 24 * 366);
+    assert_eq!(invites(uses, hours).await.expect("makes it").uses, uses);
+    for (uses, hours) in [(uses + 1, 1), (1, hours + 1), (0, 1), (1, 0)] {
+        assert_eq!(invites(uses, hours).await.unwrap_err().code, ErrorCode::BadArgument);
+    }
+    assert_eq!(ines.engine.tickets(commons.clone()).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_cannot_be_one_leaves_the_one_before() {
     let ines = Device::new("Ines").await;
     let before = ines.engine.status().await.unwrap().profile;
