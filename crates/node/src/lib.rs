@@ -22,6 +22,8 @@ mod engine;
 mod error;
 mod export;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 mod holding;
 mod invitations;
 mod joining;

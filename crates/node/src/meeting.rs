@@ -20,9 +20,10 @@ use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
 use commonplace_trust::{Arrival, Attestation, Gate, History, Passed, Refusal, VerifiedRecord};
 
+pub(crate) use self::stream::Offer;
 use self::{
     offence::{Offence, Offences},
-    stream::{Offer, Outbox, carry, open_stream},
+    stream::{Outbox, carry, open_stream},
     waiting::Waiting,
 };
 use crate::{

@@ -91,6 +91,14 @@ impl Patience {
     }
 }
 
+#[cfg(test)]
+impl Word {
+    /// Whether it is this device's.
+    pub(crate) fn is_of(&self, device: &DeviceId) -> bool {
+        self.device == *device
+    }
+}
+
 impl Presences {
     /// Whether a word is news, and from somebody who says no more than there is to say.
     fn listens(&mut self, word: &Word, now: Instant) -> bool {
