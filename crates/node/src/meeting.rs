@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_governance::DeviceStanding;
+use commonplace_governance::{DeviceStanding, Roomy};
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
 use commonplace_net::Stream;
 use commonplace_store::{Batch, DocBatch, Projection};
@@ -362,7 +362,10 @@ impl Core {
             Effect::Arrived(arrivals) => return self.arrivals(id, arrivals).map(Some),
             Effect::ArrivedRecords(records) => {
                 let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
-                self.take_records(device, commons, verified)?;
+                if self.take_records(device, commons, verified)? {
+                    self.break_off(id, Offence::Records);
+                    return Ok(None);
+                }
                 return Ok(Some(Input::RecordsStored));
             }
             Effect::Acknowledged { docs } => self.acknowledged(commons, device, &docs)?,
@@ -406,6 +409,27 @@ impl Core {
             }
         }
         Ok(None)
+    }
+
+    /// Those records that a device brings for which there is room.
+    pub(crate) fn with_room(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Roomy> {
+        let Some(held) = self.commons.get(&id) else {
+            return Err(Error::internal("a commons that is gone brought something"));
+        };
+        let (now, offences) = (Instant::now(), &mut self.network.meetings.offences);
+        if held.roll.member_of(&from).is_some_and(|member| member.id == held.me) {
+            // This person's own devices are one.
+            return Ok(Roomy { records, left_out: 0 });
+        }
+        Ok(held.roll.with_room(&from, records, self.bounds.records, |member| offences.spares(id, *member, now)))
+    }
+
+    /// A device brought more records of its own member's to the door than there is room for.
+    pub(crate) fn brought_too_many(&mut self, device: DeviceId) {
+        // Of others nothing is noted, for anybody can be one.
+        if !self.shared(&device).is_empty() {
+            self.offended(device, Offence::Records);
+        }
     }
 
     /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.

@@ -1,20 +1,25 @@
-//! A member's device begins to write anew in one page, again and again.
+//! More of a member's own than there is room for: beginnings in one page, and records.
 
 use std::{collections::BTreeSet, ops::Range};
 
+use commonplace_governance::{Body, Invitation, Roll, Room};
 use commonplace_model::{Actor, DocId, Folder, Nonce, Page, PageId};
 use commonplace_net::FrameReceiver;
 use commonplace_node::Bounds;
+use commonplace_store::Store;
 use commonplace_sync::Input;
-use commonplace_trust::{Arrival, VerifiedChange, actor_of};
+use commonplace_trust::{Arrival, DeviceKey, Draft, VerifiedChange, VerifiedRecord, actor_of};
 
 use crate::{
-    mallory::{Mallory, Talk, soon},
+    mallory::{Mallory, Talk, ended, soon},
     stage::Stage,
 };
 
 const ROOM: usize = 8;
-const BOUNDS: Bounds = Bounds { actors: ROOM };
+const RECORDS: usize = 40;
+const BOUNDS: Bounds = Bounds { actors: ROOM, records: Room { records: RECORDS, bytes: 1 << 30 } };
+/// Records that are let in beyond that at once.
+const SPARE: usize = 8;
 const TOLD: [&str; 3] = ["a device of Mallory", "more often than any device needs", "safe"];
 /// Kinds of frames.
 const FRONTIERS: u8 = 5;
@@ -41,16 +46,18 @@ impl Mallory {
     }
 }
 
-/// Begins in a page with each of these numbers, then in one where there is room. Gives how often something was asked for until
-/// that last one was acknowledged, and with it all that came before.
-async fn begins_all(mallory: &Mallory, mut talk: Talk, doc: DocId, numbers: Range<u32>) -> usize {
+/// Begins in a page with each of these numbers, then in one where there is room; see [`pushes_all`].
+async fn begins_all(mallory: &Mallory, talk: Talk, doc: DocId, numbers: Range<u32>) -> usize {
     let elsewhere = DocId::Page(PageId::new([u8::try_from(numbers.start % 251).unwrap(); 16]));
-    let mut frames = Vec::new();
-    for number in numbers {
-        frames.extend(talk.says(Input::LocalChange(mallory.begins(doc, number).0)).0);
-    }
+    let all = numbers.map(|number| mallory.begins(doc, number).0).collect();
+    pushes_all(mallory, talk, all, elsewhere).await
+}
+
+/// Pushes changes, then the beginning of another page. Gives how often something was asked for until that last one was
+/// acknowledged, and with it all that came before.
+pub(crate) async fn pushes_all(mallory: &Mallory, mut talk: Talk, all: Vec<Arrival>, elsewhere: DocId) -> usize {
     let (last, actor) = mallory.begins(elsewhere, 0);
-    frames.extend(talk.says(Input::LocalChange(last)).0);
+    let frames: Vec<_> = all.into_iter().chain([last]).flat_map(|a| talk.says(Input::LocalChange(a)).0).collect();
     let Talk { mut to, mut from, .. } = talk;
     let sending = async {
         for frame in &frames {
@@ -128,4 +135,63 @@ async fn those_who_let_in_different_ones_become_equal() {
     assert_eq!(mallory.actors_in(doc).await, on_tomas);
     assert!((ROOM..=2 * ROOM).contains(&on_tomas.len()), "{}", on_tomas.len());
     stage.was_told_nothing_else();
+}
+
+/// Records of Mallory's, each on the one before.
+fn records(mallory: &Mallory, many: u64) -> Vec<Vec<u8>> {
+    let known = mallory.records.iter().map(|bytes| VerifiedRecord::verify(bytes.clone()).unwrap());
+    let mut roll = Roll::fold(mallory.commons, &known.collect::<Vec<_>>()).unwrap();
+    let invitation = |n: u64| {
+        let key = DeviceKey::from_seed(&blake3::derive_key("an invitation", &n.to_le_bytes())).id();
+        Body::Invitation(Invitation { key, uses: 1, expires_at: u64::MAX })
+    };
+    let mut last = roll.write(&invitation(0), &mallory.key).unwrap();
+    let mut all = vec![last.bytes().to_vec()];
+    for n in 1..many {
+        // Without working out each time what counts.
+        let draft = Draft { parents: vec![last.id()], body: invitation(n).encode(), ..last.draft().clone() };
+        last = VerifiedRecord::sign(draft, &mallory.key).unwrap();
+        all.push(last.bytes().to_vec());
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_ten_thousand_records_has_others_keep_as_many_as_there_is_room_for() {
+    let mut stage = Stage::within(BOUNDS).await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let mut talk = mallory.meets().await;
+    let mut frames = Vec::new();
+    for record in records(&mallory, 10_000) {
+        frames.extend(talk.says(Input::LocalRecords(vec![record])).0);
+    }
+    let Talk { mut to, mut from, .. } = talk;
+    let sending = async {
+        let mut sent = 0;
+        for frame in &frames {
+            if to.send(frame).await.is_err() {
+                break;
+            }
+            sent += 1;
+        }
+        sent
+    };
+    let others = async {
+        stage.is_told(&["a device of Mallory", "more records of its own", "safe", "left alone"]).await;
+        stage.types_on().await;
+    };
+    let (sent, ()) = soon("an end to it", async { tokio::join!(sending, others) }).await;
+    assert!(sent >= RECORDS + SPARE);
+    ended(&mut from).await;
+    assert!(mallory.offers().await.is_none(), "met again at once");
+    stage.types_on().await;
+    stage.was_told_nothing_else();
+    // What Ines let in, Tomás has from her.
+    for device in [&stage.ines, &stage.tomas] {
+        device.engine.close().await;
+        let store = Store::open_begun(device.engine.home(), true).unwrap();
+        let kept = store.records(mallory.commons).unwrap();
+        let own = kept.iter().filter(|record| record.draft().author == mallory.key.id()).count();
+        assert_eq!(own, RECORDS + SPARE);
+    }
 }

@@ -51,7 +51,7 @@ async fn a_join_that_was_interrupted_goes_on_with_the_same_ticket() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_started_more_often_than_others_have_room_for_writes_on() {
-    let bounds = Bounds { actors: 2 };
+    let bounds = Bounds { actors: 2, ..Bounds::default() };
     let (mut ines, tomas) = (Device::within("Ines", bounds).await, Device::within("Tomás", bounds).await);
     let commons = ines.found("Repair Café").await;
     let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("0".into())).await.unwrap().id;
