@@ -14,8 +14,10 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 const MAX_IN_ALL: usize = 256 * 1024 * 1024;
 /// Bytes that are judged again in any case, and further ones for each byte that comes. A long document that comes in pieces
 /// of which only the last is vouched for needs about half as many as it has pieces.
-const AGAIN: u64 = 64 * 1024 * 1024;
+const AGAIN: u64 = 8 * 1024 * 1024;
 const AGAIN_PER_BYTE: u64 = 32;
+/// Bytes that a change counts as when it is judged again, at the least: a small one costs more than its bytes.
+const LEAST: usize = 1024;
 
 /// Changes that wait.
 #[derive(Default)]
@@ -38,7 +40,8 @@ impl Waiting {
         let Some(mut all) = self.changes.remove(&doc) else { return came };
         let bytes = bytes_of(&all);
         self.bytes -= bytes;
-        let again = self.again.saturating_add(bytes as u64);
+        let cost: usize = all.iter().map(|change| change.len().max(LEAST)).sum();
+        let again = self.again.saturating_add(cost as u64);
         if again > AGAIN.saturating_add(self.came.saturating_mul(AGAIN_PER_BYTE)) {
             return came;
         }
@@ -121,6 +124,17 @@ mod tests {
         }
         waiting.keep(DOC, large());
         assert_eq!(waiting.joined_by(DOC, vec![vec![1]]), [[1]], "judged again: {judged} bytes");
+    }
+
+    #[test]
+    fn nor_do_very_many_small_changes() {
+        let (mut waiting, mut judged) = (Waiting::default(), 0);
+        for n in 0..10_000_u32 {
+            let all = waiting.joined_by(DOC, vec![[&n.to_le_bytes()[..], &[0; 196]].concat()]);
+            judged += all.len();
+            waiting.keep(DOC, all);
+        }
+        assert!((20_000..100_000).contains(&judged), "{judged}");
     }
 
     #[test]
