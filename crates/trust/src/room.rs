@@ -13,7 +13,7 @@ use commonplace_model::{Actor, ChangeHash, DeviceId};
 
 use crate::{
     attestation::VerifiedAttestation,
-    gate::{Counting, Passed},
+    gate::{Counting, Passed, VerifiedChange},
 };
 
 /// Actors of a device that a document takes in from the device's own member. Who starts the app each day needs eleven years.
@@ -63,6 +63,6 @@ fn built_on(own: &HashMap<Actor, DeviceId>, passed: &Passed) -> HashSet<ChangeHa
     // From the last one back: whatever builds on a change comes after it.
     let back = passed.changes.iter().rev();
     back.filter(|change| counting.counts(!own.contains_key(&change.actor()), change.hash(), change.deps()))
-        .map(|change| change.hash())
+        .map(VerifiedChange::hash)
         .collect()
 }
