@@ -95,7 +95,8 @@ MINUTES ?= 10
 .PHONY: fuzz
 fuzz: setup ## look longer for input that does harm: MINUTES=10 for each kind of input
 	@export COMMONPLACE_FUZZ_SECONDS=$$((60 * $(MINUTES))); \
-	    cargo test --workspace --test fuzz -- --nocapture && cargo test --workspace --test gate -- --nocapture fuzz::
+	    cargo test --workspace --test fuzz -- --nocapture && cargo test --workspace --test gate -- --nocapture fuzz:: && \
+	    cargo test --workspace --lib -- --nocapture changed_anywhere whatever_is_announced
 
 .PHONY: mutants
 mutants: setup ## change the code of trust and governance line by line and list what no test notices; takes hours

@@ -4,6 +4,7 @@
 //! outside crates are named in one place only. `cargo metadata` says what is really so. Every dependency is also looked for
 //! in the sources that are said to need it.
 
+mod bounds;
 mod page;
 mod sources;
 

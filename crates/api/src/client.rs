@@ -316,7 +316,7 @@ impl Remote {
     }
 }
 
-fn read_hello(line: &[u8]) -> Result<Hello, ApiError> {
+pub(crate) fn read_hello(line: &[u8]) -> Result<Hello, ApiError> {
     let hello: Option<Hello> = serde_json::from_slice(line).ok();
     match hello {
         Some(hello) if hello.commonplace == PROTOCOL => Ok(hello),

@@ -160,7 +160,7 @@ impl Connection {
     }
 }
 
-fn read_request(line: &[u8]) -> Result<Request, Box<Reply>> {
+pub(crate) fn read_request(line: &[u8]) -> Result<Request, Box<Reply>> {
     serde_json::from_slice(line).map_err(|error| {
         // Whose answer this is can only be said when at least the id can be read.
         let id = serde_json::from_slice::<Value>(line).ok().and_then(|line| line.get("id").and_then(Value::as_u64));

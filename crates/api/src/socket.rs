@@ -244,6 +244,26 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_changed_anywhere() {
+        let seconds = std::env::var("COMMONPLACE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+        let time = std::time::Duration::from_secs(seconds.unwrap_or(5));
+        let hello = Hello { commonplace: PROTOCOL, version: "0.1".into(), online: true, host: HostKind::default() };
+        let request = r#"{"id":7,"command":"page_show","args":{"commons":"a","page":"b"}}"#;
+        let lines = [line(&hello).unwrap(), request.as_bytes().to_vec(), br#"{"id":2,"listen":true}"#.to_vec()];
+        bolero::check!().with_test_time(time).with_type::<(u8, u16, Vec<u8>)>().for_each(|(which, at, bytes)| {
+            let mut all = lines.get(usize::from(*which) % 4).cloned().unwrap_or_else(|| bytes.clone());
+            let at = usize::from(*at) % all.len().max(1);
+            for (old, new) in all.iter_mut().skip(at).zip(bytes) {
+                *old = *new;
+            }
+            if let Err(refused) = crate::server::read_request(&all) {
+                assert!(refused.error.is_some() && refused.ok.is_none());
+            }
+            let _ = (crate::client::read_hello(&all), serde_json::from_slice::<Reply>(&all));
+        });
+    }
+
+    #[test]
     fn requests_and_replies_are_as_documented() {
         let request: Request = serde_json::from_str(r#"{"id":1,"command":"tags","args":{"commons":"c"}}"#).unwrap();
         assert_eq!((request.id, request.command.as_deref(), request.listen), (1, Some("tags"), false));

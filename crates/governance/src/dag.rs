@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) authority: At,
     /// The record with which the membership began that it is written under.
     pub(crate) root: At,
+    /// Bytes of its record.
+    pub(crate) size: u64,
     pub(crate) kind: Kind,
 }
 
@@ -193,6 +195,8 @@ pub(crate) struct Dag {
     pub(crate) endings_of: BTreeMap<Whom, Vec<At>>,
     /// Records of those whose standing may end, by member.
     pub(crate) by_member: BTreeMap<MemberId, Vec<At>>,
+    /// Bytes of a member's records.
+    sizes: BTreeMap<MemberId, u64>,
     /// Proposals by the round they are in.
     pub(crate) motions: BTreeMap<Step, Vec<At>>,
     /// Reasons by what they are about.
@@ -231,6 +235,11 @@ impl Dag {
         }
     }
 
+    /// How many records a member wrote, and their bytes.
+    pub(crate) fn written_by(&self, member: &MemberId) -> (usize, u64) {
+        (self.by_member.get(member).map_or(0, Vec::len), self.sizes.get(member).copied().unwrap_or(0))
+    }
+
     /// The end of a standing that an entry is, be it by itself or if it is decided.
     pub(crate) fn ending(&self, at: At) -> Option<&Ending> {
         match &self.get(at).kind {
@@ -254,6 +263,7 @@ impl Dag {
         let at = self.entries.len();
         self.numbers.insert(entry.id, at);
         self.by_member.entry(entry.member).or_default().push(at);
+        *self.sizes.entry(entry.member).or_default() += entry.size;
         match &entry.kind {
             Kind::Invitation(invitation) => self.invitations.entry(invitation.key).or_default().push(at),
             Kind::Closed(key) => self.closed.entry(*key).or_default().push(at),

@@ -43,6 +43,6 @@ pub use footing::Footing;
 pub use own::{OwnAct, OwnWord};
 pub use roll::{
     Able, Added, Caught, Charter, DeviceStanding, Epoch, Invited, Invites, Left, Member, Pairing, Parting, Roll,
-    RollError,
+    RollError, Room, Roomy,
 };
 pub use ticket::{DeviceTicket, Ticket, TicketError};

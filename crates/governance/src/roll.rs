@@ -26,11 +26,13 @@
 mod able;
 mod pairing;
 mod parting;
+mod room;
 mod write;
 
 pub use able::{Able, Left};
 pub use pairing::Pairing;
 pub use parting::Parting;
+pub use room::{Room, Roomy};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -247,6 +249,7 @@ impl Roll {
             height: 0,
             authority: 0,
             root: 0,
+            size: record.bytes().len() as u64,
             kind: Kind::Genesis(genesis.founder),
         });
         let founded = Charter {

@@ -133,7 +133,8 @@ fn read<T: DeserializeOwned>(text: &str, prefix: &str) -> Result<T, TicketError>
     // Mail and chat programs break long lines.
     let text: String = text.chars().filter(|c| !c.is_whitespace()).take(Ticket::MAX_CHARS + 1).collect();
     let at = text.to_ascii_lowercase().find(prefix).ok_or(TicketError::NoTicket)?;
-    let rest = text.get(at + prefix.len()..).filter(|r| r.len() <= Ticket::MAX_CHARS).ok_or(TicketError::Damaged)?;
+    let is_whole = text.chars().count() <= Ticket::MAX_CHARS;
+    let rest = text.get(at + prefix.len()..).filter(|_| is_whole).ok_or(TicketError::Damaged)?;
     let bytes = BASE32_NOPAD_NOCASE.decode(rest.as_bytes()).map_err(|_| TicketError::Damaged)?;
     let (payload, check) = bytes.split_last_chunk::<CHECK>().ok_or(TicketError::Damaged)?;
     if blake3::hash(payload).as_bytes()[..CHECK] != *check {
@@ -149,6 +150,36 @@ fn read<T: DeserializeOwned>(text: &str, prefix: &str) -> Result<T, TicketError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ticket(name: usize, addresses: u16) -> Ticket {
+        Ticket {
+            commons: CommonsId::new([1; 32]),
+            name: "n".repeat(name),
+            inviter: "Ines".to_owned(),
+            ink: 3,
+            device: DeviceId::new([7; 32]),
+            addresses: (1..=addresses).map(|port| ([127, 0, 0, 1], port).into()).collect(),
+            secret: [9; 16],
+            expires_at: 5,
+            uses: 1,
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_as_long_as_it_may_be_and_not_longer() {
+        let most = u16::try_from(Ticket::MAX_ADDRESSES).expect("small");
+        assert_eq!(ticket(9, most).to_string().parse(), Ok(ticket(9, most)));
+        assert_eq!(ticket(9, most + 1).to_string().parse::<Ticket>(), Err(TicketError::Damaged));
+        let chars = |ticket: &Ticket| ticket.to_string().len();
+        let long = (1..2_000).map(|name| ticket(name, 1)).find(|ticket| chars(ticket) > Ticket::MAX_CHARS);
+        let past = long.expect("a name can be as long as one likes");
+        let at = ticket(past.name.len() - 1, 1);
+        // Five bytes are eight characters.
+        assert!(chars(&at) <= Ticket::MAX_CHARS && chars(&at) + 2 > Ticket::MAX_CHARS, "{}", chars(&at));
+        assert_eq!(at.to_string().parse(), Ok(at));
+        assert_eq!(past.to_string().parse::<Ticket>(), Err(TicketError::Damaged));
+        assert_eq!(format!("{PREFIX}{}", "a".repeat(1 << 20)).parse::<Ticket>(), Err(TicketError::Damaged));
+    }
 
     #[test]
     fn a_ticket_for_a_device_is_read_as_written_and_is_no_ticket_for_a_commons() {

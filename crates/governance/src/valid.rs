@@ -98,6 +98,7 @@ impl Judge<'_> {
             authority,
             root: if matches!(by.kind, Kind::Certificate { .. }) { by.root } else { authority },
             links,
+            size: record.bytes().len() as u64,
             kind,
         }))
     }

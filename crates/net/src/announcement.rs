@@ -137,6 +137,34 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_announced_is_read_or_is_not() {
+        let seconds = std::env::var("COMMONPLACE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+        let time = std::time::Duration::from_secs(seconds.unwrap_or(5));
+        let said = Announcement { name: "Ada".into(), ink: 11, device_name: "Ada's laptop".into() };
+        let real = write(DeviceId::new([7; 32]), Start(11), Some(9), &said);
+        let keys: Vec<_> = real.keys().cloned().collect();
+        // Some of the properties are others, or are not there.
+        bolero::check!().with_test_time(time).with_type::<Vec<(u8, u8, Option<String>)>>().for_each(|changes| {
+            let mut properties = real.clone();
+            for (key, at, value) in changes {
+                let key = &keys[usize::from(*key) % keys.len()];
+                match value {
+                    None => drop(properties.remove(key)),
+                    Some(value) => {
+                        let before: String = real[key].chars().take(usize::from(*at) % 80).collect();
+                        properties.insert(key.clone(), before + value);
+                    }
+                }
+            }
+            let heard = read(|key| properties.get(key).map(String::as_str));
+            if let Some(heard) = heard.and_then(|record| record.announcement) {
+                assert!(heard.name.len() <= MAX_NAME && heard.device_name.len() <= MAX_NAME);
+                assert!(!heard.name.chars().any(char::is_control));
+            }
+        });
+    }
+
+    #[test]
     fn another_version_or_a_bad_id_is_not_read() {
         assert_eq!(read(|key| (key == "v").then_some("2")), None);
         assert_eq!(read(|key| if key == "v" { Some("1") } else { Some("nonsense") }), None);

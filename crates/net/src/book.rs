@@ -131,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_so_many_devices_are_kept_and_not_of_one_more() {
+        let book = AddressBook::new(MemoryLookup::new());
+        let device = |n: usize| {
+            let mut seed = [5; 32];
+            seed[..8].copy_from_slice(&n.to_le_bytes());
+            DeviceId::new(*SecretKey::from_bytes(&seed).public().as_bytes())
+        };
+        assert!((0..MAX_DEVICES).all(|n| book.give(device(n), &[at(1)])));
+        assert!(!book.give(device(MAX_DEVICES), &[at(1)]));
+        assert!(book.addresses(&device(MAX_DEVICES)).is_empty());
+        assert!(book.see(device(0), &[at(2)]), "those that are known are known on");
+        assert_eq!(book.known.lock().expect("whole").len(), MAX_DEVICES);
+    }
+
+    #[test]
     fn what_is_no_key_has_no_addresses() {
         let book = AddressBook::new(MemoryLookup::new());
         let nobody =

@@ -203,14 +203,16 @@ impl Core {
     }
 
     /// Takes in records that another device brought, passes on those that were new, and says so if this device is out by them.
-    pub(crate) fn take_records(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<()> {
+    /// Gives whether some were left out, for which there is no room.
+    pub(crate) fn take_records(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<bool> {
         let was_in = self.is_in(id);
-        let new = self.add_records(id, records)?;
+        let roomy = self.with_room(from, id, records)?;
+        let new = self.add_records(id, roomy.records)?;
         self.pass_on_records(id, &new, Some(from));
         if was_in && let Err(out) = self.must_be_in(id) {
             self.trouble(&out);
         }
-        Ok(())
+        Ok(roomy.left_out > 0)
     }
 
     pub(crate) fn held_commons(&self, id: CommonsId) -> Result<&Commons> {

@@ -14,6 +14,7 @@ use commonplace_trust::DeviceKey;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::{
+    bounds::Bounds,
     commons::Commons,
     documents::Documents,
     editor::Editors,
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     pub(crate) home: PathBuf,
     pub(crate) options: OpenOptions,
     pub(crate) clock: Clock,
+    pub(crate) bounds: Bounds,
     pub(crate) key: DeviceKey,
     pub(crate) owner: Option<Owner>,
     /// Makes this start's actors new ones.
@@ -93,6 +95,7 @@ impl Core {
     pub(crate) fn start(
         options: OpenOptions,
         clock: Clock,
+        bounds: Bounds,
         events: broadcast::Sender<Event>,
     ) -> (Mailbox, oneshot::Receiver<Result<()>>) {
         let (urgent, urgent_jobs) = mpsc::unbounded_channel();
@@ -105,7 +108,7 @@ impl Core {
             // A runtime of its own: the engine outlives whatever its host does with its.
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let opened = runtime.map_err(Error::internal).and_then(|runtime| {
-                Self::open(options, clock, events, inside, runtime.handle().clone()).map(|core| (runtime, core))
+                Self::open(options, clock, bounds, events, inside, runtime.handle().clone()).map(|core| (runtime, core))
             });
             match opened {
                 Ok((runtime, mut core)) => {
@@ -128,6 +131,7 @@ impl Core {
     fn open(
         options: OpenOptions,
         clock: Clock,
+        bounds: Bounds,
         events: broadcast::Sender<Event>,
         mailbox: Mailbox,
         runtime: tokio::runtime::Handle,
@@ -139,6 +143,7 @@ impl Core {
         let mut core = Self {
             home: options.home.clone(),
             clock,
+            bounds,
             key,
             owner: None,
             nonce: Nonce::new(profile::random()?),

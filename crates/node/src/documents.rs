@@ -134,7 +134,7 @@ impl Core {
         if !changes.is_empty() {
             gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
         }
-        document.set_actor(actor_of(commons, doc, self.device(), self.nonce));
+        document.set_actor(actor_of(commons, doc, self.device(), self.nonce_in(commons, doc)?));
         if many {
             self.compact(commons, doc, &document)?;
         }
@@ -154,11 +154,26 @@ impl Core {
     /// Has what is written from now on be written under other actors.
     pub(crate) fn renew_nonce(&mut self) -> Result<()> {
         self.nonce = Nonce::new(profile::random()?);
-        let (device, nonce) = (self.device(), self.nonce);
-        for ((commons, doc), (_, loaded)) in &mut self.documents.loaded {
-            loaded.document_mut().set_actor(actor_of(*commons, *doc, device, nonce));
+        let device = self.device();
+        let loaded: Vec<_> = self.documents.loaded.keys().copied().collect();
+        for (commons, doc) in loaded {
+            let nonce = self.nonce_in(commons, doc)?;
+            if let Some((_, loaded)) = self.documents.loaded.get_mut(&(commons, doc)) {
+                loaded.document_mut().set_actor(actor_of(commons, doc, device, nonce));
+            }
         }
         Ok(())
+    }
+
+    /// The nonce of the actor under which this device writes in a document: that of this start of the app. Where that would be
+    /// one actor more than others take in from it, the one that it wrote under last.
+    pub(crate) fn nonce_in(&self, commons: CommonsId, doc: DocId) -> Result<Nonce> {
+        let (device, most) = (self.device(), self.bounds.actors);
+        let is_known = self.store.actor(commons, actor_of(commons, doc, device, self.nonce))?.is_some();
+        if is_known || self.store.actors_of(commons, doc, &device, most)? < most {
+            return Ok(self.nonce);
+        }
+        Ok(self.store.newest_nonce(commons, doc, &device)?.unwrap_or(self.nonce))
     }
 
     /// Keeps a compact form, if it loads back with the same heads.
@@ -180,8 +195,9 @@ impl Core {
         }
         let mut changes = Vec::with_capacity(made.len());
         let mut attestations = Vec::with_capacity(changes.capacity());
+        let nonce = self.nonce_in(commons, doc)?;
         for local in made {
-            let (change, attestation) = VerifiedChange::local(local, &self.key, commons, doc, self.nonce)
+            let (change, attestation) = VerifiedChange::local(local, &self.key, commons, doc, nonce)
                 .map_err(|e| Error::new(ErrorCode::TooLarge, format!("The edit could not be kept: {e}.")))?;
             changes.push(change);
             attestations.push(attestation);
@@ -227,7 +243,7 @@ impl Core {
             let Loaded::Page(page) = loaded else {
                 return Err(Error::internal("a page's document is none"));
             };
-            let actor = actor_of(commons, doc, core.device(), core.nonce);
+            let actor = actor_of(commons, doc, core.device(), core.nonce_in(commons, doc)?);
             let most = usize::try_from(chunk::MAX_DEPS).unwrap_or(usize::MAX);
             let mut made = page.document_mut().join_heads(actor, most, &chunk::OWN).map_err(Error::internal)?;
             made.extend(edit(page)?);

@@ -15,6 +15,7 @@ use std::{
 use tokio::sync::{broadcast, oneshot};
 
 use crate::{
+    bounds::Bounds,
     core::{Core, Mailbox},
     doctor,
     error::{Error, ErrorCode, Result},
@@ -84,9 +85,21 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub async fn open_by(options: OpenOptions, clock: fn() -> SystemTime) -> Result<Self> {
+        Self::start(options, clock, Bounds::default()).await
+    }
+
+    /// As [`Engine::open`], holding members' devices to these bounds.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_within(options: OpenOptions, bounds: Bounds) -> Result<Self> {
+        Self::start(options, SystemTime::now, bounds).await
+    }
+
+    async fn start(options: OpenOptions, clock: fn() -> SystemTime, bounds: Bounds) -> Result<Self> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let home = Arc::new(options.home.clone());
-        let (mailbox, ready) = Core::start(options, clock, events.clone());
+        let (mailbox, ready) = Core::start(options, clock, bounds, events.clone());
         ready.await.map_err(|_| Error::internal("the engine's thread ended at its start"))??;
         let last = Arc::new(LastHandle(mailbox.clone()));
         Ok(Self { mailbox, events, home, _last: last })

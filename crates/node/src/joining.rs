@@ -245,8 +245,10 @@ impl Core {
     /// Judges records that are to prove membership; they count whoever brings them. The answer to a member is no records, to
     /// one who was it all of them, so that they learn how that ended, and to anybody else nothing.
     fn judge_proof(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Option<Vec<Vec<u8>>> {
-        if let Err(error) = self.take_records(from, id, records) {
-            self.trouble(&error);
+        match self.take_records(from, id, records) {
+            Ok(false) => {}
+            Ok(true) => self.brought_too_many(from),
+            Err(error) => self.trouble(&error),
         }
         let held = self.commons.get(&id)?;
         match held.roll.standing_of(&from) {
@@ -258,8 +260,10 @@ impl Core {
 
     /// Takes in what was answered to a proof of ours; whether both are members still.
     pub(crate) fn told_at_door(&mut self, by: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> bool {
-        if let Err(error) = self.take_records(by, id, records) {
-            self.trouble(&error);
+        match self.take_records(by, id, records) {
+            Ok(false) => {}
+            Ok(true) => self.brought_too_many(by),
+            Err(error) => self.trouble(&error),
         }
         self.shared(&by).contains(&id)
     }

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: how anything is shown, and any wire form of its own (see `commonplace-api`).
 
+mod bounds;
 mod care;
 mod changeset;
 mod commons;
@@ -21,6 +22,8 @@ mod engine;
 mod error;
 mod export;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 mod holding;
 mod invitations;
 mod joining;
@@ -40,5 +43,6 @@ mod timekeeping;
 mod twins;
 pub mod view;
 
+pub use bounds::Bounds;
 pub use engine::{Engine, OpenOptions};
 pub use error::{Error, ErrorCode, Result};

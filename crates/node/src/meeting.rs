@@ -13,18 +13,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use commonplace_governance::{DeviceStanding, Roomy};
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId};
 use commonplace_net::Stream;
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
-use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, VerifiedRecord};
+use commonplace_trust::{Arrival, Attestation, Gate, History, Passed, Refusal, VerifiedRecord};
 
+pub(crate) use self::stream::Offer;
 use self::{
     offence::{Offence, Offences},
-    stream::{Offer, Outbox, carry, open_stream},
+    stream::{Outbox, carry, open_stream},
     waiting::Waiting,
 };
 use crate::{
+    commons::Commons,
     core::Core,
     error::{Error, Result},
     joining::{on_core, prove},
@@ -264,6 +267,21 @@ impl Core {
         }
     }
 
+    /// Says once per device that it began to write in a page more often than any device needs.
+    fn tell_beyond(&mut self, device: DeviceId) {
+        if self.network.meetings.offences.is_first_beyond(device) {
+            tracing::warn!(device = %device.short(), most = self.bounds.actors, "a device begins to write anew again and again");
+            let (whose, ask) = self.whose(&device);
+            self.tell(Event::Trouble {
+                message: format!(
+                    "{whose} began to write anew in one page more often than any device needs. What it begins there from now on \
+                     is left out, but for what others built on. Everything here is safe and as it was. It may be damaged or run \
+                     another program{ask}."
+                ),
+            });
+        }
+    }
+
     /// A device in words at the beginning of a sentence, and whom one may ask about it.
     fn whose(&self, device: &DeviceId) -> (String, String) {
         match self.commons.values().find_map(|held| self.person_of(held, device)) {
@@ -346,7 +364,10 @@ impl Core {
             Effect::Arrived(arrivals) => return self.arrivals(id, arrivals).map(Some),
             Effect::ArrivedRecords(records) => {
                 let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
-                self.take_records(device, commons, verified)?;
+                if self.take_records(device, commons, verified)? {
+                    self.break_off(id, Offence::Records);
+                    return Ok(None);
+                }
                 return Ok(Some(Input::RecordsStored));
             }
             Effect::Acknowledged { docs } => self.acknowledged(commons, device, &docs)?,
@@ -390,6 +411,27 @@ impl Core {
             }
         }
         Ok(None)
+    }
+
+    /// Those records that a device brings for which there is room.
+    pub(crate) fn with_room(&mut self, from: DeviceId, id: CommonsId, records: Vec<VerifiedRecord>) -> Result<Roomy> {
+        let Some(held) = self.commons.get(&id) else {
+            return Err(Error::internal("a commons that is gone brought something"));
+        };
+        let (now, offences) = (Instant::now(), &mut self.network.meetings.offences);
+        if held.roll.member_of(&from).is_some_and(|member| member.id == held.me) {
+            // This person's own devices are one.
+            return Ok(Roomy { records, left_out: 0 });
+        }
+        Ok(held.roll.with_room(&from, records, self.bounds.records, |member| offences.spares(id, *member, now)))
+    }
+
+    /// A device brought more records of its own member's to the door than there is room for.
+    pub(crate) fn brought_too_many(&mut self, device: DeviceId) {
+        // Of others nothing is noted, for anybody can be one.
+        if !self.shared(&device).is_empty() {
+            self.offended(device, Offence::Records);
+        }
     }
 
     /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.
@@ -460,6 +502,9 @@ impl Core {
             self.tell_refused(device, *why);
         }
         self.twins_found(commons, twins);
+        for device in std::mem::take(&mut passed.beyond) {
+            self.tell_beyond(device);
+        }
         let said = (doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect());
         let passed = self.without_known_attestations(commons, doc, passed)?;
         if passed.changes.is_empty() && passed.attestations.is_empty() {
@@ -498,15 +543,46 @@ impl Core {
         let Some(meeting) = self.network.meetings.all.get_mut(&id) else {
             return Ok(Passed::default());
         };
-        let (doc, commons) = (arrival.doc, meeting.commons);
+        let (doc, commons, device) = (arrival.doc, meeting.commons, meeting.device);
         arrival.changes = meeting.waiting.joined_by(doc, arrival.changes);
         let held =
             self.commons.get(&commons).ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
         let history = self.store.history(commons, doc)?;
-        let mut passed = Gate { commons, history: &history, standing: &held.roll }.pass(arrival);
+        let room = self.room(held, device, &arrival, &history)?;
+        let gate = Gate { commons, history: &history, standing: &held.roll };
+        let mut passed = gate.pass_within(arrival, &|device| room.get(device).copied());
         history.sound()?;
-        meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+        if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
+            meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+        }
+        Waiting::make_room(self.network.meetings.all.values_mut().map(|meeting| &mut meeting.waiting));
         Ok(passed)
+    }
+
+    /// How many actors may still begin, in the document of an arrival that this device brings, of those devices of its own member
+    /// of which one might.
+    fn room(
+        &self,
+        held: &Commons,
+        brought_by: DeviceId,
+        arrival: &Arrival,
+        history: &impl History,
+    ) -> Result<HashMap<DeviceId, usize>> {
+        let member = |device: &DeviceId| match held.roll.standing_of(device) {
+            DeviceStanding::Good(member) | DeviceStanding::Ended(member) => Some(member),
+            DeviceStanding::None => None,
+        };
+        let (commons, doc, most) = (held.roll.commons(), arrival.doc, self.bounds.actors);
+        let mut room = HashMap::new();
+        for said in &arrival.attestations {
+            let device = said.device;
+            let begins = || history.tip(&said.actor(commons, doc)).is_none();
+            if !room.contains_key(&device) && member(&device) == member(&brought_by) && begins() {
+                let there = self.store.actors_of(commons, doc, &device, most)?;
+                room.insert(device, most.saturating_sub(there));
+            }
+        }
+        Ok(room)
     }
 
     fn apply_if_open(

@@ -91,6 +91,14 @@ impl Patience {
     }
 }
 
+#[cfg(test)]
+impl Word {
+    /// Whether it is this device's.
+    pub(crate) fn is_of(&self, device: &DeviceId) -> bool {
+        self.device == *device
+    }
+}
+
 impl Presences {
     /// Whether a word is news, and from somebody who says no more than there is to say.
     fn listens(&mut self, word: &Word, now: Instant) -> bool {
@@ -340,6 +348,26 @@ mod tests {
             assert!(!presences.listens(&word(at % 10), now), "{at}");
         }
         assert!(presences.listens(&word(10), now));
+    }
+
+    #[test]
+    fn a_word_is_as_long_as_it_may_be_and_not_longer() {
+        let (key, commons) = (DeviceKey::from_seed(&[1; 32]), CommonsId::new([2; 32]));
+        let said = |anchor: usize| {
+            let word = Word {
+                device: key.id(),
+                at: 1,
+                page: None,
+                anchor: Some("a".repeat(anchor)),
+                head: None,
+                writing: false,
+            };
+            encode(commons, &word, &key)
+        };
+        let spare = MAX_BYTES - said(800).len();
+        assert_eq!(said(800 + spare).len(), MAX_BYTES);
+        assert!(decode(commons, &said(800 + spare)).is_some());
+        assert_eq!(decode(commons, &said(801 + spare)), None);
     }
 
     #[test]

@@ -251,6 +251,49 @@ impl Reader {
         Ok(all)
     }
 
+    /// How many actors of a device a document has. Counts no further than `most`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn actors_of(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        device: &DeviceId,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(0);
+        };
+        let (first, last) = all_within(doc);
+        let mut find = self.db.prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM actor a JOIN writer w ON w.no = a.writer \
+             WHERE a.no BETWEEN ?1 AND ?2 AND w.device = (SELECT no FROM device WHERE id = ?3) LIMIT ?4)",
+        )?;
+        let count: i64 = find.query_row(params![first, last, device.as_bytes(), int(most as u64)], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    /// The nonce of a device's newest actor in a document.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn newest_nonce(&self, commons: CommonsId, doc: DocId, device: &DeviceId) -> Result<Option<Nonce>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(None);
+        };
+        let (first, last) = all_within(doc);
+        let mut find = self.db.prepare_cached(
+            "SELECT w.nonce FROM actor a JOIN writer w ON w.no = a.writer \
+             WHERE a.no BETWEEN ?1 AND ?2 AND w.device = (SELECT no FROM device WHERE id = ?3) ORDER BY a.no DESC LIMIT 1",
+        )?;
+        let mut rows = find.query(params![first, last, device.as_bytes()])?;
+        match rows.next()? {
+            Some(row) => Ok(Some(Nonce::from_slice(blob(row, 0)?)?)),
+            None => Ok(None),
+        }
+    }
+
     /// The digest of a document's frontier; nothing while it has none.
     ///
     /// # Errors

@@ -2,19 +2,22 @@
 //! for longer.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use bolero::check;
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId, RecordId};
 use commonplace_sync::{Effect, Input, Replica, Role, Segment, Session, VERSION};
-use commonplace_trust::Attestation;
+use commonplace_trust::{Arrival, Attestation};
 
-/// A replica of a few pages.
-struct Shelf;
+/// A replica of a few pages and records, from these numbers on.
+struct Shelf(u8);
 
 impl Replica for Shelf {
     fn record_ids(&self) -> Vec<RecordId> {
-        (1..4).map(|n| RecordId::new([n; 32])).collect()
+        (self.0..self.0 + 3).map(|n| RecordId::new([n; 32])).collect()
     }
 
     fn records(&self, ids: &[RecordId]) -> Vec<Vec<u8>> {
@@ -22,21 +25,73 @@ impl Replica for Shelf {
     }
 
     fn digests(&self) -> Vec<(DocId, [u8; 32])> {
-        (1..4).map(|n| (DocId::Page(PageId::new([n; 16])), [n; 32])).collect()
+        (self.0..self.0 + 3).map(|n| (DocId::Page(PageId::new([n; 16])), [n; 32])).collect()
     }
 
-    fn frontier(&self, _: &DocId) -> Vec<Attestation> {
-        Vec::new()
+    fn frontier(&self, doc: &DocId) -> Vec<Attestation> {
+        let has = self.digests().iter().any(|(has, _)| has == doc);
+        if has { vec![said(7)] } else { Vec::new() }
     }
 
     fn changes_after(&self, _: &DocId, have: &[(Actor, u64)], _: usize) -> Segment {
-        let changes = if have.is_empty() { vec![vec![7; 40]] } else { Vec::new() };
-        Segment { changes, ..Segment::default() }
+        if have.is_empty() {
+            return Segment { changes: vec![vec![7; 40]], attestations: vec![said(7)], more: false };
+        }
+        Segment::default()
     }
 
     fn waiting_order(&self, docs: &mut [DocId]) {
         docs.sort_unstable();
     }
+}
+
+/// An attestation of a change with this number.
+fn said(seq: u64) -> Attestation {
+    let (device, nonce) = (DeviceId::new([9; 32]), commonplace_model::Nonce::new([1; 16]));
+    let hash = commonplace_model::ChangeHash::new([8; 32]);
+    Attestation { device, nonce, seq, hash, signature: commonplace_trust::Signature::new([7; 64]) }
+}
+
+/// All frames that a session says to another one in a meeting of two replicas that differ, both ways.
+fn real_frames() -> Vec<Vec<u8>> {
+    let id = |n| DeviceId::new([n; 32]);
+    let commons = CommonsId::new([1; 32]);
+    let mut sides = [
+        (Session::new(Role::Dialled, commons, id(3), id(2), 4), Shelf(1)),
+        (Session::new(Role::Answered, commons, id(2), id(3), 5), Shelf(2)),
+    ];
+    let page = DocId::Page(PageId::new([2; 16]));
+    let mut inputs: VecDeque<(usize, Input)> = [(0, Input::Start), (1, Input::Start)].into();
+    let mut frames = Vec::new();
+    let mut later = vec![
+        Input::LocalChange(Arrival { doc: page, attestations: vec![said(8)], changes: vec![vec![6; 40]] }),
+        Input::LocalRecords(vec![vec![5; 40]]),
+        Input::Priority(page),
+    ];
+    while let Some((side, input)) = inputs.pop_front() {
+        let (session, replica) = &mut sides[side];
+        for effect in session.handle(input, 0, replica) {
+            match effect {
+                Effect::Send(frame) => {
+                    frames.push(frame.clone());
+                    inputs.push_back((1 - side, Input::Frame(frame)));
+                    inputs.push_back((side, Input::Writable));
+                }
+                Effect::Arrived(arrivals) => {
+                    let tips = |a: &Arrival| a.attestations.iter().map(|s| (s.actor(commons, a.doc), s.seq)).collect();
+                    let docs = arrivals.iter().map(|a| (a.doc, tips(a))).collect();
+                    inputs.push_back((side, Input::Stored { docs }));
+                }
+                Effect::ArrivedRecords(_) => inputs.push_back((side, Input::RecordsStored)),
+                Effect::Close(reason) => panic!("they understand each other: {reason}"),
+                _ => {}
+            }
+        }
+        if inputs.is_empty() {
+            inputs.extend(later.pop().map(|input| (0, input)));
+        }
+    }
+    frames
 }
 
 /// Feeds a session frames, and does what it asks for as an engine would.
@@ -48,7 +103,7 @@ fn feed(role: Role, frames: &[Vec<u8>]) {
     for frame in frames {
         inputs.push(Input::Frame(frame.clone()));
         while let Some(input) = inputs.pop() {
-            for effect in session.handle(input, 0, &Shelf) {
+            for effect in session.handle(input, 0, &Shelf(1)) {
                 match effect {
                     Effect::Send(frame) => sent += frame.len(),
                     Effect::Arrived(arrivals) => {
@@ -92,5 +147,29 @@ fn a_good_greeting_and_then_any_frames_come() {
         let mut all = vec![hello.expect("plain data always encodes")];
         all.extend(frames.iter().map(|(kind, rest)| [&[VERSION, kind % 14][..], rest.as_slice()].concat()));
         feed(role, &all);
+    });
+}
+
+#[test]
+fn real_frames_come_changed_anywhere() {
+    let real = real_frames();
+    let kinds: BTreeSet<u8> = real.iter().map(|frame| frame[1]).collect();
+    assert!(kinds.len() >= 10, "nearly all kinds are said: {kinds:?}");
+    // Each frame as it is or with some of its bytes overwritten.
+    let check = check!().with_test_time(time()).with_type::<(bool, Vec<(u8, Option<(u16, Vec<u8>)>)>)>();
+    check.for_each(|(dialled, frames)| {
+        let role = if *dialled { Role::Dialled } else { Role::Answered };
+        let altered = |(which, place): &(u8, Option<(u16, Vec<u8>)>)| {
+            let mut frame = real[usize::from(*which) % real.len()].clone();
+            if let Some((at, bytes)) = place {
+                let at = usize::from(*at) % frame.len();
+                for (old, new) in frame.iter_mut().skip(at).zip(bytes) {
+                    *old = *new;
+                }
+            }
+            frame
+        };
+        let greeting = std::iter::once(real[0].clone());
+        feed(role, &greeting.chain(frames.iter().map(altered)).collect::<Vec<_>>());
     });
 }

@@ -13,21 +13,23 @@
 //! 5. **References.** What the operations refer to exists among the ancestors and is of the right kind (`ancestry`).
 //! 6. **Standing.** What a device wrote whose standing ended is let in only with what counts and builds on it, or when a cut
 //!    names it or something that builds on it. Otherwise it waits: both may still come.
+//! 7. **Room.** Of what a member's own devices bring, there are no more actors in a document than it takes in (`room`).
 //!
-//! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception: of two changes with one
-//! actor and number the first to arrive stays, until the roll has the proof that they are two. The gate gives that proof
-//! ([`Passed::twins`]); once the roll has it, nothing counts of the actor that is not common to both ways ([`Fork`]). A
-//! change that passes never makes Automerge panic, and a document saved with it loads; tests with mutated changes hold
-//! that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of the document.
+//! What passes them all depends on the bytes, their ancestors and the roll alone, with two exceptions. Room delays, and makes
+//! nothing invalid. And of two changes with one actor and number the first to arrive stays, until the roll has the proof that
+//! they are two. The gate gives that proof ([`Passed::twins`]); once the roll has it, nothing counts of the actor that is not
+//! common to both ways ([`Fork`]). A change that passes never makes Automerge panic, and a document saved with it loads; tests
+//! with mutated changes hold that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of
+//! the document.
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
 };
 
 use automerge::Change;
 use commonplace_model::{
-    Actor, Anew, ApplyError, ChangeHash, CommonsId, DocId, DocKind, Document, Fate, LocalChange, Nonce,
+    Actor, Anew, ApplyError, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, Fate, LocalChange, Nonce,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,7 @@ use crate::{
     key::DeviceKey,
     outline::Outline,
     reversal::MARK,
+    room::{self, Room},
     twins::{self, Fork, Side, VerifiedTwins},
     vocabulary,
 };
@@ -213,6 +216,8 @@ pub struct Passed {
     pub attestations: Vec<VerifiedAttestation>,
     /// Changes that cannot be judged yet: a dependency, an attestation or the roll's word on a device is missing.
     pub waiting: Vec<Vec<u8>>,
+    /// Devices of which something was left out because they began to write anew more often than there is room for.
+    pub beyond: BTreeSet<DeviceId>,
     /// Proofs that devices wrote in two ways, one for each actor at most.
     pub twins: Vec<VerifiedTwins>,
     /// Why changes or attestations were refused, first one first, at most [`Passed::MAX_REFUSALS`].
@@ -255,8 +260,13 @@ impl<'a> Candidate<'a> {
 }
 
 impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
-    /// Judges an arrival.
+    /// Judges an arrival, however many actors it brings.
     pub fn pass(&self, arrival: Arrival) -> Passed {
+        self.pass_within(arrival, &|_| None)
+    }
+
+    /// Judges an arrival that there is so much room for. What there is none for is neither refused nor kept.
+    pub fn pass_within(&self, arrival: Arrival, room: Room<'_>) -> Passed {
         let mut passed = Passed::default();
         let doc = arrival.doc;
         let (attestations, ended) = self.attestations(doc, arrival.attestations, &mut passed);
@@ -276,6 +286,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             }
         }
         self.hold_back(&doc, &ended, &mut passed);
+        room::leave_out(room, &attestations, &mut passed);
         self.hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.

@@ -232,3 +232,26 @@ impl Past {
         puts.iter().filter(|put| put.value.is_some() && !over.contains(&put.id)).max_by_key(|put| put.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_very_many_wrote_at_one_place_at_once_is_given_up_at_the_bound() {
+        // Each stands behind all before it: the last of ten thousand takes the most steps that there may be.
+        let inserted = |n: u64| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&(u64::MAX - n).to_be_bytes());
+            let acts = vec![Act::Insert { after: None, character: 'x' }];
+            Deed { actor: Actor::new(id), seq: 1, start_op: 3, acts }
+        };
+        let mut past = Past::default();
+        for n in 0..10_000 {
+            assert_eq!(past.take(&inserted(n)), Ok(()));
+        }
+        assert_eq!((past.steps, past.text().len()), (10_000 * 9_999 / 2, 10_000));
+        assert!(past.steps <= Past::MAX_STEPS);
+        assert_eq!(past.take(&inserted(10_000)), Err(PastError::Tangled));
+    }
+}

@@ -142,6 +142,32 @@ mod tests {
         assert_eq!(VerifiedRecord::verify(record().bytes().to_vec()), Ok(record()));
     }
 
+    #[test]
+    fn a_record_is_as_large_as_it_may_be_and_not_larger() {
+        let key = DeviceKey::from_seed(&[1; 32]);
+        let draft = |body: usize, parents: usize| {
+            let parent = |n: usize| RecordId::new(*blake3::hash(&n.to_le_bytes()).as_bytes());
+            let parents = (0..parents).map(parent).collect();
+            Draft { commons: None, author: key.id(), authority: None, parents, body: vec![7; body] }
+        };
+        // As a device signs that knows no bounds.
+        let signed = |draft: &Draft| {
+            let payload = postcard::to_extend(draft, vec![VERSION]).expect("plain data always encodes");
+            let signature = key.sign(Domain::Record, &payload);
+            [&payload[..], signature.as_bytes()].concat()
+        };
+        let spare = VerifiedRecord::MAX_BYTES - signed(&draft(10_000, 1)).len();
+        let parents = VerifiedRecord::MAX_PARENTS;
+        for (at, past) in
+            [(draft(10_000 + spare, 1), draft(10_001 + spare, 1)), (draft(1, parents), draft(1, parents + 1))]
+        {
+            assert!(VerifiedRecord::sign(at.clone(), &key).is_ok());
+            assert_eq!(VerifiedRecord::verify(signed(&at)).map(|record| record.draft), Ok(at));
+            assert_eq!(VerifiedRecord::sign(past.clone(), &key), Err(RecordError::TooLarge));
+            assert_eq!(VerifiedRecord::verify(signed(&past)), Err(RecordError::TooLarge));
+        }
+    }
+
     proptest! {
         #[test]
         fn a_changed_byte_is_noticed(at in 0..record().bytes().len(), bit in 0..8) {

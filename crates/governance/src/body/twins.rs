@@ -32,3 +32,26 @@ impl TwinsProved {
         self.proof.len() <= VerifiedTwins::MAX_BYTES && self.cut.is_fair() && named <= Self::MAX_TIPS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use commonplace_model::{ChangeHash, DocId, PageId};
+
+    use super::*;
+
+    #[test]
+    fn a_proof_and_a_cut_have_as_much_room_as_they_may_and_not_more() {
+        let tips = |n: usize| {
+            let tip = |n: usize| {
+                (DocId::Page(PageId::new([1; 16])), ChangeHash::new(*blake3::hash(&n.to_le_bytes()).as_bytes()))
+            };
+            Cut::of((0..n).map(tip)).remove(0)
+        };
+        let is_fair = |proof: usize, named: usize| {
+            TwinsProved { standing: RecordId::new([1; 32]), proof: vec![0; proof], cut: tips(named) }.is_fair()
+        };
+        assert!(is_fair(VerifiedTwins::MAX_BYTES, TwinsProved::MAX_TIPS));
+        assert!(!is_fair(VerifiedTwins::MAX_BYTES + 1, 1));
+        assert!(!is_fair(1, TwinsProved::MAX_TIPS + 1));
+    }
+}

@@ -1,7 +1,8 @@
 //! Bounds: everything that a peer can make long has a length at which it is still taken, and one past it at which it is not.
 
 use commonplace_governance::{
-    Act, Added, Body, DeviceCertificate, Genesis, Introduction, Invitation, JoinRequest, Model, Proposal, Reason, Roll,
+    Act, Added, Because, Body, DeviceCertificate, Genesis, Introduction, Invitation, JoinRequest, Model, Proposal,
+    Reason, Roll,
 };
 use commonplace_model::RecordId;
 use commonplace_trust::{Draft, VerifiedRecord};
@@ -107,24 +108,41 @@ fn decisions_that_stand_unsealed_are_so_many_and_no_more() {
 
 #[test]
 fn records_that_wait_are_so_many_and_no_more() {
-    let [a, ..]: [Peer; 2] = commons(Model::Majority);
-    let mut roll = a.roll.clone();
+    let [mut a, ..]: [Peer; 2] = commons(Model::Majority);
     let authority = a.roll.member_of(&a.key.id()).expect("a member").by;
-    let orphan = |n: usize| {
+    let before = a.roll.clone();
+    let missing = a.say(&Body::Invitation(Invitation { key: key(9).id(), uses: 1, expires_at: 0 }));
+    let missing = a.records.iter().find(|record| record.id() == missing).expect("just made").clone();
+    let waiting = |n: usize| {
         let draft = Draft {
             commons: Some(a.roll.commons()),
             author: a.key.id(),
             authority: Some(authority),
-            parents: vec![RecordId::new(*blake3::hash(&n.to_le_bytes()).as_bytes())],
-            body: vec![250],
+            parents: vec![missing.id()],
+            body: [&[250][..], &n.to_le_bytes()].concat(),
         };
         VerifiedRecord::sign(draft, &a.key).expect("signs")
     };
-    let before = roll.clone();
-    for n in 0..Roll::MAX_WAITING + 200 {
-        assert_eq!(roll.add(&orphan(n)), Added::Waiting);
-    }
-    assert!(roll == before, "what waits is not part of the state");
+    let came_in = |many: usize| {
+        let mut roll = before.clone();
+        for n in 0..many {
+            assert_eq!(roll.add(&waiting(n)), Added::Waiting);
+        }
+        assert!(roll == before, "what waits is not part of the state");
+        roll.add_all([missing.clone()]).len() - 1
+    };
+    assert_eq!(came_in(Roll::MAX_WAITING), Roll::MAX_WAITING);
+    assert_eq!(came_in(Roll::MAX_WAITING + 1), Roll::MAX_WAITING);
+    assert_eq!(came_in(Roll::MAX_WAITING + 500), Roll::MAX_WAITING);
+}
+
+#[test]
+fn reasons_of_removals() {
+    let removes = |len: usize| {
+        let [mut a, b]: [Peer; 2] = commons(Model::Open);
+        a.roll.remove_because(b.me(), Vec::new(), &"x".repeat(len), &a.key).is_ok()
+    };
+    assert!(removes(Because::MAX_REASON) && !removes(Because::MAX_REASON + 1));
 }
 
 proptest! {

@@ -14,4 +14,5 @@ mod policies;
 mod promises;
 mod removals;
 mod rivals;
+mod room;
 mod twins;

@@ -75,6 +75,25 @@ async fn a_stranger_has_few_streams_and_gets_a_new_one_for_each_it_ends() {
 }
 
 #[tokio::test]
+async fn a_member_has_more_streams_and_not_without_end() {
+    let mut here = Peer::open(1).await;
+    let member = raw(2).await;
+    let connection = raw_dial(&member, &here, PROTOCOL).await;
+    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..32 {
+        let (mut send, recv) = soon("room for a stream", connection.open_bi()).await.unwrap();
+        send.write_all(&[StreamKind::Sync as u8]).await.unwrap();
+        theirs.push((send, recv));
+        ours.push(here.stream().await);
+    }
+    let mut next = std::pin::pin!(async { connection.open_bi().await });
+    assert!((&mut next).now_or_never().is_none(), "there is no room for one more");
+    // Room is given again for several at a time.
+    drop((theirs, ours));
+    soon("room for it", next).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stranger_cannot_open_streams_of_another_sort() {
     let here = Peer::with(1, |_| Welcome::Stranger).await;
     let stranger = raw(2).await;

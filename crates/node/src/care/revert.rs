@@ -192,7 +192,7 @@ impl Core {
             return Ok(shown);
         }
         let doc = DocId::Page(page);
-        let actor = actor_of(commons, doc, self.device(), self.nonce);
+        let actor = actor_of(commons, doc, self.device(), self.nonce_in(commons, doc)?);
         let newest = |core: &Self| Ok::<u64, Error>(core.store.actor(commons, actor)?.map_or(0, |(_, _, seq)| seq));
         let before = newest(self)?;
         let edit = back.edit(reversal);

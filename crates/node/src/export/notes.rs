@@ -145,6 +145,7 @@ fn read(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz;
 
     fn two_folders() -> (tempfile::TempDir, tempfile::TempDir) {
         (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"))
@@ -182,6 +183,26 @@ mod tests {
         assert!(!last.has("a/Tea.md", old) && last.has("a/Tea.md", new) && last.has("Cup.md", old));
         let text = fs::read_to_string(last.path()).expect("is there");
         assert_eq!(text, format!("{HEAD}\n{}  Cup.md\n{}  a/Tea.md\n", old.to_hex(), new.to_hex()));
+    }
+
+    #[test]
+    fn notes_are_changed_anywhere() {
+        let (home, dir) = two_folders();
+        let (home, dir) = (home.path(), dir.path());
+        let hash = blake3::hash(b"tea");
+        let mut notes = Notes::of(home, dir);
+        notes.writes("a/Tea.md", hash).expect("notes it");
+        notes.writes("Cup.md", hash).expect("notes it");
+        let path = notes.path().to_owned();
+        notes.finish().expect("is written");
+        let real = [fs::read(&path).expect("is there"), format!("{HEAD}\n").into_bytes()];
+        bolero::check!().with_test_time(fuzz::time()).with_type::<fuzz::Place>().for_each(|place| {
+            let bytes = fuzz::altered(&real, place);
+            fs::write(&path, &bytes).expect("a file");
+            let notes = Notes::of(home, dir);
+            let is_said = String::from_utf8_lossy(&bytes).contains(&line("Cup.md", &hash));
+            assert!(is_said || !notes.has("Cup.md", hash), "nothing is noted that does not stand there");
+        });
     }
 
     #[test]

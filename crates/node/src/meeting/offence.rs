@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, MemberId};
 use commonplace_sync::Reason;
 
 /// How long a device is left alone after its first offence; doubled with each further one, up to [`LONGEST`].
@@ -36,6 +36,9 @@ pub(super) enum Offence {
     /// It began to sync again and again.
     #[error("began to sync again and again")]
     TooOften,
+    /// It brought more records of its own member's than there is room for.
+    #[error("brought more records of its own than any member needs")]
+    Records,
 }
 
 impl Offence {
@@ -47,6 +50,32 @@ impl Offence {
             Reason::Unexpected(_) => Some(Self::OutOfOrder),
             Reason::PeerTooNew(_) | Reason::PeerTooOld(_) | Reason::Silent | Reason::OursTooLarge => None,
         }
+    }
+}
+
+/// Records of a member that are let in although there is no room for them, at first and then one each [`SPARE_EVERY`]: so that a
+/// member who honestly wrote so many is heard all the same, if slowly.
+const SPARE: u32 = 8;
+const SPARE_EVERY: Duration = Duration::from_secs(600);
+
+/// What is left of that.
+struct Spare {
+    left: u32,
+    at: Instant,
+}
+
+impl Spare {
+    /// Whether one more is let in.
+    fn takes(&mut self, now: Instant) -> bool {
+        while self.left < SPARE && now.duration_since(self.at) >= SPARE_EVERY {
+            (self.left, self.at) = (self.left + 1, self.at + SPARE_EVERY);
+        }
+        if self.left == SPARE {
+            self.at = now;
+        }
+        let any = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        any
     }
 }
 
@@ -66,6 +95,8 @@ pub(super) struct Offences {
     noted: HashMap<DeviceId, Noted>,
     opened: HashMap<(DeviceId, CommonsId), Opened>,
     refused: HashSet<DeviceId>,
+    beyond: HashSet<DeviceId>,
+    spare: HashMap<(CommonsId, MemberId), Spare>,
 }
 
 impl Offences {
@@ -92,9 +123,19 @@ impl Offences {
         opened.times <= MAX_OPENED
     }
 
+    /// Whether a record of a member for which there is no room is let in all the same.
+    pub(super) fn spares(&mut self, commons: CommonsId, member: MemberId, now: Instant) -> bool {
+        self.spare.entry((commons, member)).or_insert(Spare { left: SPARE, at: now }).takes(now)
+    }
+
     /// Whether nothing of what this device brought was refused before.
     pub(super) fn is_first_refusal(&mut self, device: DeviceId) -> bool {
         self.refused.insert(device)
+    }
+
+    /// Whether this device went beyond what there is room for for the first time.
+    pub(super) fn is_first_beyond(&mut self, device: DeviceId) -> bool {
+        self.beyond.insert(device)
     }
 }
 
@@ -117,6 +158,21 @@ mod tests {
             })
             .collect();
         assert_eq!(rests, [10, 20, 40, 80, 160, 320, 600, 600, 600]);
+    }
+
+    #[test]
+    fn beyond_their_room_a_member_is_heard_slowly() {
+        let (mut offences, mut now, commons) = (Offences::default(), Instant::now(), CommonsId::new([3; 32]));
+        let (one, other) = (MemberId::new([1; 32]), MemberId::new([2; 32]));
+        let heard =
+            |offences: &mut Offences, member, now| (0..100).filter(|_| offences.spares(commons, member, now)).count();
+        assert_eq!(heard(&mut offences, one, now), SPARE as usize);
+        now += SPARE_EVERY - Duration::from_secs(1);
+        assert_eq!((heard(&mut offences, one, now), heard(&mut offences, other, now)), (0, SPARE as usize));
+        now += Duration::from_secs(1);
+        assert_eq!(heard(&mut offences, one, now), 1);
+        now += SPARE_EVERY * 1_000;
+        assert_eq!(heard(&mut offences, one, now), SPARE as usize, "what was not used is not gathered");
     }
 
     #[test]

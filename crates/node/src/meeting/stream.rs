@@ -26,7 +26,7 @@ const MAX_LEAVING: usize = 16 * 1024 * 1024;
 
 /// The first frame of a stream: which commons it is about, said so that only those who know it understand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Offer {
+pub(crate) struct Offer {
     pub(super) nonce: [u8; 16],
     pub(super) offer: [u8; 32],
 }

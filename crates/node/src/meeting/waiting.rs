@@ -8,12 +8,16 @@ use std::collections::HashMap;
 
 use commonplace_model::DocId;
 
-/// Bytes of changes that wait at most.
+/// Bytes of changes that wait in one meeting at most.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of changes that wait in all meetings.
+const MAX_IN_ALL: usize = 256 * 1024 * 1024;
 /// Bytes that are judged again in any case, and further ones for each byte that comes. A long document that comes in pieces
 /// of which only the last is vouched for needs about half as many as it has pieces.
-const AGAIN: u64 = 64 * 1024 * 1024;
+const AGAIN: u64 = 8 * 1024 * 1024;
 const AGAIN_PER_BYTE: u64 = 32;
+/// Bytes that a change counts as when it is judged again, at the least: a small one costs more than its bytes.
+const LEAST: usize = 1024;
 
 /// Changes that wait.
 #[derive(Default)]
@@ -36,13 +40,26 @@ impl Waiting {
         let Some(mut all) = self.changes.remove(&doc) else { return came };
         let bytes = bytes_of(&all);
         self.bytes -= bytes;
-        let again = self.again.saturating_add(bytes as u64);
+        let cost: usize = all.iter().map(|change| change.len().max(LEAST)).sum();
+        let again = self.again.saturating_add(cost as u64);
         if again > AGAIN.saturating_add(self.came.saturating_mul(AGAIN_PER_BYTE)) {
             return came;
         }
         self.again = again;
         all.append(&mut came);
         all
+    }
+
+    /// Drops what waits in the fullest of all meetings, until all of it together is within bounds.
+    pub(super) fn make_room<'a>(all: impl Iterator<Item = &'a mut Self>) {
+        let mut all: Vec<_> = all.filter(|waiting| waiting.bytes > 0).collect();
+        let mut bytes: usize = all.iter().map(|waiting| waiting.bytes).sum();
+        while bytes > MAX_IN_ALL {
+            let Some(fullest) = all.iter_mut().max_by_key(|waiting| waiting.bytes) else { return };
+            bytes -= fullest.bytes;
+            fullest.bytes = 0;
+            fullest.changes.clear();
+        }
     }
 
     /// Keeps changes that cannot be judged yet, if there is room.
@@ -75,6 +92,24 @@ mod tests {
     }
 
     #[test]
+    fn of_all_meetings_the_fullest_makes_room() {
+        let holding = |megabytes: usize| {
+            let mut waiting = Waiting::default();
+            waiting.keep(DOC, vec![vec![0; 1 << 20]; megabytes]);
+            waiting
+        };
+        let held = |all: &[Waiting]| all.iter().map(|waiting| waiting.bytes >> 20).collect::<Vec<_>>();
+        let mut all = [holding(63), holding(62), holding(64), holding(3), holding(64)];
+        Waiting::make_room(all.iter_mut());
+        assert_eq!(held(&all), [63, 62, 64, 3, 64], "just as much as there is room for");
+        all[3].keep(DocId::Page(PageId::new([2; 16])), vec![vec![0]]);
+        Waiting::make_room(all.iter_mut());
+        assert_eq!(held(&all).iter().sum::<usize>(), 256 - 64);
+        assert_eq!(held(&all)[..2], [63, 62], "those that hold little keep it");
+        assert_eq!(all.iter().filter(|waiting| waiting.changes.is_empty()).count(), 1);
+    }
+
+    #[test]
     fn a_byte_at_a_time_does_not_have_megabytes_judged_again_for_ever() {
         let mut waiting = Waiting::default();
         let large = || vec![vec![0; 1 << 20]; 32];
@@ -89,6 +124,17 @@ mod tests {
         }
         waiting.keep(DOC, large());
         assert_eq!(waiting.joined_by(DOC, vec![vec![1]]), [[1]], "judged again: {judged} bytes");
+    }
+
+    #[test]
+    fn nor_do_very_many_small_changes() {
+        let (mut waiting, mut judged) = (Waiting::default(), 0);
+        for n in 0..10_000_u32 {
+            let all = waiting.joined_by(DOC, vec![[&n.to_le_bytes()[..], &[0; 196]].concat()]);
+            judged += all.len();
+            waiting.keep(DOC, all);
+        }
+        assert!((20_000..100_000).contains(&judged), "{judged}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use commonplace_governance::{JoinRequest, Ticket};
 use commonplace_net::{FrameReceiver, FrameSender, MAX_JOIN_FRAME};
+use commonplace_node::view::{Admission, Proposed};
 use commonplace_trust::DeviceKey;
 
 use crate::{
@@ -95,4 +96,66 @@ async fn who_knocks_without_a_pause_stands_there_once() {
     let gone = async || stage.ines.engine.knocks().await.unwrap().is_empty();
     stage.ines.until("nobody stands at the door", gone).await;
     stage.ends_well(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_stand_at_the_door_and_not_one_more() {
+    let mut stage = Stage::new().await;
+    let ticket = stage.ticket(1).await;
+    let stand = async |many: usize| {
+        let knocks = async || stage.ines.engine.knocks().await.unwrap().len() == many;
+        stage.ines.until("they stand at the door", knocks).await;
+    };
+    let knock = || Door::Knock(introduction("Mallory")).bytes();
+    let mut standing = Vec::new();
+    for many in 1..=16 {
+        let stranger = Mallory::stranger(&ticket).await;
+        let (mut to, from) = stranger.at_door().await;
+        to.send(&knock()).await.unwrap();
+        stand(many).await;
+        standing.push((stranger, to, from));
+    }
+    let late = Mallory::stranger(&ticket).await;
+    for _ in 0..3 {
+        let (mut to, mut from) = late.at_door().await;
+        to.send(&knock()).await.unwrap();
+        assert!(matches!(hear(&mut from).await, Some(Door::No(_))));
+    }
+    stand(16).await;
+    // One goes, and there is room.
+    drop(standing.pop());
+    stand(15).await;
+    let (mut to, _from) = late.at_door().await;
+    to.send(&knock()).await.unwrap();
+    stand(16).await;
+    stage.types_on().await;
+    stage.was_told_nothing_else();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_those_who_ask_and_wait_the_last_are_remembered() {
+    let mut stage = Stage::new().await;
+    let vouched = Proposed::Admission { admission: Admission::Vouched };
+    stage.ines.engine.propose(stage.commons.clone(), vouched, None).await.unwrap();
+    let text = stage.ticket(100).await;
+    let ticket: Ticket = text.parse().unwrap();
+    let mut names = Vec::new();
+    for n in 0..66 {
+        let stranger = Mallory::stranger(&text).await;
+        names.push(format!("Mallory {n}"));
+        let request = JoinRequest::sign(ticket.commons, &ticket.key(), &stranger.key, introduction(&names[n]));
+        // Who asks again takes no second place.
+        for _ in 0..2 {
+            let (mut to, mut from) = stranger.at_door().await;
+            to.send(&Door::Ask(Box::new(request.clone())).bytes()).await.unwrap();
+            assert!(matches!(hear(&mut from).await, Some(Door::No(_))));
+        }
+        if n >= 62 {
+            let asking = stage.ines.engine.asking(stage.commons.clone()).await.unwrap();
+            let asking: Vec<_> = asking.into_iter().map(|asking| asking.name).collect();
+            assert_eq!(asking, names[names.len().saturating_sub(64)..]);
+        }
+    }
+    stage.types_on().await;
+    stage.was_told_nothing_else();
 }

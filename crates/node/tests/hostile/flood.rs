@@ -1,11 +1,13 @@
 //! Too much: frames without end, each of them small and well made.
 
-use commonplace_model::{Actor, DocId, PageId};
+use commonplace_model::{Actor, DocId, Folder, Nonce, Page, PageId, Splice};
 use commonplace_net::{FrameReceiver, FrameSender};
+use commonplace_trust::{Arrival, VerifiedChange, actor_of};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     mallory::{Mallory, Talk, ended, frame, soon},
+    room::pushes_all,
     stage::Stage,
 };
 
@@ -59,6 +61,31 @@ async fn a_stream_without_end_keeps_nobody_from_writing_and_nothing_out_of_the_l
     soon("still a flood", counted.wait_for(|sent| *sent > before)).await.unwrap();
     sending.abort();
     hearing.abort();
+    stage.was_told_nothing_else();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_changes_that_nobody_can_judge_keep_nobody_waiting() {
+    let mut stage = Stage::new().await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let talk = mallory.meets().await;
+    let doc = DocId::Page(stage.page.parse().unwrap());
+    // Of each actor the second change, without the first.
+    let second = |n: u32| {
+        let mut nonce = [6; 16];
+        nonce[..4].copy_from_slice(&n.to_le_bytes());
+        let (nonce, mut page) = (Nonce::new(nonce), Page::default());
+        page.document_mut().set_actor(actor_of(mallory.commons, doc, mallory.key.id(), nonce));
+        page.begin(&"Toasters".parse().unwrap(), &Folder::default(), "").unwrap();
+        let made = page.edit(&[Splice { at: 0, delete: 0, insert: "never".to_owned() }]).unwrap().unwrap();
+        let (change, said) = VerifiedChange::local(made, &mallory.key, mallory.commons, doc, nonce).unwrap();
+        Arrival { doc, attestations: vec![*said.get()], changes: vec![change.bytes().to_vec()] }
+    };
+    let all = (0..10_000).map(second).collect();
+    let elsewhere = DocId::Page(PageId::new([8; 16]));
+    let (asked, ()) = tokio::join!(pushes_all(&mallory, talk, all, elsewhere), stage.types_on());
+    assert!(asked <= 3, "{asked}");
+    stage.types_on().await;
     stage.was_told_nothing_else();
 }
 

@@ -17,5 +17,6 @@ mod frames;
 mod gossip;
 #[path = "../../../../tests/bench/mallory.rs"]
 mod mallory;
+mod room;
 mod stage;
 mod twins;

@@ -1,6 +1,9 @@
 //! The two honest devices of each test, and what has to hold for them.
 
-use commonplace_node::view::{EditorOpened, Event, PageQuery};
+use commonplace_node::{
+    Bounds,
+    view::{EditorOpened, Event, PageQuery},
+};
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
 use crate::device::{self, Device, insert};
@@ -18,7 +21,12 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
-        let (ines, tomas, commons) = device::pair().await;
+        Self::within(Bounds::default()).await
+    }
+
+    /// The two hold members' devices to these bounds.
+    pub(crate) async fn within(bounds: Bounds) -> Self {
+        let (ines, tomas, commons) = device::pair_within(bounds).await;
         let heard = ines.engine.events();
         let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap().id;
         tomas.until_text(&commons, &page, "crumbs").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use commonplace_governance::{Genesis, Roll};
 use commonplace_node::{
-    Engine, OpenOptions,
+    Bounds, Engine, OpenOptions,
     view::{
         EditorUpdate, EditorUpdates, Event, PageQuery,
         serde_json_changes::{Part, Section},
@@ -19,20 +19,30 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Device {
     pub(crate) engine: Engine,
     home: tempfile::TempDir,
+    bounds: Bounds,
 }
 
 impl Device {
     pub(crate) async fn unnamed() -> Self {
+        Self::unnamed_within(Bounds::default()).await
+    }
+
+    async fn unnamed_within(bounds: Bounds) -> Self {
         // With RUST_LOG set a failing test tells what the engines did.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let home = tempfile::tempdir().expect("a folder");
-        let engine = open(home.path(), true).await;
-        Self { engine, home }
+        let engine = open(home.path(), true, bounds).await;
+        Self { engine, home, bounds }
     }
 
     pub(crate) async fn new(name: &str) -> Self {
-        let device = Self::unnamed().await;
+        Self::within(name, Bounds::default()).await
+    }
+
+    /// One that holds members' devices to these bounds.
+    pub(crate) async fn within(name: &str, bounds: Bounds) -> Self {
+        let device = Self::unnamed_within(bounds).await;
         device.engine.init(name.to_owned(), None, None).await.expect("takes the name");
         device
     }
@@ -43,12 +53,12 @@ impl Device {
 
     pub(crate) async fn go_offline(&mut self) {
         self.engine.close().await;
-        self.engine = open(self.home.path(), false).await;
+        self.engine = open(self.home.path(), false, self.bounds).await;
     }
 
     pub(crate) async fn go_online(&mut self) {
         self.engine.close().await;
-        self.engine = open(self.home.path(), true).await;
+        self.engine = open(self.home.path(), true, self.bounds).await;
     }
 
     /// Leaves the profile as a join does that was killed after it was let in: what else there is has not come.
@@ -57,7 +67,7 @@ impl Device {
         let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
         store.set_setting(&format!("arriving/{commons}"), &[1]).expect("stores");
         drop(store);
-        self.engine = open(self.home.path(), false).await;
+        self.engine = open(self.home.path(), false, self.bounds).await;
     }
 
     /// Puts a commons into the profile that another program founded with this device's key.
@@ -69,7 +79,7 @@ impl Device {
         let mut store = commonplace_store::Store::open_begun(self.home.path(), true).expect("opens");
         store.add_commons(roll.commons(), &[record]).expect("stores");
         drop(store);
-        self.engine = open(self.home.path(), true).await;
+        self.engine = open(self.home.path(), true, self.bounds).await;
         roll.commons().to_string()
     }
 
@@ -127,14 +137,19 @@ impl Device {
     }
 }
 
-async fn open(home: &std::path::Path, online: bool) -> Engine {
+async fn open(home: &std::path::Path, online: bool, bounds: Bounds) -> Engine {
     let options = OpenOptions { home: home.to_owned(), online, loopback: true };
-    Engine::open(options).await.expect("opens")
+    Engine::open_within(options, bounds).await.expect("opens")
 }
 
 /// Ines, who founded a commons, and Tomás, who joined it.
 pub(crate) async fn pair() -> (Device, Device, String) {
-    let (ines, tomas) = (Device::new("Ines").await, Device::new("Tomás").await);
+    pair_within(Bounds::default()).await
+}
+
+/// The same two, holding members' devices to these bounds.
+pub(crate) async fn pair_within(bounds: Bounds) -> (Device, Device, String) {
+    let (ines, tomas) = (Device::within("Ines", bounds).await, Device::within("Tomás", bounds).await);
     let commons = ines.found("Repair Café").await;
     let ticket = ines.engine.invite(commons.clone(), None, None).await.expect("invites").ticket;
     tomas.engine.join(ticket, Some(20)).await.expect("joins");

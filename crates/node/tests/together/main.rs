@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use commonplace_governance::{Genesis, Introduction};
 use commonplace_node::{
-    Engine, ErrorCode, OpenOptions,
+    Bounds, Engine, ErrorCode, OpenOptions,
     view::{Event, Proposed},
 };
 use device::{Device, equal, insert};
@@ -47,6 +47,24 @@ async fn a_join_that_was_interrupted_goes_on_with_the_same_ticket() {
     tomas.until_text(&commons, &page.id, "crumbs").await;
     tomas.until("all has come", async || !tomas.engine.commons_list().await.unwrap()[0].arriving).await;
     assert_eq!(tomas.engine.join(ticket, Some(20)).await.unwrap_err().code, ErrorCode::AlreadyIn);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_started_more_often_than_others_have_room_for_writes_on() {
+    let bounds = Bounds { actors: 2, ..Bounds::default() };
+    let (mut ines, tomas) = (Device::within("Ines", bounds).await, Device::within("Tomás", bounds).await);
+    let commons = ines.found("Repair Café").await;
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("0".into())).await.unwrap().id;
+    let ticket = ines.engine.invite(commons.clone(), None, None).await.unwrap().ticket;
+    tomas.engine.join(ticket, Some(20)).await.expect("lets him in");
+    let mut text = "0".to_owned();
+    for start in ["1", "2", "3", "4"] {
+        // Each start of the app writes under an actor of its own.
+        ines.go_online().await;
+        ines.engine.page_append(commons.clone(), page.clone(), start.into()).await.unwrap();
+        text.push_str(&format!("\n{start}"));
+        tomas.until_text(&commons, &page, &text).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,6 +108,19 @@ async fn bad_tickets_are_refused_in_words() {
     assert_eq!(error.code, ErrorCode::Unreachable);
     let nobody = Device::unnamed().await;
     assert_eq!(nobody.engine.commons_new("X".into(), None, None, None).await.unwrap_err().code, ErrorCode::NoProfile);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_made_for_so_many_and_so_long_and_not_for_more() {
+    let ines = Device::new("Ines").await;
+    let commons = ines.found("Repair Café").await;
+    let invites = async |uses, hours| ines.engine.invite(commons.clone(), Some(uses), Some(hours)).await;
+    let (uses, hours) = (10_000, 24 * 366);
+    assert_eq!(invites(uses, hours).await.expect("makes it").uses, uses);
+    for (uses, hours) in [(uses + 1, 1), (1, hours + 1), (0, 1), (1, 0)] {
+        assert_eq!(invites(uses, hours).await.unwrap_err().code, ErrorCode::BadArgument);
+    }
+    assert_eq!(ines.engine.tickets(commons.clone()).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,11 @@
 //! Documents: what is written is read again, once, in order; digests; compact forms; what waits to be indexed.
 
-use commonplace_model::{Actor, ChangeHash, DocId, DocKind, Document, MemberId};
+use commonplace_model::{Actor, ChangeHash, DocId, DocKind, Document, MemberId, Nonce};
 use commonplace_store::{Projection, Store, StoreError};
 use commonplace_trust::{History, Known, VerifiedChange, gate};
 use proptest::prelude::*;
 
-use crate::writing::{Made, Writer, batch, page, page_id, profile};
+use crate::writing::{Made, Writer, batch, device, page, page_id, profile};
 
 fn hashes(changes: &[VerifiedChange]) -> Vec<ChangeHash> {
     changes.iter().map(VerifiedChange::hash).collect()
@@ -61,6 +61,24 @@ fn the_gate_is_told_what_is_known() {
     assert_eq!(history.tip(&Actor::new([1; 16])), None);
     assert_eq!(store.history(commons, elsewhere).expect("reads").change(&made[0].0.hash()), None);
     history.sound().expect("all was read");
+}
+
+#[test]
+fn actors_are_counted_by_their_devices() {
+    let (_dir, mut store, commons) = profile();
+    let nonce = |n| Nonce::new([n; 16]);
+    let doc = DocId::Page(page_id(1));
+    for (who, start) in [(1, 3), (1, 1), (2, 1), (1, 2)] {
+        let mut writer = Writer::under(who, nonce(start), commons, page_id(1));
+        let made = [writer.begin("Kettle", "boil"), writer.insert("!")];
+        store.write(batch(commons, doc, &made, Projection::Later, true)).expect("stores");
+    }
+    let count = |who, most| store.actors_of(commons, doc, &device(who), most).expect("reads");
+    assert_eq!((count(1, 9), count(2, 9), count(3, 9)), (3, 1, 0));
+    assert_eq!((count(1, 3), count(1, 2), count(1, 0)), (3, 2, 0), "no further than asked");
+    assert_eq!(store.actors_of(commons, DocId::Page(page_id(2)), &device(1), 9).expect("reads"), 0);
+    let newest = |who| store.newest_nonce(commons, doc, &device(who)).expect("reads");
+    assert_eq!((newest(1), newest(2), newest(3)), (Some(nonce(2)), Some(nonce(1)), None));
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub(crate) fn page_id(n: u32) -> PageId {
 /// Somebody's copy of a page.
 pub(crate) struct Writer {
     key: DeviceKey,
+    nonce: Nonce,
     commons: CommonsId,
     pub(crate) id: PageId,
     pub(crate) page: Page,
@@ -57,10 +58,15 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(n: u8, commons: CommonsId, id: PageId) -> Self {
+        Self::under(n, NONCE, commons, id)
+    }
+
+    /// In a start of the app that has this nonce.
+    pub(crate) fn under(n: u8, nonce: Nonce, commons: CommonsId, id: PageId) -> Self {
         let key = key(n);
         let mut page = Page::default();
-        page.document_mut().set_actor(actor_of(commons, DocId::Page(id), key.id(), NONCE));
-        Self { key, commons, id, page }
+        page.document_mut().set_actor(actor_of(commons, DocId::Page(id), key.id(), nonce));
+        Self { key, nonce, commons, id, page }
     }
 
     pub(crate) fn doc(&self) -> DocId {
@@ -68,7 +74,7 @@ impl Writer {
     }
 
     fn sign(&self, made: LocalChange) -> Made {
-        VerifiedChange::local(made, &self.key, self.commons, self.doc(), NONCE).expect("within bounds")
+        VerifiedChange::local(made, &self.key, self.commons, self.doc(), self.nonce).expect("within bounds")
     }
 
     pub(crate) fn begin(&mut self, title: &str, text: &str) -> Made {

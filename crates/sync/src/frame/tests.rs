@@ -107,6 +107,56 @@ fn frames_that_are_too_large_are_not_read() {
 }
 
 #[test]
+fn a_frame_at_its_bounds_is_read() {
+    let room = MAX_FRAME - Frame::Reconcile(Bytes(vec![0; 1_000_000])).encode().expect("small").len();
+    let largest = Frame::Reconcile(Bytes(vec![0; 1_000_000 + room]));
+    let bytes = largest.encode().expect("just fits");
+    assert_eq!((bytes.len(), Frame::decode(&bytes)), (MAX_FRAME, Ok(largest)));
+    assert_eq!(Frame::Reconcile(Bytes(vec![0; 1_000_001 + room])).encode(), None);
+
+    let read = |frame: Frame| Frame::decode(&frame.encode().expect("fits")).map(drop);
+    let page =
+        |n: u16| DocId::Page(PageId::new([&n.to_le_bytes()[..], &[0; 14]].concat().try_into().expect("16 bytes")));
+    let many = |most: usize| (0..).map(page).take(most);
+    let records = |count| read(Frame::Records { records: vec![Parcel(vec![0; MIN_PARCEL]); count], last: false });
+    assert_eq!((records(MAX_RECORDS), records(MAX_RECORDS + 1)), (Ok(()), Err(FrameError::TooLarge)));
+    let entries = |count| {
+        let entries = many(count).map(|doc| Entry { doc, tips: vec![] }).collect();
+        read(Frame::Frontiers { list: List::Ask, entries, last: true })
+    };
+    assert_eq!((entries(MAX_ENTRIES), entries(MAX_ENTRIES + 1)), (Ok(()), Err(FrameError::TooLarge)));
+    let acks = |count| read(Frame::Ack { docs: many(count).map(|doc| (doc, vec![])).collect() });
+    assert_eq!((acks(MAX_PARTS), acks(MAX_PARTS + 1)), (Ok(()), Err(FrameError::TooLarge)));
+}
+
+#[test]
+fn changes_at_their_bounds_are_unpacked() {
+    let page =
+        |n: u16| DocId::Page(PageId::new([&n.to_le_bytes()[..], &[0; 14]].concat().try_into().expect("16 bytes")));
+    let part = |n, changes| Part { doc: page(n), attestations: vec![], changes, more: false };
+    let unpacked = |parts: &[Part]| Body::pack(parts).expect("not too many").unpack().map(|parts| parts.len());
+    let parts: Vec<_> = (0..).map(|n| part(n, vec![Parcel(vec![0; MIN_PARCEL])])).take(MAX_PARTS + 1).collect();
+    assert_eq!((unpacked(&parts[1..]), unpacked(&parts)), (Ok(MAX_PARTS), Err(FrameError::TooLarge)));
+    let said = Attestation {
+        device: DeviceId::new([1; 32]),
+        nonce: Nonce::new([2; 16]),
+        seq: 1,
+        hash: ChangeHash::new([3; 32]),
+        signature: Signature::new([4; 64]),
+    };
+    let vouched = |count| unpacked(&[Part { attestations: vec![said; count], ..part(0, vec![]) }]);
+    assert_eq!((vouched(MAX_ATTESTATIONS), vouched(MAX_ATTESTATIONS + 1)), (Ok(1), Err(FrameError::TooLarge)));
+    // Zeros pack well, so it is what they inflate to that is bounded.
+    let inflating = |bytes: usize| Body::pack(&[part(0, vec![Parcel(vec![0; bytes])])]);
+    let head =
+        postcard::to_allocvec(&[part(0, vec![Parcel(vec![0; 5_000_000])])][..]).expect("encodes").len() - 5_000_000;
+    let at = inflating(MAX_INFLATED - head).expect("just fits");
+    assert!(matches!(&at, Body::Packed { inflated, .. } if *inflated as usize == MAX_INFLATED));
+    assert_eq!(at.unpack().map(|parts| parts.len()), Ok(1));
+    assert_eq!(inflating(MAX_INFLATED - head + 1), None);
+}
+
+#[test]
 fn another_version_is_told_from_nonsense() {
     assert_eq!(Frame::decode(&[2, 0, 0]), Err(FrameError::Version(2)));
     assert_eq!(Frame::decode(&[]), Err(FrameError::Malformed));

@@ -16,7 +16,7 @@ pub(super) const ATTESTATION: usize = 160;
 const ENTRY: usize = 36;
 const TIP: usize = 34;
 /// Actors of a document that are told; a device that holds more of them is sent some changes again.
-const MAX_TIPS: usize = 16_384;
+pub(super) const MAX_TIPS: usize = 16_384;
 /// Bytes of a list of frontiers in one frame, about.
 const LIST: usize = 32 * 1024;
 

@@ -8,7 +8,7 @@ use super::{MAX_DOCS, Reason};
 use crate::frame::Part;
 
 /// Frames of changes that may wait to be stored.
-const MAX_STORING: usize = 4_096;
+pub(super) const MAX_STORING: usize = 4_096;
 /// How often a document is asked for again when what came did not count.
 const REPAIRS: u8 = 3;
 /// Documents asked for again at most; what else is missing comes with the next session.
@@ -123,5 +123,36 @@ impl Inbound {
             }
         }
         gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use commonplace_model::{ChangeHash, DeviceId, Nonce, PageId};
+    use commonplace_trust::{Attestation, Signature};
+
+    use super::*;
+    use crate::frame::Parcel;
+
+    fn promise(n: usize) -> Part {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&n.to_le_bytes());
+        let (device, nonce, hash) = (DeviceId::new([9; 32]), Nonce::new([1; 16]), ChangeHash::new([8; 32]));
+        let attestations = vec![Attestation { device, nonce, seq: 1, hash, signature: Signature::new([7; 64]) }];
+        Part { doc: DocId::Page(PageId::new(id)), attestations, changes: vec![Parcel(vec![0; 16])], more: false }
+    }
+
+    #[test]
+    fn what_does_not_count_is_asked_for_again_so_often_and_for_so_many_documents() {
+        let mut inbound = Inbound::default();
+        let mut gaps = |parts: &[Part]| {
+            inbound.came(true, parts, CommonsId::new([1; 32])).expect("there is room");
+            inbound.stored(&[]).len()
+        };
+        let asked: Vec<_> = (0..9).map(|_| gaps(&[promise(0)])).collect();
+        assert_eq!(asked, [1, 1, 1, 0, 0, 0, 0, 0, 0]);
+        let many: Vec<_> = (1..=MAX_REPAIRED).map(promise).collect();
+        assert_eq!(gaps(&many), MAX_REPAIRED - 1, "the first one is among them");
+        assert_eq!(gaps(&many), MAX_REPAIRED - 1, "nor does another take the place of one that is asked for");
     }
 }

@@ -175,3 +175,21 @@ impl Outbound {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use commonplace_model::PageId;
+
+    use super::*;
+
+    #[test]
+    fn so_many_open_documents_are_remembered_and_the_newest_of_them() {
+        let page = |n: usize| DocId::Page(PageId::new([u8::try_from(n).unwrap_or(u8::MAX); 16]));
+        let mut outbound = Outbound::default();
+        (0..MAX_URGENT).for_each(|n| outbound.hurry(page(n)));
+        assert_eq!((outbound.urgent.len(), outbound.urgent.first()), (MAX_URGENT, Some(&page(0))));
+        (0..10).for_each(|_| outbound.hurry(page(MAX_URGENT)));
+        assert_eq!((outbound.urgent.len(), outbound.urgent.first()), (MAX_URGENT, Some(&page(1))));
+        assert_eq!(outbound.urgent.last(), Some(&page(MAX_URGENT)));
+    }
+}

@@ -5,6 +5,7 @@ use commonplace_trust::Attestation;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use super::{frontier::MAX_TIPS, inbound::MAX_STORING};
 use crate::{
     frame::{Bytes, MAX_ENTRIES, MAX_PARTS},
     replica::Segment,
@@ -138,6 +139,81 @@ fn more_than_a_session_deals_with_is_refused() {
     let ended =
         (0..1_000).find_map(|_| ending(&give(&mut session, &Frame::Reconcile(Bytes(endless.clone())), &Shelf(40))));
     assert_eq!(ended, Some(Reason::TooMuch("rounds of reconciliation")));
+}
+
+#[test]
+fn as_many_records_as_a_session_deals_with_and_not_one_more() {
+    let greeted = |records: u64| {
+        let mut session = started(Role::Answered, &Shelf(0));
+        let summary = |count| Summary { count, digest: [8; 32] };
+        let hello = Frame::Hello(Hello { salt: [6; 16], roll: summary(records), docs: summary(0) });
+        let ended = ending(&give(&mut session, &hello, &Shelf(0)));
+        (session, ended)
+    };
+    assert_eq!(greeted(MAX_RECORDS as u64 + 1).1, Some(Reason::TooMuch("records")));
+    // Whatever it said of their number, no more ids are listened to.
+    let (mut session, ended) = greeted(MAX_RECORDS as u64);
+    assert_eq!(ended, None);
+    let id = |n: usize| commonplace_model::RecordId::new(*blake3::hash(&n.to_le_bytes()).as_bytes());
+    let mut told = |from: usize, count: usize| {
+        let ids = Frame::RecordIds { ids: (from..from + count).map(id).collect(), last: false };
+        ending(&give(&mut session, &ids, &Shelf(0)))
+    };
+    let step = MAX_RECORDS / 10;
+    assert!((0..10).all(|part| told(part * step, step).is_none()));
+    assert_eq!(told(0, step), None, "what was told is told again");
+    assert_eq!(told(MAX_RECORDS, 1), Some(Reason::TooMuch("records")));
+}
+
+#[test]
+fn so_many_frames_wait_to_be_stored_and_not_one_more() {
+    let replica = Shelf(0);
+    let mut session = started(Role::Answered, &replica);
+    give(&mut session, &hello(0), &replica);
+    let part = Part { doc: page(0), attestations: vec![said(1)], changes: vec![], more: false };
+    let frame = Frame::Changes { live: true, body: Body::pack(&[part]).expect("small") };
+    assert!((0..MAX_STORING).all(|_| ending(&give(&mut session, &frame, &replica)).is_none()));
+    // One is stored, and there is room for one more.
+    session.handle(Input::Stored { docs: vec![] }, 1, &replica);
+    assert_eq!(ending(&give(&mut session, &frame, &replica)), None);
+    assert_eq!(ending(&give(&mut session, &frame, &replica)), Some(Reason::TooMuch("changes at once")));
+}
+
+/// A replica with one document of very many actors.
+struct Crowd(u16);
+
+impl Replica for Crowd {
+    fn record_ids(&self) -> Vec<commonplace_model::RecordId> {
+        Vec::new()
+    }
+
+    fn records(&self, _: &[commonplace_model::RecordId]) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn digests(&self) -> Vec<(DocId, [u8; 32])> {
+        vec![(page(0), [5; 32])]
+    }
+
+    fn frontier(&self, _: &DocId) -> Vec<Attestation> {
+        (0..self.0).map(said).collect()
+    }
+
+    fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
+        Segment::default()
+    }
+
+    fn waiting_order(&self, _: &mut [DocId]) {}
+}
+
+#[test]
+fn as_many_actors_are_told_as_fit_into_a_frame() {
+    let most = u16::try_from(MAX_TIPS).expect("small");
+    for actors in [most, most + 1] {
+        let entries = vec![frontier::entry(CommonsId::new([1; 32]), page(0), &Crowd(actors))];
+        assert_eq!(entries[0].tips.len(), MAX_TIPS);
+        assert!(Frame::Frontiers { list: List::Ask, entries, last: true }.encode().is_some());
+    }
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod honest;
 mod hostile;
 mod mutation;
 mod passing;
+mod room;
 mod twins;
