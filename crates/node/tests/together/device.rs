@@ -95,7 +95,7 @@ impl Device {
         let change = places.iter().find_map(|at| (at.saturating_sub(160)..*at).rev().find(begins));
         bytes[change.expect("a change that wrote them")] ^= 0xff;
         std::fs::write(&path, bytes).expect("writes");
-        self.engine = open(self.home.path(), true).await;
+        self.engine = open(self.home.path(), true, self.bounds).await;
     }
 
     /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.
