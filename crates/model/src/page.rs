@@ -268,6 +268,26 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "these changes were made here")]
+    fn what_two_change_in_one_paragraph_joins() {
+        let base = "The kettle must be cleaned on Mondays by whoever opens the kitchen first.\n";
+        let mut ours = page(1, base);
+        let mut theirs = Page::from_document(Document::load(DocKind::Page, &ours.document().save()).expect("loads"))
+            .expect("a page");
+        theirs.document_mut().set_actor(Actor::new([2; 16]));
+        let said = |page: &mut Page, new: &str| {
+            let splices = crate::splices_between(&page.body(), new);
+            page.edit(&splices).expect("fits").expect("changes something").change
+        };
+        let one = said(&mut ours, &base.replace("The", "Each").replace("first.", "first, please."));
+        let other = said(&mut theirs, &base.replace("Mondays", "Tuesdays"));
+        ours.document_mut().apply_ungated(vec![other]).expect("applies");
+        theirs.document_mut().apply_ungated(vec![one]).expect("applies");
+        let joined = "Each kettle must be cleaned on Tuesdays by whoever opens the kitchen first, please.\n";
+        assert_eq!((ours.body().as_str(), theirs.body().as_str()), (joined, joined));
+    }
+
+    #[test]
     fn deleting_is_reversible() {
         let mut page = page(1, "kept");
         assert!(page.set_deleted(true).expect("deletes").is_some());
