@@ -1,9 +1,11 @@
 //! Edits of a page in which more actors wrote than one change may name: they are made as several, each of which the gate takes.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
-use commonplace_model::{Actor, CommonsId, DocId, DocKind, Folder, LocalChange, Nonce, Page, PageEdit, PageId, Splice};
+use commonplace_model::{
+    Actor, CommonsId, DocId, DocKind, Fate, Folder, LocalChange, Nonce, Page, PageEdit, PageId, Splice,
+};
 use commonplace_trust::{Chosen, Deed, DeviceKey, Mark, Past, VerifiedChange, actor_of, chunk, gate};
 
 const COMMONS: CommonsId = CommonsId::new([1; 32]);
@@ -165,6 +167,34 @@ fn what_many_put_under_one_key_at_once_keeps_nobody_from_putting_something_there
     story.take_back(&all_theirs());
     assert_eq!(story.page.body(), "honest");
     assert_eq!(story.page.title().as_str(), "Kettles");
+}
+
+#[test]
+fn what_is_written_anew_over_many_actors_is_several_changes() {
+    let mut story = Story::begin();
+    story.one_after_the_other(|_| Splice { at: 0, delete: 0, insert: "x".to_owned() });
+    let standing = story.changes.len();
+    story.page.document_mut().set_actor(actor(3, 1));
+    let made = story.page.edit(&[Splice { at: 0, delete: 0, insert: "v".to_owned() }]).expect("fits");
+    story.keep(3, 1, made);
+    // On what turns out not to count, all that those many wrote is replaced.
+    let splices = vec![Splice { at: 1, delete: MANY, insert: "y".repeat(10) }];
+    story.make(&PageEdit { splices, ..PageEdit::default() }, |_| Vec::new());
+    let fates = story.changes.iter().enumerate().map(|(at, change)| match at.cmp(&standing) {
+        Ordering::Less => (change, Fate::Stands),
+        Ordering::Equal => (change, Fate::Void),
+        Ordering::Greater => (change, Fate::Own),
+    });
+    let anew = gate::anew(fates);
+
+    let mut left = Story { page: Page::default(), changes: Vec::new() };
+    gate::apply(left.page.document_mut(), story.changes[..standing].to_vec()).expect("applies");
+    left.page.document_mut().set_actor(actor(1, 9_999));
+    let mut made = left.page.document_mut().put_anew(&anew, &chunk::OWN).expect("puts");
+    let edit = PageEdit { splices: anew.splices().to_vec(), ..PageEdit::default() };
+    made.extend(left.page.make(&edit, &chunk::OWN, |_| Vec::new()).expect("fits"));
+    assert!(left.keep(1, 9_999, made) > 2);
+    assert_eq!(left.page.body(), format!("{}honest", "y".repeat(10)));
 }
 
 fn all_of_one(n: u32) -> Chosen {
