@@ -42,6 +42,10 @@ use crate::{
     vocabulary,
 };
 
+mod unvouched;
+
+use unvouched::Unvouched;
+
 /// Changes of one document as they come from another device, each after those it builds on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
@@ -268,7 +272,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
             }
         }
         self.hold_back(&doc, &ended, &mut passed);
-        self.hold_unvouched(&attestations, &mut passed);
+        hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
         let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
@@ -285,34 +289,6 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         }
         self.prove(doc, &candidates, &unknown, &mut passed);
         passed
-    }
-
-    /// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds
-    /// on them: what is let in can be passed on, and held against its writer.
-    fn hold_unvouched(&self, attestations: &[VerifiedAttestation], passed: &mut Passed) {
-        loop {
-            let here: HashSet<ChangeHash> = passed.changes.iter().map(VerifiedChange::hash).collect();
-            let mut upto: HashMap<Actor, u64> = HashMap::new();
-            for said in attestations {
-                let reached = upto.entry(said.actor()).or_default();
-                if here.contains(&said.get().hash) {
-                    *reached = said.get().seq.max(*reached);
-                }
-            }
-            let mut out: HashSet<ChangeHash> = HashSet::new();
-            for change in std::mem::take(&mut passed.changes) {
-                let vouched = upto.get(&change.actor).is_some_and(|reached| change.seq() <= *reached);
-                if vouched && !change.deps().any(|dep| out.contains(&dep)) {
-                    passed.changes.push(change);
-                } else {
-                    out.insert(change.hash);
-                    passed.waiting.push(change.change.raw_bytes().to_vec());
-                }
-            }
-            if out.is_empty() {
-                return;
-            }
-        }
     }
 
     /// Which changes count of actors whose devices provably wrote in two ways.
@@ -411,6 +387,20 @@ impl Counting {
         }
         counts
     }
+}
+
+/// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds on
+/// them: what is let in can be passed on, and held against its writer.
+fn hold_unvouched(attestations: &[VerifiedAttestation], passed: &mut Passed) {
+    let words = attestations.iter().map(|said| (said.actor(), said.get().seq, said.get().hash));
+    let mut unvouched = Unvouched::new(words);
+    for change in &passed.changes {
+        unvouched.add(change.hash, change.actor, change.seq(), change.deps());
+    }
+    let out = unvouched.out();
+    let (waiting, here) = std::mem::take(&mut passed.changes).into_iter().partition(|c| out.contains(&c.hash));
+    passed.changes = here;
+    passed.waiting.extend(Vec::into_iter(waiting).map(|change: VerifiedChange| change.change.raw_bytes().to_vec()));
 }
 
 /// Changes whose frames are well formed.
