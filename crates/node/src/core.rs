@@ -2,6 +2,7 @@
 //! work when nothing else waits.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::Arc,
@@ -10,7 +11,7 @@ use std::{
 
 use commonplace_model::{CommonsId, DeviceId, DocId, Nonce};
 use commonplace_store::Store;
-use commonplace_trust::DeviceKey;
+use commonplace_trust::{DeviceKey, VerifiedTwins};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::{
@@ -75,6 +76,10 @@ pub(crate) struct Core {
     pub(crate) network: Network,
     /// Documents written in lately: they are indexed when they have been quiet for a moment.
     pub(crate) warm: HashMap<(CommonsId, DocId), Instant>,
+    /// Proofs that devices wrote in two ways, which are put into the roll together after what is being done now.
+    pub(crate) found: Vec<(CommonsId, VerifiedTwins)>,
+    /// How often a document was looked over for what counts of it.
+    pub(crate) looks: Cell<u64>,
     /// Whether documents may wait to be indexed.
     pub(crate) index_waits: bool,
     /// Earliest moment at which [`Core::tick`] has something to do.
@@ -145,6 +150,8 @@ impl Core {
             editors: Editors::default(),
             network: Network::default(),
             warm: HashMap::new(),
+            found: Vec::new(),
+            looks: Cell::new(0),
             index_waits: true,
             next_tick: None,
             mailbox,
@@ -241,6 +248,11 @@ impl Core {
             self.index_waits = false;
             self.trouble(&error);
         }
+    }
+
+    /// Counts a document that is looked over for what counts of it.
+    pub(crate) fn looks(&self) {
+        self.looks.set(self.looks.get() + 1);
     }
 
     /// The person at this device.

@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod export;
 mod folder;
+mod heeding;
 mod holding;
 mod invitations;
 mod joining;

@@ -492,7 +492,16 @@ impl Core {
         let mut passed = Gate { commons, history: &history, standing: &held.roll }.pass(arrival);
         history.sound()?;
         meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+        if passed.unproven {
+            meeting.waiting.for_proof(doc);
+        }
         Ok(passed)
+    }
+
+    /// Whether something of a document came that waits for a proof.
+    pub(crate) fn waits_for_proof(&self, commons: CommonsId, doc: DocId) -> bool {
+        let mut about = self.network.meetings.all.values().filter(|meeting| meeting.commons == commons);
+        about.any(|meeting| meeting.waiting.waits_for_proof(&doc))
     }
 
     fn apply_if_open(

@@ -18,7 +18,7 @@ use self::{
     roll::Roll,
 };
 use crate::{
-    frame::{Body, Entry, Frame, FrameError, Hello, List, MAX_ATTESTATIONS, Parcel, Part, Summary, VERSION},
+    frame::{Body, Entry, Frame, FrameError, Hello, List, Parcel, Part, Summary, VERSION},
     replica::Replica,
 };
 
@@ -383,12 +383,6 @@ impl Session {
             let compared = frontier::compare(self.commons, entry, turn.replica);
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);
-            }
-            // The other side has another change of that number: with both attestations anybody can prove it.
-            for forks in compared.forks.chunks(MAX_ATTESTATIONS) {
-                let part = Part { doc: entry.doc, attestations: forks.to_vec(), changes: vec![], more: false };
-                let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
-                turn.send(&Frame::Changes { live: true, body })?;
             }
             match list {
                 List::Ask => {

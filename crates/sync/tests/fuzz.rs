@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bolero::check;
-use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId, RecordId};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, PageId, RecordId};
 use commonplace_sync::{Effect, Input, Replica, Role, Segment, Session, VERSION};
 use commonplace_trust::Attestation;
 
@@ -27,6 +27,10 @@ impl Replica for Shelf {
 
     fn frontier(&self, _: &DocId) -> Vec<Attestation> {
         Vec::new()
+    }
+
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<ChangeHash> {
+        None
     }
 
     fn changes_after(&self, _: &DocId, have: &[(Actor, u64)], _: usize) -> Segment {

@@ -16,8 +16,8 @@
 //!
 //! What passes them all depends on the bytes, their ancestors and the roll alone, with one exception: of two changes with one
 //! actor and number the first to arrive stays, until the roll has the proof that they are two. The gate gives that proof
-//! ([`Passed::twins`]); once the roll has it, nothing counts of the actor that is not common to both ways ([`Fork`]). A
-//! change that passes never makes Automerge panic, and a document saved with it loads; tests with mutated changes hold
+//! ([`Passed::twins`]); once the roll has one that shows where the two ways part, nothing counts of the actor that is not common
+//! to both ([`Fork`]). A change that passes never makes Automerge panic, and a document saved with it loads; tests with mutated changes hold
 //! that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of the document.
 
 use std::{
@@ -211,6 +211,8 @@ pub struct Passed {
     pub waiting: Vec<Vec<u8>>,
     /// Proofs that devices wrote in two ways, one for each actor at most.
     pub twins: Vec<VerifiedTwins>,
+    /// Whether something was vouched for by what only a proof stands for, and the roll has no such proof yet.
+    pub unproven: bool,
     /// Why changes or attestations were refused, first one first, at most [`Passed::MAX_REFUSALS`].
     pub refused: Vec<Refusal>,
 }
@@ -301,18 +303,20 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         }
     }
 
-    /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is.
+    /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is. Of an actor the
+    /// one that shows most.
     fn prove(&self, doc: DocId, candidates: &[Candidate<'_>], unknown: &[VerifiedAttestation], passed: &mut Passed) {
         let by_hash: HashMap<ChangeHash, &Candidate<'_>> = candidates.iter().map(|c| (c.hash, c)).collect();
         let arrived = |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
+        let order = |proof: &VerifiedTwins| (proof.fork().is_none(), proof.fork());
         for said in unknown.iter().take(Passed::MAX_REFUSALS) {
-            if passed.twins.iter().any(|found| found.actor() == said.actor()) {
-                continue;
-            }
-            let known = self.standing.forked(&doc, &said.actor());
             let found = twins::search((self.commons, doc), said, self.history, arrived);
-            // One that leaves as much as is known already says nothing.
-            passed.twins.extend(found.filter(|proof| known.is_none_or(|fork| proof.fork().from() < fork.from())));
+            let Some(found) = found.filter(|proof| proof.says_more_than(self.standing)) else { continue };
+            match passed.twins.iter_mut().find(|other| other.actor() == found.actor()) {
+                Some(other) if order(&found) < order(other) => *other = found,
+                Some(_) => {}
+                None => passed.twins.push(found),
+            }
         }
     }
 
@@ -334,6 +338,8 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
                         }
                         good.push(verified);
                     }
+                    // The proof that stands for it may still come; whoever sent this has it.
+                    None if attestation.is_unsigned() => passed.unproven = true,
                     None => passed.refuse(Refusal::Attestation),
                 },
                 Verdict::Forbidden => passed.refuse(Refusal::Forbidden),

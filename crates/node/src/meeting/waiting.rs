@@ -4,12 +4,14 @@
 //! else one device could have another look through the same megabytes for each byte that it sends. What is dropped for that
 //! comes again when the two compare their frontiers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use commonplace_model::DocId;
 
 /// Bytes of changes that wait at most.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Documents noted at most of which something waits for a proof.
+const MAX_UNPROVEN: usize = 10_000;
 /// Bytes that are judged again in any case, and further ones for each byte that comes. A long document that comes in pieces
 /// of which only the last is vouched for needs about half as many as it has pieces.
 const AGAIN: u64 = 64 * 1024 * 1024;
@@ -19,6 +21,8 @@ const AGAIN_PER_BYTE: u64 = 32;
 #[derive(Default)]
 pub(super) struct Waiting {
     changes: HashMap<DocId, Vec<Vec<u8>>>,
+    /// Documents of which something waits for a proof that the roll has not yet.
+    unproven: HashSet<DocId>,
     bytes: usize,
     came: u64,
     again: u64,
@@ -43,6 +47,18 @@ impl Waiting {
         self.again = again;
         all.append(&mut came);
         all
+    }
+
+    /// Notes that something of a document waits for a proof: what stands for it then has to come again with the changes.
+    pub(super) fn for_proof(&mut self, doc: DocId) {
+        if self.unproven.len() < MAX_UNPROVEN {
+            self.unproven.insert(doc);
+        }
+    }
+
+    /// Whether something of a document waits for a proof.
+    pub(super) fn waits_for_proof(&self, doc: &DocId) -> bool {
+        self.unproven.contains(doc)
     }
 
     /// Keeps changes that cannot be judged yet, if there is room.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commonplace_model::{Actor, CommonsId, DocId};
-use commonplace_trust::Attestation;
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
+use commonplace_trust::{Attestation, VerifiedTwins};
 
 use crate::{
     frame::{Entry, MAX_ENTRIES, Tip},
@@ -17,6 +17,8 @@ const ENTRY: usize = 36;
 const TIP: usize = 34;
 /// Actors of a document that are told; a device that holds more of them is sent some changes again.
 const MAX_TIPS: usize = 16_384;
+/// Changes sent of a number that the other side has otherwise, and below: a proof with both ways has room for no more.
+const SHOWN: u64 = VerifiedTwins::MAX_CHANGES as u64 / 2;
 /// Bytes of a list of frontiers in one frame, about.
 const LIST: usize = 32 * 1024;
 
@@ -26,10 +28,17 @@ pub(super) struct Compared {
     pub(super) more_here: bool,
     /// They have changes that we lack.
     pub(super) more_there: bool,
-    /// What they have, of the actors that we know.
+    /// What they have, of the actors that we know; less of one whose changes there are not those here.
     pub(super) have: BTreeMap<Actor, u64>,
-    /// Our attestations of changes whose number they give to another change.
-    pub(super) forks: Vec<Attestation>,
+}
+
+impl Compared {
+    /// Has those changes go too by which the other side can see where the two ways part of an actor that has another change of
+    /// this number there.
+    fn shows(&mut self, actor: &Actor, seq: u64) {
+        self.more_here = true;
+        self.have.insert(*actor, seq.saturating_sub(SHOWN));
+    }
 }
 
 /// The frontier of a document here.
@@ -39,9 +48,14 @@ pub(super) fn entry(commons: CommonsId, doc: DocId, replica: &dyn Replica) -> En
 }
 
 fn tip(commons: CommonsId, doc: DocId, said: &Attestation) -> Tip {
+    Tip { actor: said.actor(commons, doc), seq: said.seq, mark: mark(&said.hash) }
+}
+
+/// By what a change is told from another one of its number.
+fn mark(hash: &ChangeHash) -> [u8; 8] {
     let mut mark = [0; 8];
-    mark.copy_from_slice(&said.hash.as_bytes()[..8]);
-    Tip { actor: said.actor(commons, doc), seq: said.seq, mark }
+    mark.copy_from_slice(&hash.as_bytes()[..8]);
+    mark
 }
 
 /// The frontiers of as many of these documents as go into a frame; they are taken out.
@@ -66,7 +80,7 @@ pub(super) fn gather(mut docs: impl Iterator<Item = DocId>, commons: CommonsId, 
 pub(super) fn compare(commons: CommonsId, theirs: &Entry, replica: &dyn Replica) -> Compared {
     let frontier = replica.frontier(&theirs.doc);
     let mut left: BTreeMap<_, _> = theirs.tips.iter().map(|tip| (tip.actor, tip)).collect();
-    let mut compared = Compared { more_here: false, more_there: false, have: BTreeMap::new(), forks: Vec::new() };
+    let mut compared = Compared { more_here: false, more_there: false, have: BTreeMap::new() };
     for said in frontier {
         let mine = tip(commons, theirs.doc, &said);
         let their = left.remove(&mine.actor);
@@ -77,10 +91,17 @@ pub(super) fn compare(commons: CommonsId, theirs: &Entry, replica: &dyn Replica)
             Some(their) if their.seq > mine.seq => compared.more_there = true,
             Some(their) if their.seq == mine.seq => {
                 if their.mark != mine.mark {
-                    compared.forks.push(said);
+                    compared.shows(&mine.actor, their.seq);
                 }
             }
-            _ => compared.more_here = true,
+            Some(their) => {
+                compared.more_here = true;
+                let here = replica.numbered(&theirs.doc, &mine.actor, their.seq);
+                if here.is_some_and(|here| mark(&here) != their.mark) {
+                    compared.shows(&mine.actor, their.seq);
+                }
+            }
+            None => compared.more_here = true,
         }
     }
     compared.more_there |= !left.is_empty();

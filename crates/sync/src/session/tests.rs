@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    frame::{Bytes, MAX_ENTRIES, MAX_PARTS},
+    frame::{Bytes, MAX_ATTESTATIONS, MAX_ENTRIES, MAX_PARTS},
     replica::Segment,
 };
 
@@ -28,6 +28,10 @@ impl Replica for Shelf {
 
     fn frontier(&self, _: &DocId) -> Vec<Attestation> {
         Vec::new()
+    }
+
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<commonplace_model::ChangeHash> {
+        None
     }
 
     fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
