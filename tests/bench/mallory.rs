@@ -11,7 +11,7 @@ use std::{
 };
 
 use commonplace_governance::{Introduction, JoinRequest, Ticket};
-use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, RecordId};
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId, RecordId};
 use commonplace_net::{Bind, Connection, Discovery, FrameReceiver, FrameSender, Net, NetConfig, StreamKind, Welcome};
 use commonplace_sync::{Effect, Input, Replica, Role, Segment, Session, VERSION, offer};
 use commonplace_trust::{Arrival, Attestation, DeviceKey, VerifiedRecord};
@@ -249,7 +249,7 @@ impl Replica for Nothing {
         Vec::new()
     }
 
-    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<ChangeHash> {
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
         None
     }
 

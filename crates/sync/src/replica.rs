@@ -1,6 +1,6 @@
 //! What a session reads of the replica it speaks for.
 
-use commonplace_model::{Actor, ChangeHash, DocId, RecordId};
+use commonplace_model::{Actor, DocId, RecordId};
 use commonplace_trust::Attestation;
 
 /// Synchronous reads of what is durable on this device, of one commons. A session must never be shown what a crash could
@@ -18,8 +18,8 @@ pub trait Replica {
     /// The newest attestation of every actor of a document.
     fn frontier(&self, doc: &DocId) -> Vec<Attestation>;
 
-    /// The change of an actor with this number. Asked only of what the other side has less of.
-    fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<ChangeHash>;
+    /// The change of an actor with this number, raw. Asked only where the other side has less of that actor, or another one.
+    fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>>;
 
     /// Changes of a document beyond those numbered up to `have` of each actor, each after those it builds on; about
     /// `max_bytes` with their attestations, and at least one when there is any.

@@ -9,7 +9,7 @@ mod roll;
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
-use commonplace_trust::Arrival;
+use commonplace_trust::{Arrival, Attestation};
 
 use self::{
     documents::Comparison,
@@ -384,6 +384,9 @@ impl Session {
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);
             }
+            for said in compared.forks {
+                self.show_fork(entry.doc, said, turn)?;
+            }
             match list {
                 List::Ask => {
                     self.to_answer.insert(entry.doc);
@@ -402,6 +405,17 @@ impl Session {
                 self.outbound.enqueue(doc, BTreeMap::new());
             }
         }
+        Ok(())
+    }
+
+    /// The other side has another change of that number: with both ways anybody can prove it. Beyond what may be pushed the
+    /// attestation alone has to do.
+    fn show_fork(&mut self, doc: DocId, said: Attestation, turn: &mut Turn<'_>) -> Result<(), Reason> {
+        let room = if self.live_room < frontier::FORK { 0 } else { frontier::FORK };
+        let (part, bytes) = frontier::fork(self.commons, doc, said, room, turn.replica);
+        self.live_room -= bytes;
+        let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
+        turn.send(&Frame::Changes { live: true, body })?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bolero::check;
-use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, PageId, RecordId};
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId, RecordId};
 use commonplace_sync::{Effect, Input, Replica, Role, Segment, Session, VERSION};
 use commonplace_trust::Attestation;
 
@@ -29,7 +29,7 @@ impl Replica for Shelf {
         Vec::new()
     }
 
-    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<ChangeHash> {
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
         None
     }
 

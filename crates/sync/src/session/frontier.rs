@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
-use commonplace_trust::{Attestation, VerifiedTwins};
+use commonplace_trust::{Attestation, VerifiedTwins, chunk};
 
 use crate::{
-    frame::{Entry, MAX_ENTRIES, Tip},
+    frame::{Entry, MAX_ENTRIES, Parcel, Part, Tip},
     replica::Replica,
 };
 
@@ -30,15 +30,33 @@ pub(super) struct Compared {
     pub(super) more_there: bool,
     /// What they have, of the actors that we know; less of one whose changes there are not those here.
     pub(super) have: BTreeMap<Actor, u64>,
+    /// Our attestations of changes whose number they give to another change.
+    pub(super) forks: Vec<Attestation>,
 }
 
-impl Compared {
-    /// Has those changes go too by which the other side can see where the two ways part of an actor that has another change of
-    /// this number there.
-    fn shows(&mut self, actor: &Actor, seq: u64) {
-        self.more_here = true;
-        self.have.insert(*actor, seq.saturating_sub(SHOWN));
+/// Bytes of changes that show a fork at most: a proof has no room for more.
+pub(super) const FORK: usize = VerifiedTwins::MAX_BYTES;
+
+/// What shows the other side, which has another change of that number, that this one is another way, and as far as there is
+/// room for it also where the two part. Nothing is promised by it.
+pub(super) fn fork(
+    commons: CommonsId,
+    doc: DocId,
+    said: Attestation,
+    mut room: usize,
+    replica: &dyn Replica,
+) -> (Part, usize) {
+    let (actor, all, mut changes) = (said.actor(commons, doc), room, Vec::new());
+    for seq in (said.seq.saturating_sub(SHOWN) + 1..=said.seq).rev() {
+        if room == 0 {
+            break;
+        }
+        let Some(change) = replica.numbered(&doc, &actor, seq).filter(|change| change.len() <= room) else { break };
+        room -= change.len();
+        changes.push(Parcel(change));
     }
+    changes.reverse();
+    (Part { doc, attestations: vec![said], changes, more: true }, all - room)
 }
 
 /// The frontier of a document here.
@@ -80,7 +98,7 @@ pub(super) fn gather(mut docs: impl Iterator<Item = DocId>, commons: CommonsId, 
 pub(super) fn compare(commons: CommonsId, theirs: &Entry, replica: &dyn Replica) -> Compared {
     let frontier = replica.frontier(&theirs.doc);
     let mut left: BTreeMap<_, _> = theirs.tips.iter().map(|tip| (tip.actor, tip)).collect();
-    let mut compared = Compared { more_here: false, more_there: false, have: BTreeMap::new() };
+    let mut compared = Compared { more_here: false, more_there: false, have: BTreeMap::new(), forks: Vec::new() };
     for said in frontier {
         let mine = tip(commons, theirs.doc, &said);
         let their = left.remove(&mine.actor);
@@ -91,14 +109,15 @@ pub(super) fn compare(commons: CommonsId, theirs: &Entry, replica: &dyn Replica)
             Some(their) if their.seq > mine.seq => compared.more_there = true,
             Some(their) if their.seq == mine.seq => {
                 if their.mark != mine.mark {
-                    compared.shows(&mine.actor, their.seq);
+                    compared.forks.push(said);
                 }
             }
             Some(their) => {
                 compared.more_here = true;
-                let here = replica.numbered(&theirs.doc, &mine.actor, their.seq);
+                let here = replica.numbered(&theirs.doc, &mine.actor, their.seq).and_then(|c| chunk::hash(&c).ok());
                 if here.is_some_and(|here| mark(&here) != their.mark) {
-                    compared.shows(&mine.actor, their.seq);
+                    // With more than they lack they can see where the two ways part.
+                    compared.have.insert(mine.actor, their.seq.saturating_sub(SHOWN));
                 }
             }
             None => compared.more_here = true,

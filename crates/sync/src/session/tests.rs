@@ -30,7 +30,7 @@ impl Replica for Shelf {
         Vec::new()
     }
 
-    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<commonplace_model::ChangeHash> {
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
         None
     }
 
