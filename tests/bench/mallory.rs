@@ -249,6 +249,10 @@ impl Replica for Nothing {
         Vec::new()
     }
 
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
+        None
+    }
+
     fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
         Segment::default()
     }

@@ -127,8 +127,8 @@ pub(crate) struct Ending {
     pub(crate) cut: Cut,
     /// Their records that it builds on, directly or not, rising: those that count all the same.
     pub(crate) covers: Vec<At>,
-    /// In which document, under which actor the device wrote in two ways, and how much of that counts.
-    pub(crate) twins: Option<(DocId, Actor, Fork)>,
+    /// In which document, under which actor the device wrote in two ways, and how much of that counts if that is shown.
+    pub(crate) twins: Option<(DocId, Actor, Option<Fork>)>,
 }
 
 impl Ending {

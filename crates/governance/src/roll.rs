@@ -124,6 +124,15 @@ pub struct Caught {
     pub name: String,
     /// The documents in which it did.
     pub docs: BTreeSet<DocId>,
+    /// Those of them in which it is shown where the ways part.
+    pub shown: BTreeSet<DocId>,
+}
+
+impl Caught {
+    /// Whether it is shown anywhere where the ways part: then what is not common to both is taken out.
+    pub fn is_shown(&self) -> bool {
+        !self.shown.is_empty()
+    }
 }
 
 /// Changes with each removal and revocation: what only members should hear is said under a name derived from it.
@@ -440,7 +449,8 @@ impl Roll {
         self.outcome.caught.iter()
     }
 
-    /// The documents in which they did, and how much counts there of each actor under which they did.
+    /// The documents in which they did, where it is shown where the ways part, and how much counts there of each actor under
+    /// which they did.
     pub fn forks(&self) -> impl Iterator<Item = (&DocId, &BTreeMap<Actor, Fork>)> {
         self.outcome.forks.iter()
     }

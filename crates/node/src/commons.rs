@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use commonplace_governance::{Genesis, Introduction, Roll};
-use commonplace_model::{Actor, CommonsId, DeviceId, DocId, MemberId, RecordId, line, shown};
-use commonplace_trust::{Fork, VerifiedRecord};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId, RecordId, line, shown};
+use commonplace_trust::VerifiedRecord;
 
 use crate::{
     core::Core,
     deciding::{self, Coming},
     endings::member_once,
     error::{Error, ErrorCode, Result},
+    heeding::Heeded,
     licence::licence_of,
     presence::Presences,
     profile::{self, Owner},
@@ -37,8 +38,10 @@ pub(crate) struct Commons {
     pub(crate) arrival: Arrival,
     /// Members whose presence this device does not show.
     pub(crate) muted: BTreeSet<MemberId>,
-    /// Documents out of which all was taken that falls because devices wrote in two ways, and how much counts of these.
-    pub(crate) resolved: HashMap<DocId, BTreeMap<Actor, Fork>>,
+    /// What was seen to in its documents after devices' standing ended.
+    pub(crate) heeded: Heeded,
+    /// Devices that are out by proofs, and all of whose work that counts and is here was named.
+    pub(crate) named_for: BTreeSet<DeviceId>,
 }
 
 /// How far the first sync of a commons is.
@@ -105,7 +108,8 @@ impl Core {
             arrival,
             muted,
             roll,
-            resolved: HashMap::new(),
+            heeded: Heeded::default(),
+            named_for: BTreeSet::new(),
         };
         self.acknowledge_soon(commons.roll.commons());
         self.commons.insert(commons.roll.commons(), commons);
@@ -174,7 +178,7 @@ impl Core {
         }
         let shows_others = roll.hidden() != held.roll.hidden();
         let fell = deciding::fell(&held.roll, &roll, &held.me);
-        let caught: BTreeSet<DeviceId> = held.roll.caught().map(|(device, _)| *device).collect();
+        let caught: BTreeMap<_, _> = held.roll.caught().map(|(device, caught)| (*device, caught.is_shown())).collect();
         self.store.add_records(id, &new)?;
         if let Some(held) = self.commons.get_mut(&id) {
             held.roll = roll;

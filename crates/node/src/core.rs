@@ -2,6 +2,7 @@
 //! work when nothing else waits.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
@@ -10,7 +11,7 @@ use std::{
 
 use commonplace_model::{CommonsId, DeviceId, DocId, Nonce};
 use commonplace_store::Store;
-use commonplace_trust::DeviceKey;
+use commonplace_trust::{DeviceKey, VerifiedTwins};
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::{
@@ -80,6 +81,10 @@ pub(crate) struct Core {
     /// Commons in which members said something that is not told yet, and when it is to be.
     pub(crate) said: BTreeSet<CommonsId>,
     pub(crate) tell_said_at: Option<Instant>,
+    /// Proofs that devices wrote in two ways, which are put into the roll together after what is being done now.
+    pub(crate) found: Vec<(CommonsId, VerifiedTwins)>,
+    /// How often a document was looked over for what counts of it.
+    pub(crate) looks: Cell<u64>,
     /// Whether documents may wait to be indexed.
     pub(crate) index_waits: bool,
     /// Earliest moment at which [`Core::tick`] has something to do.
@@ -155,6 +160,8 @@ impl Core {
             warm: HashMap::new(),
             said: BTreeSet::new(),
             tell_said_at: None,
+            found: Vec::new(),
+            looks: Cell::new(0),
             index_waits: true,
             next_tick: None,
             mailbox,
@@ -252,6 +259,11 @@ impl Core {
             self.index_waits = false;
             self.trouble(&error);
         }
+    }
+
+    /// Counts a document that is looked over for what counts of it.
+    pub(crate) fn looks(&self) {
+        self.looks.set(self.looks.get() + 1);
     }
 
     /// The person at this device.

@@ -1,27 +1,21 @@
-//! What follows when the standing of members and devices ends: documents hold only what counts, nobody listens to the device
-//! any more, and what members say to each other they say under a new name.
+//! What follows when the standing of members and devices ends: nobody listens to the device any more, and what members say to
+//! each other they say under a new name. What documents hold then is in `heeding`.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use commonplace_governance::{Able, Act, Cut, DeviceStanding, Model, Parting, Roll, decision::Standing};
+use commonplace_governance::{Able, Cut, DeviceStanding, Model, Parting, Roll};
 use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, MemberId, RecordId, shown};
-use commonplace_trust::Fork;
 
 use crate::{
     commons::Commons,
     core::Core,
     deciding::reason_of,
     error::{Error, ErrorCode, Result},
-    view::{Event, HowOut, Leaving, Out},
+    view::{HowOut, Leaving, Out},
 };
 
 /// How long the last records have to get to a device that is nobody's any more.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// Setting with what was heeded last of a commons' endings.
-fn heeded_key(id: CommonsId) -> String {
-    format!("heeded/{id}")
-}
 
 impl Core {
     /// Whether this person is a member of a commons that this device holds, and not only was.
@@ -147,100 +141,10 @@ impl Core {
     pub(crate) fn tips_by(&self, id: CommonsId, devices: &BTreeSet<DeviceId>) -> Result<Vec<(DocId, ChangeHash)>> {
         let mut tips = Vec::new();
         for doc in self.store.written_by(id, devices)? {
-            tips.extend(self.store.tips_of(id, doc, devices)?.into_iter().map(|tip| (doc, tip)));
+            self.looks();
+            tips.extend(self.store.tips_of(id, doc, devices)?.into_iter().map(|(tip, _)| (doc, tip)));
         }
         Ok(tips)
-    }
-
-    /// A decision to remove somebody names one cut. What of their work that leaves out is named by whoever proposed it, as soon
-    /// as the decision stands.
-    fn complete_cuts(&mut self, id: CommonsId) -> Result<()> {
-        let held = self.held_commons(id)?;
-        let standing = held.roll.proposals().into_iter().filter_map(|proposal| held.roll.decision(&proposal));
-        let removed = standing.filter(|d| d.by == held.me && !matches!(d.standing, Standing::Not(_)));
-        let removed: Vec<(RecordId, MemberId)> = removed
-            .filter_map(|d| match d.proposal.act {
-                Act::Remove { member, .. } => Some((d.id, member)),
-                _ => None,
-            })
-            .collect();
-        for (decision, member) in removed {
-            let key = format!("cut/{id}/{decision}");
-            if self.store.setting(&key)?.is_some() {
-                continue;
-            }
-            self.store.set_setting(&key, &[1])?;
-            let roll = &self.held_commons(id)?.roll;
-            let theirs = |device: &&DeviceId| roll.standing_of(device) == DeviceStanding::Ended(member);
-            let devices: BTreeSet<DeviceId> = roll.ended().filter(theirs).copied().collect();
-            let mut cuts = self.cut_of(id, &devices)?;
-            cuts.retain(|cut| !cut.is_empty());
-            if !cuts.is_empty() {
-                self.write_records(id, |roll, key| roll.remove(member, cuts, key))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sees to it that documents hold only what counts, after the roll changed or when the profile was opened: it may have
-    /// been closed, or have ended, in between.
-    pub(crate) fn heed_endings(&mut self, id: CommonsId) -> Result<()> {
-        let roll = &self.held_commons(id)?.roll;
-        let ended: BTreeSet<DeviceId> = roll.ended().copied().collect();
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(roll.epoch().as_bytes());
-        for device in &ended {
-            hasher.update(device.as_bytes());
-        }
-        for (doc, tips) in roll.cuts() {
-            hasher.update(&doc.to_bytes());
-            for tip in tips {
-                hasher.update(tip.as_bytes());
-            }
-        }
-        for (doc, forks) in roll.forks() {
-            for (actor, fork) in forks {
-                hasher.update(&doc.to_bytes());
-                hasher.update(actor.as_bytes());
-                hasher.update(&fork.from().to_le_bytes());
-            }
-        }
-        let now = *hasher.finalize().as_bytes();
-        // What somebody holds who is out themselves stays as it is.
-        if self.store.setting(&heeded_key(id))?.as_deref() == Some(&now) || !self.is_in(id) {
-            return Ok(());
-        }
-        let mut any = self.heed_twins(id)?;
-        self.complete_cuts(id)?;
-        for doc in self.store.written_by(id, &ended)? {
-            any |= self.cut_back(id, doc, &ended)?;
-        }
-        self.store.set_setting(&heeded_key(id), &now)?;
-        if any {
-            self.index_waits = true;
-            self.tell_pages(id, Vec::new());
-            self.tell(Event::Tags { commons: id.to_string() });
-            self.tell_commons(id);
-        }
-        Ok(())
-    }
-
-    fn cut_back(&mut self, id: CommonsId, doc: DocId, ended: &BTreeSet<DeviceId>) -> Result<bool> {
-        if let DocId::Page(page) = doc {
-            // What is being typed goes where it is seen to go: into the page as it is on the screen.
-            self.flush_page(id, page)?;
-        }
-        let held = self.held_commons(id)?;
-        let none = BTreeSet::new();
-        let mut cut = held.roll.cuts().find(|(cut, _)| **cut == doc).map_or(none, |(_, tips)| tips.clone());
-        // What both ways of a device share counts as what a cut names does.
-        let forks = held.roll.forks().filter(|(forked, _)| **forked == doc).flat_map(|(_, forks)| forks.values());
-        cut.extend(forks.filter_map(Fork::last));
-        let took_out = self.store.cut_back(id, doc, |device| ended.contains(device), &cut)?;
-        if took_out {
-            self.forget_unstored(id, &[doc]);
-        }
-        Ok(took_out)
     }
 
     /// Parts from devices that are nobody's here any more, and from all when it is this one; a moment later, so that the records

@@ -5,6 +5,8 @@ mod deciding;
 mod devices;
 #[cfg(test)]
 mod large;
+#[cfg(test)]
+mod twins;
 
 use std::{
     path::PathBuf,

@@ -24,6 +24,7 @@ mod export;
 mod folder;
 #[cfg(test)]
 mod fuzz;
+mod heeding;
 mod holding;
 mod invitations;
 mod joining;

@@ -517,9 +517,18 @@ impl Core {
         history.sound()?;
         if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
             meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+            if passed.unproven {
+                meeting.waiting.for_proof(doc);
+            }
         }
         Waiting::make_room(self.network.meetings.all.values_mut().map(|meeting| &mut meeting.waiting));
         Ok(passed)
+    }
+
+    /// Whether something of a document came that waits for a proof.
+    pub(crate) fn waits_for_proof(&self, commons: CommonsId, doc: DocId) -> bool {
+        let mut about = self.network.meetings.all.values().filter(|meeting| meeting.commons == commons);
+        about.any(|meeting| meeting.waiting.waits_for_proof(&doc))
     }
 
     fn apply_if_open(

@@ -1,9 +1,11 @@
 //! What a sync session reads: the durable state of one commons in the store.
 
+use std::borrow::Cow;
+
 use commonplace_model::{Actor, CommonsId, DocId, RecordId};
 use commonplace_store::{Store, StoreError};
 use commonplace_sync::{Replica, Segment};
-use commonplace_trust::Attestation;
+use commonplace_trust::{Attestation, History};
 
 use crate::commons::Commons;
 
@@ -39,6 +41,11 @@ impl Replica for StoredReplica<'_> {
 
     fn frontier(&self, doc: &DocId) -> Vec<Attestation> {
         self.or_nothing(self.store.frontier(self.commons, *doc))
+    }
+
+    fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>> {
+        let history = self.store.history(self.commons, *doc).ok()?;
+        history.numbered(actor, seq).map(Cow::into_owned)
     }
 
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {

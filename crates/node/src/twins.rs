@@ -28,53 +28,90 @@ use crate::{
 };
 
 impl Core {
-    /// Puts proofs into the roll after what is being done now.
-    pub(crate) fn twins_found(&self, id: CommonsId, proofs: Vec<VerifiedTwins>) {
-        for proof in proofs {
-            let _ = self.mailbox.urgent(move |core| {
-                if let Err(error) = core.put_in(id, &proof) {
-                    core.trouble(&error);
-                }
-            });
+    /// Puts proofs into the roll after what is being done now, all that are found until then together.
+    pub(crate) fn twins_found(&mut self, id: CommonsId, proofs: Vec<VerifiedTwins>) {
+        if self.found.is_empty() && !proofs.is_empty() {
+            let _ = self.mailbox.urgent(Self::put_in_found);
         }
+        self.found.extend(proofs.into_iter().map(|proof| (id, proof)));
     }
 
-    fn put_in(&mut self, id: CommonsId, proof: &VerifiedTwins) -> Result<()> {
-        let held = self.held_commons(id)?;
-        let known =
-            held.roll.forks().find(|(doc, _)| **doc == proof.doc()).and_then(|(_, forks)| forks.get(&proof.actor()));
-        let says_more = known.is_none_or(|fork| proof.fork().from() < fork.from());
-        // What this one itself is found to have done is for the others to say.
-        if !says_more || proof.device() == self.device() || !self.is_in(id) {
-            return Ok(());
+    fn put_in_found(&mut self) {
+        let mut all: BTreeMap<CommonsId, Vec<VerifiedTwins>> = BTreeMap::new();
+        for (id, proof) in std::mem::take(&mut self.found) {
+            all.entry(id).or_default().push(proof);
         }
-        let is_out = held.roll.caught().any(|(device, _)| *device == proof.device());
-        if is_out {
-            // What else it wrote was cut when it was caught first.
-            return self.write_records(id, |roll, key| roll.prove(proof, Vec::new(), key)).map(drop);
-        }
-        self.flush_all();
-        let cuts = Cut::of_at_most(TwinsProved::MAX_TIPS, self.tips_by(id, &BTreeSet::from([proof.device()]))?);
-        self.write_records(id, |roll, key| roll.prove(proof, cuts, key)).map(drop)
-    }
-
-    /// Leaves in documents in which devices wrote in two ways what counts. True when anything fell.
-    pub(crate) fn heed_twins(&mut self, id: CommonsId) -> Result<bool> {
-        let held = self.held_commons(id)?;
-        let is_new = |(doc, forks): &(&DocId, &BTreeMap<Actor, Fork>)| held.resolved.get(*doc) != Some(*forks);
-        let forks: Vec<_> = held.roll.forks().filter(is_new).map(|(doc, forks)| (*doc, forks.clone())).collect();
-        let mut any = false;
-        for (doc, forks) in forks {
-            any |= self.resolve(id, doc, &forks)?;
-            if let Some(held) = self.commons.get_mut(&id) {
-                held.resolved.insert(doc, forks);
+        for (id, proofs) in all {
+            if let Err(error) = self.put_in(id, proofs) {
+                self.trouble(&error);
             }
         }
-        if any {
-            // What others think that this one has, it has no longer.
+    }
+
+    /// Puts in those of these proofs that say more than the roll does.
+    fn put_in(&mut self, id: CommonsId, mut proofs: Vec<VerifiedTwins>) -> Result<()> {
+        let (me, held) = (self.device(), self.held_commons(id)?);
+        // What this one itself is found to have done is for the others to say.
+        proofs.retain(|proof| proof.device() != me && proof.says_more_than(&held.roll));
+        if proofs.is_empty() || !self.is_in(id) {
+            return Ok(());
+        }
+        // Beside one that shows where the ways part, one that does not says nothing.
+        proofs.sort_by_key(|proof| proof.fork().is_none());
+        let was_out = |device: &DeviceId| held.roll.caught().any(|(caught, _)| caught == device);
+        let new: BTreeSet<DeviceId> = proofs.iter().map(VerifiedTwins::device).filter(|d| !was_out(d)).collect();
+        self.flush_all();
+        let mut cuts = BTreeMap::new();
+        for device in new {
+            let tips = self.tips_by(id, &BTreeSet::from([device]))?;
+            cuts.insert(device, Cut::of_at_most(TwinsProved::MAX_TIPS, tips));
+        }
+        let mut shows_less = false;
+        self.write_records(id, |roll, key| {
+            let mut records = Vec::new();
+            for proof in &proofs {
+                if !proof.says_more_than(roll) {
+                    continue;
+                }
+                // What else one wrote who is out already was named then.
+                match roll.prove(proof, cuts.remove(&proof.device()).unwrap_or_default(), key) {
+                    Ok(said) => {
+                        records.extend(said);
+                        shows_less |= proof.fork().is_none();
+                    }
+                    Err(error) => tracing::debug!(%error, device = %proof.device().short(), "a proof is not put in"),
+                }
+            }
+            Ok(records)
+        })?;
+        if shows_less {
+            // Whoever has the other way sends so much of it then that it may be seen where the two part.
             self.meet_anew_soon(id);
         }
-        Ok(any)
+        Ok(())
+    }
+
+    /// Leaves in documents in which devices wrote in two ways what counts. Gives those in which anything fell.
+    pub(crate) fn heed_twins(&mut self, id: CommonsId) -> Result<BTreeSet<DocId>> {
+        let held = self.held_commons(id)?;
+        let is_new = |(doc, forks): &(&DocId, &BTreeMap<Actor, Fork>)| held.heeded.forks.get(*doc) != Some(*forks);
+        let forks: Vec<_> = held.roll.forks().filter(is_new).map(|(doc, forks)| (*doc, forks.clone())).collect();
+        let mut fell = BTreeSet::new();
+        let mut waited = false;
+        for (doc, forks) in forks {
+            if self.resolve(id, doc, &forks)? {
+                fell.insert(doc);
+            }
+            waited |= self.waits_for_proof(id, doc);
+            if let Some(held) = self.commons.get_mut(&id) {
+                held.heeded.forks.insert(doc, forks);
+            }
+        }
+        if waited || !fell.is_empty() {
+            // What others think that this one has, it has no longer; or it could not be let in when it came.
+            self.meet_anew_soon(id);
+        }
+        Ok(fell)
     }
 
     fn resolve(&mut self, id: CommonsId, doc: DocId, forks: &BTreeMap<Actor, Fork>) -> Result<bool> {
@@ -82,6 +119,7 @@ impl Core {
             // What is being typed falls with what it was typed on, and is written anew with the rest.
             self.flush_page(id, page)?;
         }
+        self.looks();
         let fallen = self.store.fallen(id, doc, forks)?;
         let mut attestations = common_words(id, doc, &fallen, forks);
         let out: BTreeSet<ChangeHash> =
@@ -168,10 +206,13 @@ impl Core {
         Ok(made)
     }
 
-    /// Says that devices were found to have written in two ways.
-    pub(crate) fn tell_caught(&self, id: CommonsId, before: &BTreeSet<DeviceId>) {
+    /// Says that devices were found to have written in two ways, and once more when it is first shown where these part.
+    pub(crate) fn tell_caught(&self, id: CommonsId, before: &BTreeMap<DeviceId, bool>) {
         let Some(held) = self.commons.get(&id) else { return };
-        for (device, caught) in held.roll.caught().filter(|(device, _)| !before.contains(device)) {
+        let is_new = |(device, caught): &(&DeviceId, &Caught)| {
+            before.get(*device).is_none_or(|was_shown| !was_shown && caught.is_shown())
+        };
+        for (device, caught) in held.roll.caught().filter(is_new) {
             let what = self.caught_in_words(id, caught);
             let message = if *device == self.device() {
                 format!(
@@ -180,6 +221,12 @@ impl Core {
                      is here stays here. Pair it anew with another device of yours, or ask a member for a ticket.",
                     self.where_caught(id, caught),
                     shown(&held.roll.charter().name)
+                )
+            } else if !caught.is_shown() {
+                format!(
+                    "{what} It can write here no longer. Where its two ways part is not shown, so nothing is taken out: of what \
+                     it wrote in two ways each device keeps what came first, and the page may look different on others. It may \
+                     have been copied or set back while it ran, or run another program."
                 )
             } else {
                 format!(

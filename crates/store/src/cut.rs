@@ -45,7 +45,7 @@ impl Reader {
         Ok(docs.into_iter().collect())
     }
 
-    /// Changes of a document that these devices made and nothing builds on yet.
+    /// Changes of a document that these devices made and nothing builds on yet, each with its device.
     ///
     /// # Errors
     /// When the database cannot be read, or a change is no longer what was stored.
@@ -54,7 +54,7 @@ impl Reader {
         commons: CommonsId,
         doc: DocId,
         devices: &BTreeSet<DeviceId>,
-    ) -> Result<Vec<ChangeHash>, StoreError> {
+    ) -> Result<Vec<(ChangeHash, DeviceId)>, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else {
             return Ok(Vec::new());
         };
@@ -66,8 +66,8 @@ impl Reader {
             }
             tips.insert(row.change.hash(), row.actor);
         }
-        let by_them = |actor: &No| writers.get(actor).is_some_and(|device| devices.contains(device));
-        Ok(tips.into_iter().filter(|(_, actor)| by_them(actor)).map(|(hash, _)| hash).collect())
+        let by = |actor: &No| writers.get(actor).copied().filter(|device| devices.contains(device));
+        Ok(tips.into_iter().filter_map(|(hash, actor)| Some((hash, by(&actor)?))).collect())
     }
 }
 

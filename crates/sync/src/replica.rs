@@ -18,6 +18,9 @@ pub trait Replica {
     /// The newest attestation of every actor of a document.
     fn frontier(&self, doc: &DocId) -> Vec<Attestation>;
 
+    /// The change of an actor with this number, raw. Asked only where the other side has less of that actor, or another one.
+    fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>>;
+
     /// Changes of a document beyond those numbered up to `have` of each actor, each after those it builds on; about
     /// `max_bytes` with their attestations, and at least one when there is any.
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment;

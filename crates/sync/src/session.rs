@@ -9,7 +9,7 @@ mod roll;
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
-use commonplace_trust::Arrival;
+use commonplace_trust::{Arrival, Attestation};
 
 use self::{
     documents::Comparison,
@@ -18,7 +18,7 @@ use self::{
     roll::Roll,
 };
 use crate::{
-    frame::{Body, Entry, Frame, FrameError, Hello, List, MAX_ATTESTATIONS, Parcel, Part, Summary, VERSION},
+    frame::{Body, Entry, Frame, FrameError, Hello, List, Parcel, Part, Summary, VERSION},
     replica::Replica,
 };
 
@@ -384,11 +384,8 @@ impl Session {
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);
             }
-            // The other side has another change of that number: with both attestations anybody can prove it.
-            for forks in compared.forks.chunks(MAX_ATTESTATIONS) {
-                let part = Part { doc: entry.doc, attestations: forks.to_vec(), changes: vec![], more: false };
-                let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
-                turn.send(&Frame::Changes { live: true, body })?;
+            for said in compared.forks {
+                self.show_fork(entry.doc, said, turn)?;
             }
             match list {
                 List::Ask => {
@@ -408,6 +405,17 @@ impl Session {
                 self.outbound.enqueue(doc, BTreeMap::new());
             }
         }
+        Ok(())
+    }
+
+    /// The other side has another change of that number: with both ways anybody can prove it. Beyond what may be pushed the
+    /// attestation alone has to do.
+    fn show_fork(&mut self, doc: DocId, said: Attestation, turn: &mut Turn<'_>) -> Result<(), Reason> {
+        let room = if self.live_room < frontier::FORK { 0 } else { frontier::FORK };
+        let (part, bytes) = frontier::fork(self.commons, doc, said, room, turn.replica);
+        self.live_room -= bytes;
+        let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
+        turn.send(&Frame::Changes { live: true, body })?;
         Ok(())
     }
 

@@ -33,6 +33,10 @@ impl Replica for Shelf {
         if has { vec![said(7)] } else { Vec::new() }
     }
 
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
+        None
+    }
+
     fn changes_after(&self, _: &DocId, have: &[(Actor, u64)], _: usize) -> Segment {
         if have.is_empty() {
             return Segment { changes: vec![vec![7; 40]], attestations: vec![said(7)], more: false };

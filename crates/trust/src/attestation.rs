@@ -43,6 +43,11 @@ impl Attestation {
         actor_of(commons, doc, self.device, self.nonce)
     }
 
+    /// Whether it bears no signature: only a proof can stand for it ([`VerifiedAttestation::proven`]).
+    pub fn is_unsigned(&self) -> bool {
+        self.signature == Signature::NONE
+    }
+
     fn message(commons: CommonsId, doc: DocId, actor: Actor, seq: u64, hash: ChangeHash) -> Vec<u8> {
         [&commons.as_bytes()[..], &doc.to_bytes(), actor.as_bytes(), &seq.to_le_bytes(), hash.as_bytes()].concat()
     }
@@ -76,9 +81,8 @@ impl VerifiedAttestation {
     /// The word of a device that provably wrote in two ways, on the last change that both share: the proof has its signatures,
     /// so this needs none.
     pub fn proven(device: DeviceId, nonce: Nonce, fork: &Fork, commons: CommonsId, doc: DocId) -> Option<Self> {
-        let signature = Signature::new([0; 64]);
-        let attestation =
-            Attestation { device, nonce, seq: fork.from().checked_sub(1)?, hash: fork.last()?, signature };
+        let (seq, hash) = (fork.from().checked_sub(1)?, fork.last()?);
+        let attestation = Attestation { device, nonce, seq, hash, signature: Signature::NONE };
         Some(Self { actor: attestation.actor(commons, doc), attestation })
     }
 

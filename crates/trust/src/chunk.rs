@@ -101,7 +101,10 @@ pub fn read(bytes: &[u8]) -> Result<Header, ChunkError> {
 }
 
 /// The hash of a change whose frame was read, if its checksum is right.
-pub(crate) fn hash(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
+///
+/// # Errors
+/// When the checksum is wrong, or the bytes are too few for one.
+pub fn hash(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
     let (head, hashed) = bytes.split_at_checked(8).ok_or(ChunkError::Malformed)?;
     // Of its kind, length and contents; the checksum is how it begins.
     let hash = ChangeHash::new(Sha256::digest(hashed).into());

@@ -17,10 +17,10 @@
 //!
 //! What passes them all depends on the bytes, their ancestors and the roll alone, with two exceptions. Room delays, and makes
 //! nothing invalid. And of two changes with one actor and number the first to arrive stays, until the roll has the proof that
-//! they are two. The gate gives that proof ([`Passed::twins`]); once the roll has it, nothing counts of the actor that is not
-//! common to both ways ([`Fork`]). A change that passes never makes Automerge panic, and a document saved with it loads; tests
-//! with mutated changes hold that. The cost of a change is that of its bytes, operations and dependencies, whatever the size of
-//! the document.
+//! they are two. The gate gives that proof ([`Passed::twins`]); once the roll has one that shows where the two ways part,
+//! nothing counts of the actor that is not common to both ([`Fork`]). A change that passes never makes Automerge panic, and a
+//! document saved with it loads; tests with mutated changes hold that. The cost of a change is that of its bytes, operations
+//! and dependencies, whatever the size of the document.
 
 use std::{
     cell::RefCell,
@@ -46,6 +46,10 @@ use crate::{
     twins::{self, Fork, Side, VerifiedTwins},
     vocabulary,
 };
+
+mod unvouched;
+
+use unvouched::Unvouched;
 
 /// Changes of one document as they come from another device, each after those it builds on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,6 +224,8 @@ pub struct Passed {
     pub beyond: BTreeSet<DeviceId>,
     /// Proofs that devices wrote in two ways, one for each actor at most.
     pub twins: Vec<VerifiedTwins>,
+    /// Whether something was vouched for by what only a proof stands for, and the roll has no such proof yet.
+    pub unproven: bool,
     /// Why changes or attestations were refused, first one first, at most [`Passed::MAX_REFUSALS`].
     pub refused: Vec<Refusal>,
 }
@@ -287,7 +293,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         }
         self.hold_back(&doc, &ended, &mut passed);
         room::leave_out(room, &attestations, &mut passed);
-        self.hold_unvouched(&attestations, &mut passed);
+        hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
         let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
@@ -306,34 +312,6 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         passed
     }
 
-    /// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds
-    /// on them: what is let in can be passed on, and held against its writer.
-    fn hold_unvouched(&self, attestations: &[VerifiedAttestation], passed: &mut Passed) {
-        loop {
-            let here: HashSet<ChangeHash> = passed.changes.iter().map(VerifiedChange::hash).collect();
-            let mut upto: HashMap<Actor, u64> = HashMap::new();
-            for said in attestations {
-                let reached = upto.entry(said.actor()).or_default();
-                if here.contains(&said.get().hash) {
-                    *reached = said.get().seq.max(*reached);
-                }
-            }
-            let mut out: HashSet<ChangeHash> = HashSet::new();
-            for change in std::mem::take(&mut passed.changes) {
-                let vouched = upto.get(&change.actor).is_some_and(|reached| change.seq() <= *reached);
-                if vouched && !change.deps().any(|dep| out.contains(&dep)) {
-                    passed.changes.push(change);
-                } else {
-                    out.insert(change.hash);
-                    passed.waiting.push(change.change.raw_bytes().to_vec());
-                }
-            }
-            if out.is_empty() {
-                return;
-            }
-        }
-    }
-
     /// Which changes count of actors whose devices provably wrote in two ways.
     fn counting(&self, doc: DocId) -> impl Fn(&Header) -> bool {
         let forks: RefCell<HashMap<Actor, Option<Fork>>> = RefCell::default();
@@ -344,18 +322,20 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         }
     }
 
-    /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is.
+    /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is. Of an actor the
+    /// one that shows most.
     fn prove(&self, doc: DocId, candidates: &[Candidate<'_>], unknown: &[VerifiedAttestation], passed: &mut Passed) {
         let by_hash: HashMap<ChangeHash, &Candidate<'_>> = candidates.iter().map(|c| (c.hash, c)).collect();
         let arrived = |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
+        let order = |proof: &VerifiedTwins| (proof.fork().is_none(), proof.fork());
         for said in unknown.iter().take(Passed::MAX_REFUSALS) {
-            if passed.twins.iter().any(|found| found.actor() == said.actor()) {
-                continue;
-            }
-            let known = self.standing.forked(&doc, &said.actor());
             let found = twins::search((self.commons, doc), said, self.history, arrived);
-            // One that leaves as much as is known already says nothing.
-            passed.twins.extend(found.filter(|proof| known.is_none_or(|fork| proof.fork().from() < fork.from())));
+            let Some(found) = found.filter(|proof| proof.says_more_than(self.standing)) else { continue };
+            match passed.twins.iter_mut().find(|other| other.actor() == found.actor()) {
+                Some(other) if order(&found) < order(other) => *other = found,
+                Some(_) => {}
+                None => passed.twins.push(found),
+            }
         }
     }
 
@@ -377,6 +357,8 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
                         }
                         good.push(verified);
                     }
+                    // The proof that stands for it may still come; whoever sent this has it.
+                    None if attestation.is_unsigned() => passed.unproven = true,
                     None => passed.refuse(Refusal::Attestation),
                 },
                 Verdict::Forbidden => passed.refuse(Refusal::Forbidden),
@@ -430,6 +412,20 @@ impl Counting {
         }
         counts
     }
+}
+
+/// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds on
+/// them: what is let in can be passed on, and held against its writer.
+fn hold_unvouched(attestations: &[VerifiedAttestation], passed: &mut Passed) {
+    let words = attestations.iter().map(|said| (said.actor(), said.get().seq, said.get().hash));
+    let mut unvouched = Unvouched::new(words);
+    for change in &passed.changes {
+        unvouched.add(change.hash, change.actor, change.seq(), change.deps());
+    }
+    let out = unvouched.out();
+    let (waiting, here) = std::mem::take(&mut passed.changes).into_iter().partition(|c| out.contains(&c.hash));
+    passed.changes = here;
+    passed.waiting.extend(Vec::into_iter(waiting).map(|change: VerifiedChange| change.change.raw_bytes().to_vec()));
 }
 
 /// Changes whose frames are well formed.

@@ -42,6 +42,9 @@ impl Domain {
 pub struct Signature([u8; 64]);
 
 impl Signature {
+    /// No signature: no key ever makes this one.
+    pub const NONE: Self = Self([0; 64]);
+
     /// The signature with these bytes.
     pub const fn new(bytes: [u8; 64]) -> Self {
         Self(bytes)

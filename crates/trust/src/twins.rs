@@ -8,16 +8,18 @@
 //! - Of two numbers, the changes from the later attestation down are added, each named by the one above it, until it can be
 //!   seen that they miss the earlier one.
 //! - With both chains down to the twins, and the last change that they share (there is none before a first one), it is also
-//!   proved *where* the two ways part ([`Fork`]). Otherwise nothing of the actor is known to be common.
+//!   proved *where* the two ways part ([`Fork`]). Otherwise they part somewhere, and nothing follows from that for changes:
+//!   else anybody could have more of them fall than must, by showing less than there is.
 //!
 //! Invariants:
 //! - [`VerifiedTwins`] is made only by checking, from the bytes and nothing else; the bytes have one form.
+//! - What counts by a set of proofs is the same in any order of them, and never more than by some of them ([`Fork::joined`]).
 //! - What is read is bounded ([`VerifiedTwins::MAX_BYTES`], [`VerifiedTwins::MAX_CHANGES`]). Where a proof does not fit, there
 //!   is none.
 //!
 //! Deliberately absent: what follows from it. That is `commonplace-governance`'s and the engine's.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,7 @@ use crate::{
     attestation::{Attestation, VerifiedAttestation},
     chunk::{self, Header},
     gate::VerifiedChange,
+    history::{Standing, Verdict},
     key::Signature,
 };
 
@@ -92,11 +95,11 @@ pub struct VerifiedTwins {
     doc: DocId,
     device: DeviceId,
     actor: Actor,
-    fork: Fork,
+    fork: Option<Fork>,
     bytes: Vec<u8>,
 }
 
-/// How much counts of an actor whose device wrote in two ways: what is proved to be common to both.
+/// How much counts of an actor whose device wrote in two ways, where it is proved how much is common to both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fork {
     from: u64,
@@ -104,7 +107,7 @@ pub struct Fork {
 }
 
 impl Fork {
-    /// Nothing is proved to be common.
+    /// The ways part with the first change already, or nobody can say any more where.
     const WHOLE: Self = Self { from: 1, last: None };
 
     /// The number of the first change that does not count, nor any after it; 1 when nothing of the actor counts.
@@ -118,13 +121,14 @@ impl Fork {
     }
 
     /// What counts by several proofs about one actor, in whatever order and however often they are given: what is common by
-    /// the one that leaves least, and nothing when two of these name different changes.
+    /// the one that leaves least.
+    ///
+    /// Two that name different changes for one number show a third way, which parts from another below both, who knows
+    /// where: then nothing counts, also by any proofs that come later. So with more proofs never more counts than with fewer.
     pub fn joined(all: impl IntoIterator<Item = Self>) -> Option<Self> {
-        all.into_iter().fold(None, |least, fork| match least {
-            Some(least) if fork.from > least.from => Some(least),
-            Some(least) if fork.from == least.from && fork.last != least.last => Some(Self::WHOLE),
-            _ => Some(fork),
-        })
+        let all: BTreeSet<Self> = all.into_iter().collect();
+        let differ = all.iter().zip(all.iter().skip(1)).any(|(one, next)| one.from == next.from);
+        if differ { Some(Self::WHOLE) } else { all.first().copied() }
     }
 }
 
@@ -186,14 +190,25 @@ impl VerifiedTwins {
         self.actor
     }
 
-    /// How much of that actor counts by this proof.
-    pub fn fork(&self) -> Fork {
+    /// How much of that actor counts by this proof; nothing where it does not show where the ways part.
+    pub fn fork(&self) -> Option<Fork> {
         self.fork
     }
 
     /// Its bytes, as kept and sent.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether something follows from it that does not follow from what the roll has already.
+    pub fn says_more_than(&self, standing: &(impl Standing + ?Sized)) -> bool {
+        match self.fork {
+            Some(fork) => {
+                let known = standing.forked(&self.doc, &self.actor);
+                Fork::joined(known.into_iter().chain([fork])) != known
+            }
+            None => standing.may_write(&self.device, &self.doc) == Verdict::Allowed,
+        }
     }
 
     /// The proof that two words of a device about changes of one number are, if they are one.
@@ -296,18 +311,23 @@ fn change(bytes: &[u8]) -> Result<(ChangeHash, Header), TwinsError> {
     Ok((chunk::hash(bytes).map_err(|_| TwinsError::Chain)?, header))
 }
 
-/// Where the ways part, if that is proved: both end with a change of one number, and what is named as common is the actor's
-/// change before both.
-fn parting(actor: Actor, first: &Trail, second: &Trail, common: Option<&[u8]>) -> Result<Fork, TwinsError> {
-    let Some(common) = common else { return Ok(Fork::WHOLE) };
+/// Where the ways part, if that is proved: both begin otherwise, or both end with a change of one number, and what is named as
+/// common is the actor's change before both.
+fn parting(actor: Actor, first: &Trail, second: &Trail, common: Option<&[u8]>) -> Result<Option<Fork>, TwinsError> {
+    let Some(common) = common else {
+        let begins = first.at(1).zip(second.at(1));
+        return Ok(begins.filter(|(one, other)| one != other).map(|_| Fork::WHOLE));
+    };
     let (Some((one, deps)), Some((other, other_deps))) = (&first.lowest, &second.lowest) else {
         return Err(TwinsError::Chain);
     };
     let (hash, header) = change(common)?;
     let is_before = |deps: &[ChangeHash]| deps.contains(&hash);
-    let fits = one == other && header.actor == actor && header.seq + 1 == *one;
+    // What lies below the twins on both ways is common too: nobody may say less.
+    let part = one == other && first.at(*one) != second.at(*one);
+    let fits = part && header.actor == actor && header.seq.checked_add(1) == Some(*one);
     if fits && is_before(deps) && is_before(other_deps) {
-        Ok(Fork { from: *one, last: Some(hash) })
+        Ok(Some(Fork { from: *one, last: Some(hash) }))
     } else {
         Err(TwinsError::Chain)
     }

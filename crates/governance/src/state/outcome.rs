@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
     closed: BTreeSet<DeviceId>,
     pub(crate) came: BTreeMap<DeviceId, BTreeSet<DeviceId>>,
     pub(crate) cuts: BTreeMap<DocId, BTreeSet<ChangeHash>>,
-    /// How much counts of actors under which devices provably wrote in two ways.
+    /// How much counts of actors under which devices provably wrote in two ways, where it is shown where these part.
     pub(crate) forks: BTreeMap<DocId, BTreeMap<Actor, Fork>>,
     /// Those devices.
     pub(crate) caught: BTreeMap<DeviceId, Caught>,
@@ -90,9 +90,10 @@ impl Outcome {
         let mut proved: BTreeMap<(DocId, Actor), BTreeSet<Fork>> = BTreeMap::new();
         for ending in fold.in_force.iter().filter_map(|at| dag.ending(*at)) {
             let (Whom::Device(device), Some((doc, actor, fork))) = (ending.whom, ending.twins) else { continue };
-            proved.entry((doc, actor)).or_default().insert(fork);
+            proved.entry((doc, actor)).or_default().extend(fork);
             let caught = self.caught.entry(device).or_insert_with(|| Caught::new(dag, device));
             caught.docs.insert(doc);
+            caught.shown.extend(fork.map(|_| doc));
         }
         for ((doc, actor), all) in proved {
             if let Some(fork) = Fork::joined(all) {
@@ -272,7 +273,7 @@ impl Caught {
             _ => introduction(entry).map(|(_, person)| &person.device_name),
         });
         let member = first.and_then(Entry::gives).map_or(MemberId::new([0; 32]), |(_, member)| member);
-        Self { member, name: name.cloned().unwrap_or_default(), docs: BTreeSet::new() }
+        Self { member, name: name.cloned().unwrap_or_default(), docs: BTreeSet::new(), shown: BTreeSet::new() }
     }
 }
 

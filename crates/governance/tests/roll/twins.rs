@@ -9,7 +9,7 @@ use crate::peers::{Peer, commons, key, meet};
 
 const PAGE: DocId = DocId::Page(PageId::new([9; 16]));
 
-/// The proof that a device made twins of this number.
+/// The proof that a device made twins of this number. Where they part it shows only of the first number.
 fn proof(commons: CommonsId, n: u8, doc: DocId, seq: u64) -> VerifiedTwins {
     let said = [1, 2].map(|twin| {
         let hash = ChangeHash::new([twin; 32]);
@@ -42,14 +42,18 @@ fn a_device_that_wrote_in_two_ways_is_out_and_its_member_stays() {
         meet(&mut [&mut a, &mut b, &mut c, &mut phone]);
         let (member, device) = (b.me(), key(21).id());
         let epoch = a.roll.epoch();
-        let found = proof(a.roll.commons(), 21, PAGE, 3);
+        let found = proof(a.roll.commons(), 21, PAGE, if model == Model::Open { 1 } else { 3 });
+        assert!(found.says_more_than(&a.roll));
         a.prove(&found);
+        assert!(!found.says_more_than(&a.roll));
         assert_ne!(a.roll.epoch(), epoch);
         meet(&mut [&mut a, &mut b, &mut c, &mut phone]);
         assert_eq!(c.roll.standing_of(&device), DeviceStanding::Ended(member));
         assert_eq!(c.roll.member(&member).map(|m| m.devices.clone()), Some([key(2).id()].into()));
         assert_eq!(c.roll.may_write(&device, &PAGE), Verdict::Ended);
-        assert_eq!(c.roll.forked(&PAGE, &found.actor()), Some(found.fork()));
+        assert_eq!(c.roll.forked(&PAGE, &found.actor()), found.fork());
+        assert_eq!(found.fork().is_some(), model == Model::Open);
+        assert!(c.roll.is_only_caught(&device) && c.roll.proofs(&device).count() == 1);
         let caught: Vec<_> = c.roll.caught().map(|(d, caught)| (*d, caught.member, caught.name.clone())).collect();
         assert_eq!(caught, [(device, member, "Phone 21".to_owned())]);
         // It says nothing any more, and the others go on.
@@ -87,12 +91,35 @@ fn several_proofs_of_one_device_fold_to_the_same_state() {
     let mut other = b.clone();
     other.prove(&all[1]);
     let (first, second) = (state(&one), state(&other));
-    assert_eq!(first, second);
+    // Only what shows where the ways part says how much counts; out the device is by either.
+    assert_eq!((first.2.len(), second.2.len()), (1, 0));
+    assert_eq!((&first.0, first.3), (&second.0, second.3));
+    let caught = |all: &[(commonplace_model::DeviceId, commonplace_governance::Caught)]| {
+        all.iter().map(|(_, caught)| (caught.docs.len(), caught.is_shown())).collect::<Vec<_>>()
+    };
+    assert_eq!((caught(&first.1), caught(&second.1)), (vec![(1, true)], vec![(1, false)]));
     other.prove(&all[1]);
     other.prove(&all[0]);
     let mut third = c;
     meet(&mut [&mut one, &mut other, &mut third]);
     assert_eq!(state(&third), first);
+    assert!(all.iter().all(|proof| !proof.says_more_than(&third.roll)));
+}
+
+#[test]
+fn a_device_that_is_out_otherwise_too_is_not_out_by_proofs_only() {
+    let [mut a, mut b, mut c] = commons(Model::Open);
+    let mut phone = b.certify(21);
+    meet(&mut [&mut a, &mut b, &mut c, &mut phone]);
+    let device = key(21).id();
+    assert!(!a.roll.is_only_caught(&device) && a.roll.proofs(&device).next().is_none());
+    a.prove(&proof(a.roll.commons(), 21, PAGE, 3));
+    assert!(a.roll.is_only_caught(&device));
+    let key = b.key.clone();
+    b.records.extend(b.roll.revoke(device, vec![], &key).expect("revokes"));
+    assert!(!b.roll.is_only_caught(&device));
+    meet(&mut [&mut a, &mut b, &mut c]);
+    assert!(!c.roll.is_only_caught(&device) && c.roll.proofs(&device).count() == 1);
 }
 
 #[test]

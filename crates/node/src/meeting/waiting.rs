@@ -4,7 +4,7 @@
 //! else one device could have another look through the same megabytes for each byte that it sends. What is dropped for that
 //! comes again when the two compare their frontiers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use commonplace_model::DocId;
 
@@ -12,6 +12,8 @@ use commonplace_model::DocId;
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of changes that wait in all meetings.
 const MAX_IN_ALL: usize = 256 * 1024 * 1024;
+/// Documents noted at most of which something waits for a proof.
+const MAX_UNPROVEN: usize = 10_000;
 /// Bytes that are judged again in any case, and further ones for each byte that comes. A long document that comes in pieces
 /// of which only the last is vouched for needs about half as many as it has pieces.
 const AGAIN: u64 = 8 * 1024 * 1024;
@@ -23,6 +25,8 @@ const LEAST: usize = 1024;
 #[derive(Default)]
 pub(super) struct Waiting {
     changes: HashMap<DocId, Vec<Vec<u8>>>,
+    /// Documents of which something waits for a proof that the roll has not yet.
+    unproven: HashSet<DocId>,
     bytes: usize,
     came: u64,
     again: u64,
@@ -60,6 +64,18 @@ impl Waiting {
             fullest.bytes = 0;
             fullest.changes.clear();
         }
+    }
+
+    /// Notes that something of a document waits for a proof: what stands for it then has to come again with the changes.
+    pub(super) fn for_proof(&mut self, doc: DocId) {
+        if self.unproven.len() < MAX_UNPROVEN {
+            self.unproven.insert(doc);
+        }
+    }
+
+    /// Whether something of a document waits for a proof.
+    pub(super) fn waits_for_proof(&self, doc: &DocId) -> bool {
+        self.unproven.contains(doc)
     }
 
     /// Keeps changes that cannot be judged yet, if there is room.

@@ -4,7 +4,7 @@ use commonplace_governance::body::member_of;
 use commonplace_model::{DocId, Folder, Ledger, Nonce, Page, PageId, Statement, Tag, Title};
 use commonplace_node::view::PageQuery;
 use commonplace_sync::Input;
-use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange, actor_of};
+use commonplace_trust::{Arrival, Attestation, Signature, VerifiedAttestation, VerifiedChange, actor_of};
 
 use crate::{
     mallory::{Mallory, Talk, soon},
@@ -83,6 +83,28 @@ async fn what_the_gate_refuses_changes_nothing() {
     stage.was_told_nothing_else();
     drop(talk);
     stage.ends_well(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_brings_what_only_a_proof_stands_for_before_the_proof_is_at_no_fault() {
+    let mut stage = Stage::new().await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let mut talk = mallory.meets().await;
+    let (doc, change, said) = mallory.page(1, "Unproved");
+    let word = Attestation { signature: Signature::NONE, ..*said.get() };
+    let unproved = Arrival { doc, attestations: vec![word], changes: vec![change.bytes().to_vec()] };
+    let (next, good, signed) = mallory.page(2, "Kettles");
+    pushes(&mut talk, vec![unproved, arrival(next, &signed, good.bytes().to_vec())]).await;
+    let listed = async || {
+        let list = stage.tomas.engine.page_list(stage.commons.clone(), PageQuery::default()).await.unwrap();
+        list.rows.iter().map(|row| row.title.clone()).collect::<Vec<_>>()
+    };
+    stage.tomas.until("what came after it is there", async || listed().await.contains(&"Kettles".to_owned())).await;
+    assert!(!listed().await.contains(&"Unproved".to_owned()));
+    stage.types_on().await;
+    stage.was_told_nothing_else();
+    drop(talk);
+    assert!(mallory.offers().await.is_some(), "it is not left alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ proptest! {
             *VerifiedAttestation::sign(&key(LIAR), commons, doc, nonce, 1, ChangeHash::new([n; 32])).get()
         });
         let proof = VerifiedTwins::of_words(commons, doc, twins).expect("a proof");
-        let forks = BTreeMap::from([(proof.actor(), proof.fork())]);
+        let forks = BTreeMap::from([(proof.actor(), proof.fork().expect("of the first number"))]);
 
         let fallen = store.fallen(commons, doc, &forks).expect("reads");
         let mut out: BTreeSet<ChangeHash> = BTreeSet::new();

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commonplace_model::{Actor, CommonsId, DocId};
-use commonplace_trust::Attestation;
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
+use commonplace_trust::{Attestation, VerifiedTwins, chunk};
 
 use crate::{
-    frame::{Entry, MAX_ENTRIES, Tip},
+    frame::{Entry, MAX_ENTRIES, Parcel, Part, Tip},
     replica::Replica,
 };
 
@@ -17,6 +17,8 @@ const ENTRY: usize = 36;
 const TIP: usize = 34;
 /// Actors of a document that are told; a device that holds more of them is sent some changes again.
 pub(super) const MAX_TIPS: usize = 16_384;
+/// Changes sent of a number that the other side has otherwise, and below: a proof with both ways has room for no more.
+const SHOWN: u64 = VerifiedTwins::MAX_CHANGES as u64 / 2;
 /// Bytes of a list of frontiers in one frame, about.
 const LIST: usize = 32 * 1024;
 
@@ -26,10 +28,35 @@ pub(super) struct Compared {
     pub(super) more_here: bool,
     /// They have changes that we lack.
     pub(super) more_there: bool,
-    /// What they have, of the actors that we know.
+    /// What they have, of the actors that we know; less of one whose changes there are not those here.
     pub(super) have: BTreeMap<Actor, u64>,
     /// Our attestations of changes whose number they give to another change.
     pub(super) forks: Vec<Attestation>,
+}
+
+/// Bytes of changes that show a fork at most: a proof has no room for more.
+pub(super) const FORK: usize = VerifiedTwins::MAX_BYTES;
+
+/// What shows the other side, which has another change of that number, that this one is another way, and as far as there is
+/// room for it also where the two part. Nothing is promised by it.
+pub(super) fn fork(
+    commons: CommonsId,
+    doc: DocId,
+    said: Attestation,
+    mut room: usize,
+    replica: &dyn Replica,
+) -> (Part, usize) {
+    let (actor, all, mut changes) = (said.actor(commons, doc), room, Vec::new());
+    for seq in (said.seq.saturating_sub(SHOWN) + 1..=said.seq).rev() {
+        if room == 0 {
+            break;
+        }
+        let Some(change) = replica.numbered(&doc, &actor, seq).filter(|change| change.len() <= room) else { break };
+        room -= change.len();
+        changes.push(Parcel(change));
+    }
+    changes.reverse();
+    (Part { doc, attestations: vec![said], changes, more: true }, all - room)
 }
 
 /// The frontier of a document here.
@@ -39,9 +66,14 @@ pub(super) fn entry(commons: CommonsId, doc: DocId, replica: &dyn Replica) -> En
 }
 
 fn tip(commons: CommonsId, doc: DocId, said: &Attestation) -> Tip {
+    Tip { actor: said.actor(commons, doc), seq: said.seq, mark: mark(&said.hash) }
+}
+
+/// By what a change is told from another one of its number.
+fn mark(hash: &ChangeHash) -> [u8; 8] {
     let mut mark = [0; 8];
-    mark.copy_from_slice(&said.hash.as_bytes()[..8]);
-    Tip { actor: said.actor(commons, doc), seq: said.seq, mark }
+    mark.copy_from_slice(&hash.as_bytes()[..8]);
+    mark
 }
 
 /// The frontiers of as many of these documents as go into a frame; they are taken out.
@@ -80,7 +112,15 @@ pub(super) fn compare(commons: CommonsId, theirs: &Entry, replica: &dyn Replica)
                     compared.forks.push(said);
                 }
             }
-            _ => compared.more_here = true,
+            Some(their) => {
+                compared.more_here = true;
+                let here = replica.numbered(&theirs.doc, &mine.actor, their.seq).and_then(|c| chunk::hash(&c).ok());
+                if here.is_some_and(|here| mark(&here) != their.mark) {
+                    // With more than they lack they can see where the two ways part.
+                    compared.have.insert(mine.actor, their.seq.saturating_sub(SHOWN));
+                }
+            }
+            None => compared.more_here = true,
         }
     }
     compared.more_there |= !left.is_empty();

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use super::{frontier::MAX_TIPS, inbound::MAX_STORING};
 use crate::{
-    frame::{Bytes, MAX_ENTRIES, MAX_PARTS},
+    frame::{Bytes, MAX_ATTESTATIONS, MAX_ENTRIES, MAX_PARTS},
     replica::Segment,
 };
 
@@ -29,6 +29,10 @@ impl Replica for Shelf {
 
     fn frontier(&self, _: &DocId) -> Vec<Attestation> {
         Vec::new()
+    }
+
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
+        None
     }
 
     fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {

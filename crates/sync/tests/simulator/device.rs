@@ -304,6 +304,10 @@ impl Replica for Device {
         self.shown(doc).map(|shelf| shelf.attestations.values().copied().collect()).unwrap_or_default()
     }
 
+    fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>> {
+        Some(self.shown(doc)?.numbered(actor, seq)?.into_owned())
+    }
+
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {
         let mut segment = Segment::default();
         let Some(shelf) = self.shown(doc) else { return segment };

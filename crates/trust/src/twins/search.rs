@@ -37,7 +37,7 @@ impl Chain {
 
 /// The proof that what a device says of a change that is not known here cannot go with what it said of those that are.
 ///
-/// `arrived` finds changes that came with it. Costs a few changes at most.
+/// `arrived` finds changes that came with it. Costs a few changes at most. What only another proof stands for proves nothing.
 pub(crate) fn search<'a, H: History + ?Sized>(
     (commons, doc): (CommonsId, DocId),
     said: &VerifiedAttestation,
@@ -46,20 +46,22 @@ pub(crate) fn search<'a, H: History + ?Sized>(
 ) -> Option<VerifiedTwins> {
     let actor = said.actor();
     let (tip, _) = history.tip(&actor)?;
-    let known = history.vouched(&actor);
+    let said_here = history.vouched(&actor).into_iter().filter(|own| !own.is_unsigned());
+    let known: Vec<Attestation> = said_here.collect();
+    if said.get().is_unsigned() {
+        return None;
+    }
     let theirs = descend(said, tip, history, &arrived);
-    let nearest =
-        |all: &mut dyn Iterator<Item = &Attestation>| all.min_by_key(|own| own.seq.abs_diff(said.get().seq)).copied();
     if let Some(joined) = &theirs.joined
-        && let Some(own) = nearest(&mut known.iter().filter(|own| own.seq >= joined.parting))
-        && let Some(below) = down(history, &actor, own.seq, joined.parting)
+        && let Some(own) = known.iter().filter(|own| own.seq >= joined.parting).min_by_key(|own| own.seq).copied()
+        && let Some(mine) = chain_to(history, &actor, own.seq, joined.parting)
     {
-        let ways = [(own, below.changes), (*said.get(), joined.changes.clone())];
-        if let Some(proof) = VerifiedTwins::of((commons, doc), ways, Some(joined.common.clone())) {
+        let ways = [(own, mine), (*said.get(), joined.changes.clone())];
+        if let Some(proof) = VerifiedTwins::of((commons, doc), ways, joined.common.clone()) {
             return Some(proof);
         }
     }
-    let own = nearest(&mut known.iter())?;
+    let own = known.iter().min_by_key(|own| own.seq.abs_diff(said.get().seq)).copied()?;
     let (mut mine, mut their) = (Vec::new(), Vec::new());
     if own.seq > said.get().seq {
         mine = down(history, &actor, own.seq, said.get().seq + 1)?.changes;
@@ -68,6 +70,12 @@ pub(crate) fn search<'a, H: History + ?Sized>(
         their = theirs.all.changes.get(..steps)?.to_vec();
     }
     VerifiedTwins::of((commons, doc), [(own, mine), (*said.get(), their)], None)
+}
+
+/// The changes by which what is said of one shows which one has the number at which the ways part. What is said of the very
+/// first one shows that by itself: nothing comes before it.
+fn chain_to<H: History + ?Sized>(history: &H, actor: &Actor, from: u64, parting: u64) -> Option<Vec<Vec<u8>>> {
+    if from == 1 { Some(Vec::new()) } else { Some(down(history, actor, from, parting)?.changes) }
 }
 
 /// What came of an actor's changes below an attested one.
@@ -81,8 +89,8 @@ struct Joined {
     changes: Vec<Vec<u8>>,
     /// The number of that one.
     parting: u64,
-    /// The known one before it.
-    common: Vec<u8>,
+    /// The known one before it; nothing comes before the very first.
+    common: Option<Vec<u8>>,
 }
 
 fn descend<'a, H: History + ?Sized>(
@@ -91,8 +99,13 @@ fn descend<'a, H: History + ?Sized>(
     history: &H,
     arrived: &impl Fn(&ChangeHash) -> Option<Side<'a>>,
 ) -> Descent {
-    let mut descent = Descent { all: Chain::new(), joined: None };
     let (mut hash, mut seq) = (said.get().hash, said.get().seq);
+    let mut descent = Descent { all: Chain::new(), joined: None };
+    if seq == 1 {
+        // No change is needed to see that it is the first, which is another one here.
+        descent.joined = Some(Joined { changes: Vec::new(), parting: 1, common: None });
+        return descent;
+    }
     while let Some(Side { bytes, header }) = arrived(&hash) {
         if header.actor != said.actor() || header.seq != seq || descent.all.push(bytes).is_none() {
             break;
@@ -100,16 +113,12 @@ fn descend<'a, H: History + ?Sized>(
         let before = if seq == 1 || seq - 1 > tip { None } else { history.numbered(&said.actor(), seq - 1) };
         let joins = before.filter(|before| chunk::hash(before).is_ok_and(|hash| header.deps.contains(&hash)));
         if seq == 1 || joins.is_some() {
-            // With nothing before them the twins themselves are the first, and no change can be shown to be common.
-            descent.joined = joins.map(|common| Joined {
-                changes: descent.all.changes.clone(),
-                parting: seq,
-                common: common.into_owned(),
-            });
+            let (changes, common) = (descent.all.changes.clone(), joins.map(std::borrow::Cow::into_owned));
+            descent.joined = Some(Joined { changes, parting: seq, common });
             break;
         }
         let own = header.deps.iter().find(|dep| {
-            arrived(dep).is_some_and(|below| below.header.actor == said.actor() && below.header.seq + 1 == seq)
+            arrived(dep).is_some_and(|below| below.header.actor == said.actor() && below.header.seq == seq - 1)
         });
         let Some(own) = own else { break };
         (hash, seq) = (*own, seq - 1);

@@ -15,26 +15,40 @@ use crate::device::{COMMONS, PAGE, Seen, key};
 const MALLORY: u8 = 9;
 const HONEST: usize = 4;
 
-/// What is proved, as a roll has it.
+/// What is proved, as a roll has it, and what is named there of the work of devices that are out by it.
 #[derive(Clone, Default, PartialEq)]
-struct Proofs(BTreeMap<Vec<u8>, VerifiedTwins>);
+struct Proofs {
+    all: BTreeMap<Vec<u8>, VerifiedTwins>,
+    named: BTreeSet<ChangeHash>,
+}
 
 impl Proofs {
+    fn put(&mut self, proof: VerifiedTwins) {
+        self.all.insert(proof.bytes().to_vec(), proof);
+    }
+
+    fn hear(&mut self, other: &Self) {
+        self.all.extend(other.all.clone());
+        self.named.extend(&other.named);
+    }
+
     fn forks(&self) -> BTreeMap<Actor, Fork> {
-        let actors: BTreeSet<Actor> = self.0.values().map(VerifiedTwins::actor).collect();
-        let of = |actor: Actor| self.0.values().filter(move |proof| proof.actor() == actor).map(VerifiedTwins::fork);
+        let actors: BTreeSet<Actor> = self.all.values().map(VerifiedTwins::actor).collect();
+        let of = |actor: Actor| {
+            self.all.values().filter(move |proof| proof.actor() == actor).filter_map(VerifiedTwins::fork)
+        };
         actors.into_iter().filter_map(|actor| Some((actor, Fork::joined(of(actor))?))).collect()
     }
 }
 
 impl Standing for Proofs {
     fn may_write(&self, device: &DeviceId, _: &DocId) -> Verdict {
-        let caught = self.0.values().any(|proof| proof.device() == *device);
+        let caught = self.all.values().any(|proof| proof.device() == *device);
         if caught { Verdict::Ended } else { Verdict::Allowed }
     }
 
     fn is_cut(&self, _: &DocId, hash: &ChangeHash) -> bool {
-        self.forks().values().any(|fork| fork.last() == Some(*hash))
+        self.named.contains(hash) || self.forks().values().any(|fork| fork.last() == Some(*hash))
     }
 
     fn forked(&self, _: &DocId, actor: &Actor) -> Option<Fork> {
@@ -95,7 +109,7 @@ impl Replica {
     /// Takes in what another one has, as two that meet do: proofs first.
     fn hears(&mut self, other: &Self) {
         let before = self.proofs.clone();
-        self.proofs.0.extend(other.proofs.0.clone());
+        self.proofs.hear(&other.proofs);
         if self.proofs != before {
             self.heeds();
         }
@@ -114,7 +128,7 @@ impl Replica {
         }
         gate::apply(self.page.document_mut(), passed.changes).expect("what passed applies");
         if !passed.twins.is_empty() && self.n != MALLORY {
-            self.proofs.0.extend(passed.twins.into_iter().map(|proof| (proof.bytes().to_vec(), proof)));
+            passed.twins.into_iter().for_each(|proof| self.proofs.put(proof));
             self.heeds();
         }
     }
@@ -163,6 +177,7 @@ impl Replica {
             self.seen.vouched.insert(mallory(nonce), vec![*word.get()]);
         }
         self.changes = standing;
+        self.names(mallory(nonce));
         if falls_own {
             self.nonce += 1;
         }
@@ -171,6 +186,24 @@ impl Replica {
             let local = self.page.edit(anew.splices()).expect("fits");
             self.keep(local);
         }
+    }
+
+    /// Names what of somebody's work stands here and nothing builds on: they are out, and it counts.
+    fn names(&mut self, actor: Actor) {
+        let built_on: HashSet<ChangeHash> = self.changes.iter().flat_map(VerifiedChange::deps).collect();
+        let own = self.changes.iter().filter(|change| change.actor() == actor && !built_on.contains(&change.hash()));
+        self.proofs.named.extend(own.map(VerifiedChange::hash));
+    }
+
+    /// Puts in that Mallory wrote in two ways, and not where they part, though that may be seen from what there is.
+    fn says_less(&mut self, mallory: &[Self; 2], seq: u64) {
+        let key = key(MALLORY);
+        let said = [1, 2].map(|n| {
+            let hash = ChangeHash::new([n; 32]);
+            *VerifiedAttestation::sign(&key, COMMONS, PAGE, mallory[0].nonce(), seq, hash).get()
+        });
+        self.proofs.put(VerifiedTwins::of_words(COMMONS, PAGE, said).expect("twins"));
+        self.heeds();
     }
 
     fn state(&self) -> (Vec<ChangeHash>, String) {
@@ -187,6 +220,7 @@ enum Step {
     MalloryTells(usize, usize),
     MalloryHears(usize, usize),
     Meet(usize, usize),
+    SaysLess(usize, u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -200,6 +234,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             3 => (0..2_usize, honest()).prop_map(|(way, who)| Step::MalloryTells(way, who)),
             2 => (0..2_usize, honest()).prop_map(|(way, who)| Step::MalloryHears(way, who)),
             3 => (honest(), honest()).prop_map(|(one, other)| Step::Meet(one, other)),
+            1 => (honest(), 2..9_u64).prop_map(|(who, seq)| Step::SaysLess(who, seq)),
         ],
         1..60,
     )
@@ -245,8 +280,9 @@ fn takes(step: &Step, honest: &mut [Replica], mallory: &mut [Replica; 2], fresh:
             mallory[way].edit(at, 1, "");
         }
         Step::MalloryTells(way, who) => honest[who].hears(&mallory[way]),
+        Step::SaysLess(who, seq) => honest[who].says_less(mallory, seq),
         // It gets what each of its ways can have.
-        Step::MalloryHears(way, who) if honest[who].proofs.0.is_empty() => mallory[way].hears(&honest[who]),
+        Step::MalloryHears(way, who) if honest[who].proofs.all.is_empty() => mallory[way].hears(&honest[who]),
         Step::Meet(one, other) if one != other => {
             let [one, other] = honest.get_disjoint_mut([one, other]).expect("two");
             one.hears(other);

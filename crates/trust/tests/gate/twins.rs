@@ -2,8 +2,8 @@
 
 use commonplace_model::{Actor, ChangeHash, DeviceId, DocId};
 use commonplace_trust::{
-    Arrival, Attestation, Fork, Gate, Passed, Refusal, Standing, TwinsError, Verdict, VerifiedAttestation,
-    VerifiedTwins,
+    Arrival, Attestation, Fork, Gate, Passed, Refusal, Signature, Standing, TwinsError, Verdict, VerifiedAttestation,
+    VerifiedChange, VerifiedTwins, twins,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -22,8 +22,17 @@ pub(crate) struct Forked {
 
 impl Forked {
     pub(crate) fn new(common: usize, one: usize, other: usize) -> Self {
+        Self::after(common, "c", one, other)
+    }
+
+    /// One that wrote this so often, and then in two ways.
+    fn on(common: usize, text: &str) -> Self {
+        Self::after(common, text, 1, 1)
+    }
+
+    fn after(common: usize, text: &str, one: usize, other: usize) -> Self {
         let mut ways = [Device::new(1, PAGE), Device::new(1, PAGE)];
-        (0..common).for_each(|_| drop(ways[0].write("c")));
+        (0..common).for_each(|_| drop(ways[0].write(text)));
         let [first, second] = &mut ways;
         second.meet(first);
         (0..one).for_each(|_| drop(first.write("a")));
@@ -45,9 +54,15 @@ impl Forked {
         pass(seen, PAGE, bytes(&self.other.changes[from - 1..to]), vec![said(&self.other, to)])
     }
 
-    fn common(&self) -> Option<ChangeHash> {
-        self.common.checked_sub(1).map(|at| self.one.changes[at].hash())
+    /// Where the two ways part.
+    fn parting(&self) -> (u64, Option<ChangeHash>) {
+        (self.common as u64 + 1, self.common.checked_sub(1).map(|at| self.one.changes[at].hash()))
     }
+}
+
+/// Where a proof shows the ways to part.
+fn shown(proof: &VerifiedTwins) -> Option<(u64, Option<ChangeHash>)> {
+    proof.fork().map(|fork| (fork.from(), fork.last()))
 }
 
 /// What a device says of its change of this number.
@@ -71,26 +86,31 @@ fn two_changes_of_one_number_are_proved_and_where_they_part() {
         let passed = forked.comes(&forked.seen(&[5]), 4, to);
         assert_eq!(passed.refused, [Refusal::Equivocation]);
         let proof = only(passed);
-        assert_eq!((proof.fork().from(), proof.fork().last()), (4, forked.common()));
+        assert_eq!(shown(&proof), Some(forked.parting()));
     }
     // Somebody who has just one more change of theirs than there are attestations of.
     let proof = only(forked.comes(&forked.seen(&[4]), 4, 5));
-    assert_eq!(proof.fork().from(), 4);
+    assert_eq!(shown(&proof), Some(forked.parting()));
 }
 
 #[test]
 fn twins_at_the_very_beginning_have_nothing_in_common() {
     let forked = Forked::new(0, 1, 1);
     let proof = only(forked.comes(&forked.seen(&[1]), 1, 1));
-    assert_eq!((proof.fork().from(), proof.fork().last()), (1, None));
+    assert_eq!(shown(&proof), Some((1, None)));
     assert!(proof.bytes().len() < 400, "{}", proof.bytes().len());
+    // From what is said of later changes it is seen by both chains down to the first ones.
+    let forked = Forked::new(0, 3, 2);
+    for (own, to) in [(3, 2), (3, 1), (1, 2), (2, 2)] {
+        assert_eq!(shown(&only(forked.comes(&forked.seen(&[own]), 1, to))), Some((1, None)), "{own} and {to}");
+    }
 }
 
 #[test]
 fn the_word_alone_is_enough_where_the_numbers_are_the_same() {
     let forked = Forked::new(2, 3, 3);
     let passed = pass(&forked.seen(&[5]), PAGE, vec![], vec![said(&forked.other, 5)]);
-    assert_eq!(only(passed).fork().from(), 1);
+    assert_eq!(shown(&only(passed)), None);
 }
 
 #[test]
@@ -98,7 +118,7 @@ fn another_number_is_proved_by_the_changes_between() {
     let forked = Forked::new(2, 2, 6);
     // What builds on nothing that is known, and does not build on what it should.
     let proof = only(forked.comes(&forked.seen(&[4]), 5, 8));
-    assert_eq!(proof.fork().from(), 1);
+    assert_eq!(shown(&proof), None);
     // The other way round: a word on a change of a lower number than those here.
     let mut long = Forked::new(2, 2, 6);
     std::mem::swap(&mut long.one, &mut long.other);
@@ -152,6 +172,17 @@ fn who_is_merely_behind_or_ahead_is_not_accused() {
     }
 }
 
+#[test]
+fn of_several_words_the_one_that_shows_most_is_used() {
+    let forked = Forked::new(2, 3, 3);
+    // What is said of the last one comes without its change.
+    let words = [said(&forked.other, 5), said(&forked.other, 3)];
+    for words in [words, [words[1], words[0]]] {
+        let passed = pass(&forked.seen(&[5]), PAGE, bytes(&forked.other.changes[2..3]), words.to_vec());
+        assert_eq!(shown(&only(passed)), Some(forked.parting()));
+    }
+}
+
 /// A roll that has a proof.
 struct Proven(VerifiedTwins);
 
@@ -161,11 +192,11 @@ impl Standing for Proven {
     }
 
     fn is_cut(&self, _: &DocId, hash: &ChangeHash) -> bool {
-        self.0.fork().last() == Some(*hash)
+        self.0.fork().and_then(|fork| fork.last()) == Some(*hash)
     }
 
     fn forked(&self, _: &DocId, actor: &Actor) -> Option<Fork> {
-        (*actor == self.0.actor()).then(|| self.0.fork())
+        self.0.fork().filter(|_| *actor == self.0.actor())
     }
 }
 
@@ -173,7 +204,7 @@ impl Standing for Proven {
 fn once_it_is_proved_what_is_common_counts_and_needs_no_other_word() {
     let forked = Forked::new(3, 2, 2);
     let proof = only(forked.comes(&forked.seen(&[5]), 4, 5));
-    let (fork, device) = (proof.fork(), proof.device());
+    let (fork, device) = (proof.fork().expect("is shown"), proof.device());
     let gate = |changes, said| {
         let arrival = Arrival { doc: PAGE, attestations: said, changes };
         Gate { commons: COMMONS, history: &Seen::default(), standing: &Proven(proof.clone()) }.pass(arrival)
@@ -189,7 +220,10 @@ fn once_it_is_proved_what_is_common_counts_and_needs_no_other_word() {
     }
     // Nobody else's word goes without a signature.
     let other = Attestation { seq: 2, hash: forked.one.changes[1].hash(), ..word };
-    assert_eq!(gate(bytes(&forked.one.changes), vec![other]).refused, [Refusal::Attestation]);
+    let passed = gate(bytes(&forked.one.changes), vec![other]);
+    assert!(
+        passed.changes.is_empty() && passed.attestations.is_empty() && passed.refused.is_empty() && passed.unproven
+    );
     // And what builds on what does not count waits.
     let mut reader = Device::new(2, PAGE);
     reader.meet(&forked.one);
@@ -201,19 +235,133 @@ fn once_it_is_proved_what_is_common_counts_and_needs_no_other_word() {
 }
 
 #[test]
-fn what_counts_by_several_proofs_is_the_same_in_any_order() {
-    let fork = |common| {
-        only(Forked::new(common, 1, 1).comes(&Forked::new(common, 1, 1).seen(&[common + 1]), common + 1, common + 1))
-            .fork()
+fn where_less_is_proved_than_there_is_more_is_still_found_and_then_no_more() {
+    let forked = Forked::new(2, 3, 3);
+    let arrival = |changes: &[VerifiedChange]| Arrival {
+        doc: PAGE,
+        attestations: vec![said(&forked.other, 5)],
+        changes: bytes(changes),
     };
-    let mut all = [fork(1), fork(3), fork(2), fork(0)];
-    assert_eq!(all.map(|fork| fork.from()), [2, 4, 3, 1]);
+    let seen = forked.seen(&[5]);
+    let comes = |changes, proof: &VerifiedTwins| {
+        Gate { commons: COMMONS, history: &seen, standing: &Proven(proof.clone()) }.pass(arrival(changes)).twins
+    };
+    let weak = only(pass(&seen, PAGE, vec![], vec![said(&forked.other, 5)]));
+    assert!(shown(&weak).is_none() && comes(&[], &weak).is_empty(), "it says nothing new");
+    let found = comes(&forked.other.changes[2..], &weak);
+    assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), [Some(forked.parting())]);
+    assert!(comes(&forked.other.changes[2..], &found[0]).is_empty() && comes(&[], &found[0]).is_empty());
+}
+
+#[test]
+fn the_word_that_a_proof_stands_for_waits_for_the_proof_and_proves_nothing() {
+    let forked = Forked::new(3, 2, 2);
+    let proof = only(forked.comes(&forked.seen(&[5]), 4, 5));
+    let fork = proof.fork().expect("is shown");
+    let word = *VerifiedAttestation::proven(proof.device(), NONCE, &fork, COMMONS, PAGE).expect("common").get();
+    // Whoever has not heard of the proof refuses nothing, and keeps what came until it does.
+    let passed = pass(&Seen::default(), PAGE, bytes(&forked.one.changes[..3]), vec![word]);
+    assert_eq!((passed.changes.len(), passed.waiting.len(), &passed.refused), (0, 3, &vec![]));
+    assert!(passed.unproven && passed.twins.is_empty());
+    // It may also be beside another way than the one that is here.
+    let other = Forked::new(1, 3, 3);
+    let passed = pass(&other.seen(&[4]), PAGE, vec![], vec![word]);
+    assert!(passed.unproven && passed.refused.is_empty() && passed.twins.is_empty());
+    // A signature that is wrong is refused as ever.
+    let wrong = Attestation { signature: said(&forked.one, 4).signature, ..word };
+    let passed = pass(&Seen::default(), PAGE, vec![], vec![wrong]);
+    assert_eq!((passed.unproven, passed.refused), (false, vec![Refusal::Attestation]));
+}
+
+#[test]
+fn the_word_that_a_proof_stands_for_is_not_what_another_proof_is_made_of() {
+    let forked = Forked::new(3, 2, 2);
+    let proof = only(forked.comes(&forked.seen(&[5]), 4, 5));
+    let word = VerifiedAttestation::proven(proof.device(), NONCE, &proof.fork().expect("is shown"), COMMONS, PAGE);
+    // A third way parts below; the word that bears no signature would be the nearest.
+    let third = Forked::new(2, 3, 3);
+    let mut seen = third.seen(&[5]);
+    seen.vouched.entry(actor(1, PAGE)).or_default().push(*word.expect("common").get());
+    let found = only(third.comes(&seen, 3, 3));
+    assert_eq!(shown(&found), Some(third.parting()));
+}
+
+#[test]
+fn a_third_way_below_two_leaves_nothing_also_when_more_is_proved() {
+    let fork = |common, text: &str| {
+        let forked = Forked::on(common, text);
+        only(forked.comes(&forked.seen(&[common + 1]), common + 1, common + 1)).fork().expect("is shown")
+    };
+    let (two, three, other, none) = (fork(2, "c"), fork(3, "c"), fork(3, "d"), fork(0, "c"));
+    assert_eq!([two, three, other, none].map(|fork| fork.from()), [3, 4, 4, 1]);
     assert_eq!(Fork::joined([]), None);
-    assert_eq!(Fork::joined(all), Some(fork(0)));
-    for _ in 0..4 {
-        all.rotate_left(1);
-        let left = all.into_iter().filter(|fork| fork.from() > 1);
-        assert_eq!(Fork::joined(left.clone().chain(left)), Some(fork(1)));
+    assert_eq!(Fork::joined([three, two, three]), Some(two));
+    assert_eq!(Fork::joined([three, other]), Some(none));
+    assert_eq!(Fork::joined([two, three, other]), Some(none), "what fell does not come back");
+}
+
+/// Ways in which one device wrote, each with how many of its first changes it shares with an earlier one.
+fn tree(branches: &[(prop::sample::Index, u8)]) -> Vec<Device> {
+    let mut ways: Vec<Device> = vec![Device::new(1, PAGE)];
+    (0..4).for_each(|_| drop(ways[0].write("o")));
+    for (at, (from, shared)) in branches.iter().enumerate() {
+        let old = &ways[from.index(ways.len())];
+        let shared = usize::from(*shared).min(old.changes.len() - 1);
+        let mut way = Device::new(1, PAGE);
+        if shared > 0 {
+            way.take(pass(&way.seen, PAGE, bytes(&old.changes[..shared]), vec![said(old, shared)]));
+        }
+        while way.changes.len() < 5 {
+            way.write(["a", "b", "c", "d"][at]);
+        }
+        ways.push(way);
+    }
+    ways
+}
+
+/// What is proved by each two of these ways.
+fn proved(ways: &[Device]) -> Vec<Fork> {
+    let mut all = Vec::new();
+    for one in ways {
+        let mut seen = one.seen.clone();
+        seen.vouched.insert(actor(1, PAGE), (1..=one.changes.len()).map(|seq| said(one, seq)).collect());
+        for other in ways {
+            let passed = pass(&seen, PAGE, bytes(&other.changes), vec![said(other, other.changes.len())]);
+            all.extend(passed.twins.iter().filter_map(VerifiedTwins::fork));
+        }
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn with_more_proofs_never_more_stands_and_their_order_does_not_matter(
+        branches in prop::collection::vec((any::<prop::sample::Index>(), 0..5_u8), 1..5),
+        some in any::<u32>(),
+        turns in prop::collection::vec(any::<prop::sample::Index>(), 32),
+    ) {
+        let ways = tree(&branches);
+        let all = proved(&ways);
+        prop_assert!(!all.is_empty());
+        let mut turned = all.clone();
+        for (at, with) in turns.iter().enumerate() {
+            let (at, with) = (at % all.len(), with.index(all.len()));
+            turned.swap(at, with);
+        }
+        prop_assert_eq!(Fork::joined(turned.iter().copied().chain(all.clone())), Fork::joined(all.clone()));
+        // What falls on whichever way somebody has by some of the proofs, falls by all of them.
+        let few: Vec<Fork> = turned.into_iter().enumerate().filter(|(at, _)| some >> at & 1 == 1).map(|(_, f)| f).collect();
+        let by = |forks: &[Fork], way: &Device| {
+            let fork = Fork::joined(forks.iter().copied());
+            twins::falling(&way.changes, |of| fork.filter(|_| *of == actor(1, PAGE)))
+        };
+        for way in &ways {
+            prop_assert!(by(&few, way).is_subset(&by(&all, way)));
+        }
+        // Of two who have the same proofs neither takes for common what only one of them has.
+        let last = Fork::joined(all.clone()).and_then(|fork| fork.last());
+        prop_assert!(ways.iter().all(|way| last.is_none_or(|last| way.changes.iter().any(|c| c.hash() == last))));
     }
 }
 
@@ -221,7 +369,7 @@ fn what_counts_by_several_proofs_is_the_same_in_any_order() {
 #[derive(Clone, Serialize)]
 struct Forgery {
     id: (commonplace_model::CommonsId, DocId, DeviceId, commonplace_model::Nonce),
-    ways: [(u64, ChangeHash, commonplace_trust::Signature, Vec<Vec<u8>>); 2],
+    ways: [(u64, ChangeHash, Signature, Vec<Vec<u8>>); 2],
     common: Option<Vec<u8>>,
 }
 
@@ -314,6 +462,22 @@ fn a_proof_has_one_form_and_its_bounds() {
     let mut wrong = good.clone();
     wrong.common = Some(forked.one.changes[1].bytes().to_vec());
     assert_eq!(wrong.verify(), Err(TwinsError::Chain));
+    // Nor may the ways be followed to below where they part, so that less would count than is common.
+    let mut lower = good.clone();
+    for way in &mut lower.ways {
+        way.3.push(forked.one.changes[0].bytes().to_vec());
+    }
+    lower.common = None;
+    assert_eq!(lower.verify().map(|proof| proof.fork()), Ok(None));
+    let deep = Forked::new(2, 1, 1);
+    let way = |device: &Device| {
+        let word = said(device, 3);
+        (word.seq, word.hash, word.signature, device.changes[1..].iter().rev().map(|c| c.bytes().to_vec()).collect())
+    };
+    let mut ways: [(u64, ChangeHash, Signature, Vec<Vec<u8>>); 2] = [way(&deep.one), way(&deep.other)];
+    ways.sort_by_key(|(_, hash, _, _)| *hash);
+    let common = Some(deep.one.changes[0].bytes().to_vec());
+    assert_eq!(Forgery { id: good.id, ways, common }.verify(), Err(TwinsError::Chain));
     let mut same = good;
     same.ways[1] = same.ways[0].clone();
     assert_eq!(same.verify(), Err(TwinsError::Malformed));
