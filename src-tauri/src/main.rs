@@ -16,12 +16,16 @@ mod window;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use engine::Engine;
 use options::{Options, Start};
 use tauri::{Manager, RunEvent};
 use ticket::Opened;
+
+/// How long the interface may take to hand over what was typed when the app is told to end; it lets the window go after two seconds by itself.
+const LONGEST_CLOSING: Duration = Duration::from_secs(4);
 
 fn main() -> ExitCode {
     let options = match Start::parse(std::env::args_os().skip(1)) {
@@ -99,6 +103,10 @@ fn quit_on_signal(app: tauri::AppHandle) {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = hang_up.recv() => {}
+        }
+        // The interface hands over what was typed last, and lets the window go.
+        if window::close(&app) {
+            tokio::time::sleep(LONGEST_CLOSING).await;
         }
         app.exit(0);
     });

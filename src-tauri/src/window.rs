@@ -34,6 +34,16 @@ pub(crate) fn open(app: &App, options: &Options) -> tauri::Result<()> {
     Ok(())
 }
 
+/// Closes the window as its button would. False when there is none.
+pub(crate) fn close(app: &AppHandle) -> bool {
+    let Some(window) = app.get_webview_window(MAIN) else { return false };
+    let closed = window.close();
+    if let Err(error) = &closed {
+        tracing::warn!("the window could not be closed: {error}");
+    }
+    closed.is_ok()
+}
+
 /// Brings the window to the front.
 pub(crate) fn raise(app: &AppHandle) {
     let Some(window) = app.get_webview_window(MAIN) else { return };

@@ -105,6 +105,19 @@ fn what_was_typed_survives_a_power_cut() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_was_typed_survives_being_told_to_end() -> anyhow::Result<()> {
+    tell("ticket::what_was_typed_survives_being_told_to_end", |stage| {
+        let (_, tomas) = stage.together()?;
+        let words = ["Typed while the session ended."; 8].join(" ");
+        tomas.write_at_end(&words)?;
+        tomas.quit()?;
+        let tomas = stage.tomas.open()?;
+        tomas.open_page("Kettles")?;
+        tomas.wait_for_words(&words)
+    })
+}
+
+#[test]
 fn undo_takes_back_ones_own_words_only() -> anyhow::Result<()> {
     tell("ticket::undo_takes_back_ones_own_words_only", |stage| {
         let (maren, tomas) = stage.together()?;

@@ -172,8 +172,20 @@ impl Core {
         Ok(PageView { row, body, tags, hidden: self.is_hidden(commons, page), anew, flags })
     }
 
+    /// Refuses what is meant for a page that somebody, perhaps on another device, has deleted: whoever says it does not know.
+    pub(crate) fn must_be_there(&self, commons: CommonsId, page: PageId) -> Result<()> {
+        match self.store.page(commons, page)? {
+            Some(row) if row.deleted => Err(Error::new(
+                ErrorCode::NotFound,
+                format!("“{}” is deleted. Nothing was changed: restore it first.", full_name(&row.folder, &row.title)),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn page_write(&mut self, commons: &str, page: &str, body: &str) -> Result<PageRow> {
         let (commons, page) = self.find(commons, page)?;
+        self.must_be_there(commons, page)?;
         if body.len() > Page::MAX_BODY_BYTES {
             return Err(too_large(body.len()));
         }
@@ -184,6 +196,7 @@ impl Core {
 
     pub(crate) fn page_append(&mut self, commons: &str, page: &str, text: &str) -> Result<PageRow> {
         let (commons, page) = self.find(commons, page)?;
+        self.must_be_there(commons, page)?;
         let old = self.body_of(commons, page)?;
         // What is added is a line of its own, also where nobody ended the last one.
         let ends_line = old.is_empty() || old.ends_with('\n') || text.is_empty() || text.starts_with(['\n', '\r']);
@@ -220,6 +233,7 @@ impl Core {
 
     pub(crate) fn page_rename(&mut self, commons: &str, page: &str, name: &str) -> Result<PageRow> {
         let (commons, page) = self.find(commons, page)?;
+        self.must_be_there(commons, page)?;
         let (folder, title) = Folder::split_name(name.trim()).map_err(|e| bad_name(&e))?;
         self.check_free(commons, &folder, &title, Some(page))?;
         self.flush_page(commons, page)?;
@@ -230,6 +244,7 @@ impl Core {
 
     pub(crate) fn page_delete(&mut self, commons: &str, page: &str) -> Result<PageRow> {
         let (commons, page) = self.find(commons, page)?;
+        self.must_be_there(commons, page)?;
         self.set_deleted(commons, page, true)
     }
 

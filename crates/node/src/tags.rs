@@ -11,6 +11,7 @@ use crate::{
 impl Core {
     pub(crate) fn tag(&mut self, commons: &str, page: &str, words: &[String], put: bool) -> Result<PageView> {
         let (commons, page) = self.find(commons, page)?;
+        self.must_be_there(commons, page)?;
         let statements: Vec<Statement> = words
             .iter()
             .map(|word| {

@@ -257,6 +257,16 @@ async fn renaming_and_deleting_are_shared_and_reversible() {
             tomas.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted
         })
         .await;
+    // What is meant for it from now on is meant for a page that is there, and whoever says it does not know.
+    let (there, id) = (commons.clone(), page.id.clone());
+    let refused = [
+        tomas.engine.page_write(there.clone(), id.clone(), "tea".into()).await.unwrap_err(),
+        tomas.engine.page_append(there.clone(), id.clone(), "tea".into()).await.unwrap_err(),
+        tomas.engine.page_rename(there.clone(), id.clone(), "Pots".into()).await.unwrap_err(),
+        tomas.engine.page_delete(there.clone(), id.clone()).await.unwrap_err(),
+        tomas.engine.tag(there, id, vec!["tea".into()]).await.unwrap_err(),
+    ];
+    assert!(refused.iter().all(|e| e.message.contains("is deleted. Nothing was changed")), "{refused:?}");
     tomas.engine.page_restore(commons.clone(), page.id.clone()).await.unwrap();
     ines.until("it is back", async || {
         !ines.engine.page_show(commons.clone(), page.id.clone()).await.unwrap().row.deleted

@@ -203,6 +203,10 @@ impl Replica for Crowd {
         (0..self.0).map(said).collect()
     }
 
+    fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
+        None
+    }
+
     fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
         Segment::default()
     }
