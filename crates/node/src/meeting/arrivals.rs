@@ -1,0 +1,193 @@
+//! What a meeting brings: through the gate, into documents that are in memory, onto the disk.
+
+use commonplace_model::{Actor, CommonsId, DocId, PageId};
+use commonplace_store::{Batch, DocBatch, Projection};
+use commonplace_sync::Input;
+use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal};
+
+use super::waiting::Waiting;
+use crate::{
+    core::Core,
+    error::{Error, Result},
+    profile,
+};
+
+/// Documents in what arrives at once, so few that it is what somebody just did: more come when one catches up.
+const FEW: usize = 4;
+
+/// A document, and how far each actor's work in it is vouched for.
+type Said = (DocId, Vec<(Actor, u64)>);
+
+impl Core {
+    /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.
+    pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>) -> Result<Input> {
+        let Some(meeting) = self.network.meetings.all.get(&id) else {
+            return Err(Error::internal("a meeting that is over brought something"));
+        };
+        let (commons, device) = (meeting.commons, meeting.device);
+        let mut docs = Vec::with_capacity(arrivals.len());
+        let mut stored = Vec::with_capacity(arrivals.len());
+        let few = arrivals.len() <= FEW;
+        for arrival in arrivals {
+            match self.let_in(id, arrival, few) {
+                Ok((said, batch)) => {
+                    stored.push(said);
+                    docs.extend(batch);
+                }
+                Err(error) => {
+                    self.forget_unstored(commons, &docs.iter().map(|d| d.doc).collect::<Vec<_>>());
+                    return Err(error);
+                }
+            }
+        }
+        let relay: Vec<Arrival> = docs
+            .iter()
+            .map(|d| Arrival {
+                doc: d.doc,
+                attestations: d.attestations.iter().map(|a| *a.get()).collect(),
+                changes: d.changes.iter().map(|c| c.bytes().to_vec()).collect(),
+            })
+            .collect();
+        let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
+        if !docs.is_empty() {
+            self.index_waits |= docs.iter().any(|doc| matches!(doc.projection, Projection::Later));
+            if let Err(error) = self.store.write(Batch { commons, docs }) {
+                self.forget_unstored(commons, &ids);
+                return Err(error.into());
+            }
+        }
+        if few && ids.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
+            self.said(commons);
+        }
+        for doc in ids {
+            if few && self.editors.is_open(commons, doc) {
+                self.warm_up(commons, doc);
+            }
+        }
+        for arrival in &relay {
+            self.pass_on(commons, arrival, Some(device));
+        }
+        Ok(Input::Stored { docs: stored })
+    }
+
+    /// Judges an arrival and applies what passed to its document if that is open: which of it is to be acknowledged once it is
+    /// stored, and what there is to store.
+    fn let_in(&mut self, id: u64, arrival: Arrival, few: bool) -> Result<(Said, Option<DocBatch>)> {
+        let Some(meeting) = self.network.meetings.all.get(&id) else {
+            return Err(Error::internal("a meeting that is over brought something"));
+        };
+        let (commons, device, doc) = (meeting.commons, meeting.device, arrival.doc);
+        let passed = self.judge_arrival(id, arrival)?;
+        let mut passed = passed;
+        let twins = std::mem::take(&mut passed.twins);
+        // Whose device is proved to have made twins is told with the proof; who brought them is not at fault.
+        let told = |why: &&Refusal| twins.is_empty() || !matches!(why, Refusal::Equivocation | Refusal::Sequence);
+        if let Some(why) = passed.refused.iter().find(told) {
+            tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
+            self.tell_refused(device, *why);
+        }
+        self.twins_found(commons, twins);
+        for device in std::mem::take(&mut passed.beyond) {
+            self.tell_beyond(device);
+        }
+        let said = (doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect());
+        let passed = self.without_known_attestations(commons, doc, passed)?;
+        if passed.changes.is_empty() && passed.attestations.is_empty() {
+            return Ok((said, None));
+        }
+        let (changes, attestations) = (passed.changes, passed.attestations);
+        let projection = match doc {
+            DocId::Page(page) => {
+                self.apply_if_open(commons, page, &changes)?;
+                Projection::Later
+            }
+            DocId::Ledger(_) if few => self.apply_to_ledger(commons, doc, changes.clone())?,
+            DocId::Ledger(_) => {
+                self.documents.forget((commons, doc));
+                Projection::Later
+            }
+        };
+        Ok((said, Some(DocBatch { doc, changes, attestations, projection, local: false, at: profile::now() })))
+    }
+
+    /// Leaves out attestations that say nothing new, so that they are not stored and passed on for ever.
+    fn without_known_attestations(&self, commons: CommonsId, doc: DocId, mut passed: Passed) -> Result<Passed> {
+        if passed.changes.is_empty() && !passed.attestations.is_empty() {
+            let known = self.store.frontier(commons, doc)?;
+            passed.attestations.retain(|new| {
+                let says_more = |old: &Attestation| {
+                    old.device != new.get().device || old.nonce != new.get().nonce || old.seq < new.get().seq
+                };
+                known.iter().all(says_more)
+            });
+        }
+        Ok(passed)
+    }
+
+    fn judge_arrival(&mut self, id: u64, mut arrival: Arrival) -> Result<Passed> {
+        let Some(meeting) = self.network.meetings.all.get_mut(&id) else {
+            return Ok(Passed::default());
+        };
+        let (doc, commons, device) = (arrival.doc, meeting.commons, meeting.device);
+        arrival.changes = meeting.waiting.joined_by(doc, arrival.changes);
+        let held =
+            self.commons.get(&commons).ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
+        let history = self.store.history(commons, doc)?;
+        let room = self.room(held, device, &arrival, &history)?;
+        let gate = Gate { commons, history: &history, standing: &held.roll };
+        let mut passed = gate.pass_within(arrival, &|device| room.get(device).copied());
+        history.sound()?;
+        if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
+            meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
+            if passed.unproven {
+                meeting.waiting.for_proof(doc);
+            }
+        }
+        Waiting::make_room(self.network.meetings.all.values_mut().map(|meeting| &mut meeting.waiting));
+        Ok(passed)
+    }
+
+    /// Whether something of a document came that waits for a proof.
+    pub(crate) fn waits_for_proof(&self, commons: CommonsId, doc: DocId) -> bool {
+        let mut about = self.network.meetings.all.values().filter(|meeting| meeting.commons == commons);
+        about.any(|meeting| meeting.waiting.waits_for_proof(&doc))
+    }
+
+    fn apply_if_open(
+        &mut self,
+        commons: CommonsId,
+        page: PageId,
+        changes: &[commonplace_trust::VerifiedChange],
+    ) -> Result<()> {
+        let doc = DocId::Page(page);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if !self.editors.is_open(commons, doc) {
+            // Not in a window: it is built again from its stored changes when it is needed.
+            self.documents.forget((commons, doc));
+            return Ok(());
+        }
+        self.flush_page(commons, page)?;
+        let change = self.apply_verified(commons, doc, changes.to_vec())?;
+        self.bring_into_log(commons, page, &change.splices);
+        if !change.splices.is_empty() {
+            self.tell_carets(commons, page);
+        }
+        Ok(())
+    }
+
+    /// Builds documents again from what is stored: what was applied to them in memory was not.
+    pub(crate) fn forget_unstored(&mut self, commons: CommonsId, docs: &[DocId]) {
+        for doc in docs {
+            self.documents.forget((commons, *doc));
+            if let DocId::Page(page) = *doc
+                && let Ok(body) = self.read_page(commons, page, commonplace_model::Page::body)
+                && let Some(open) = self.editors.open.get(&(commons, page))
+            {
+                let splices = commonplace_model::splices_between(&open.log.text(), &body);
+                self.bring_into_log(commons, page, &splices);
+            }
+        }
+    }
+}
