@@ -19,6 +19,7 @@ use crate::{
     core::{Core, Mailbox},
     doctor,
     error::{Error, ErrorCode, Result},
+    filenames::Listing,
     folder,
     view::{
         CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding,
@@ -494,7 +495,9 @@ impl Engine {
     /// When there is no such commons, or the folder cannot be written.
     pub async fn export(&self, commons: String, dir: String, overwrite: Option<bool>) -> Result<ExportReport> {
         let (dir, overwrite) = (PathBuf::from(dir), overwrite.unwrap_or(false));
-        let mut export = self.ask(move |core| core.export_begin(&commons, dir, overwrite)).await?;
+        let (mut export, listing) = self.ask(move |core| core.export_begin(&commons, dir, overwrite)).await?;
+        let listing = self.list(listing).await?;
+        export.writes(&listing);
         loop {
             let (next, batch) = self.ask_in_turn(move |core| core.export_batch(export)).await?;
             export = next;
@@ -508,6 +511,17 @@ impl Engine {
                     return self.ask(move |core| Ok(core.export_end(export))).await;
                 }
             }
+        }
+    }
+
+    /// Goes through all pages, so that keystrokes pass between.
+    async fn list(&self, mut listing: Listing) -> Result<Listing> {
+        loop {
+            let (next, is_all) = self.ask_in_turn(move |core| core.list_some(listing)).await?;
+            if is_all {
+                return Ok(next);
+            }
+            listing = next;
         }
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader},
     process::Stdio,
 };
@@ -70,4 +71,52 @@ fn the_second_peer_of_a_profile_takes_over() {
     while second.next()["type"] != "listening" {}
     assert_eq!(profile.json(&["status"])["online"], true);
     assert_eq!(second.end(), Some(0));
+}
+
+/// Two members who hold the same pages, two of which they called TU while they were apart.
+fn two_who_called_a_page_the_same() -> (Profile, Profile) {
+    let (maren, nils) = (Profile::named("Maren"), Profile::named("Nils"));
+    maren.done(&["new", "Kettles"]);
+    maren.done(&["page", "new", "Kettles", "TU (2)"]);
+    let mut peer = maren.peer();
+    let ticket = maren.done(&["invite", "Kettles"]);
+    nils.done(&["join", ticket.trim_end(), "--wait", "60"]);
+    for (who, text) in [(&maren, "Maren’s\n"), (&nils, "Nils’\n")] {
+        who.done(&["page", "new", "Kettles", "TU"]);
+        who.done_with(&["page", "write", "Kettles", "TU"], text.as_bytes());
+    }
+    let mut other = nils.peer();
+    let has_all = |who: &Profile| {
+        let found = who.json(&["search", "Kettles", "Nils’"])["hits"].as_array().unwrap().len()
+            + who.json(&["search", "Kettles", "Maren’s"])["hits"].as_array().unwrap().len();
+        found == 2 && who.json(&["page", "list", "Kettles"])["total"] == 3
+    };
+    while !has_all(&nils) {
+        other.next();
+    }
+    while !has_all(&maren) {
+        peer.next();
+    }
+    assert_eq!((peer.end(), other.end()), (Some(0), Some(0)));
+    (maren, nils)
+}
+
+/// The files at the top of a folder, by name.
+fn files(folder: &std::path::Path) -> BTreeMap<String, String> {
+    let named = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.unwrap();
+        (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap())
+    };
+    std::fs::read_dir(folder).unwrap().map(named).collect()
+}
+
+#[test]
+fn members_who_hold_the_same_pages_export_the_same_files() {
+    let (maren, nils) = two_who_called_a_page_the_same();
+    let report = maren.json(&["export", "Kettles", "to"]);
+    assert_eq!(report["renamed"].as_array().unwrap().len(), 2, "both are called so: {report}");
+    nils.done(&["export", "Kettles", "to"]);
+    let written = files(&maren.dir().join("to"));
+    assert_eq!(written, files(&nils.dir().join("to")));
+    assert_eq!((written.len(), written["TU (2).md"].as_str()), (3, ""));
 }
