@@ -475,14 +475,14 @@ impl Engine {
     /// # Errors
     /// When there is no such commons or folder, or pages cannot be stored.
     pub async fn import(&self, commons: String, dir: String) -> Result<ImportReport> {
-        let plan = self.ask(move |core| core.import_begin(&commons)).await?;
+        let (plan, listing) = self.ask(move |core| core.import_begin(&commons)).await?;
         let files = tokio::task::spawn_blocking(move || folder::find_markdown(std::path::Path::new(&dir)))
             .await
             .map_err(Error::internal)??;
-        let mut import = folder::Import::new(plan, files);
+        let mut import = folder::Import::new(plan, self.list(listing).await?, files);
         while let Some(batch) = import.next_batch().await? {
             let done = self.ask_in_turn(move |core| core.import_batch(batch)).await?;
-            import.note(&done);
+            import.note(done);
         }
         let report = import.finish();
         self.ask(move |core| Ok(core.import_end(&report))).await

@@ -3,9 +3,12 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
+    fs::DirEntry,
+    io::{self, BufRead, BufReader},
     process::Stdio,
 };
+
+use serde_json::Value;
 
 use crate::profile::Profile;
 
@@ -103,7 +106,7 @@ fn two_who_called_a_page_the_same() -> (Profile, Profile) {
 
 /// The files at the top of a folder, by name.
 fn files(folder: &std::path::Path) -> BTreeMap<String, String> {
-    let named = |entry: std::io::Result<std::fs::DirEntry>| {
+    let named = |entry: io::Result<DirEntry>| {
         let entry = entry.unwrap();
         (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap())
     };
@@ -119,4 +122,37 @@ fn members_who_hold_the_same_pages_export_the_same_files() {
     let written = files(&maren.dir().join("to"));
     assert_eq!(written, files(&nils.dir().join("to")));
     assert_eq!((written.len(), written["TU (2).md"].as_str()), (3, ""));
+}
+
+#[test]
+fn an_export_is_taken_back_to_the_very_pages_on_any_members_device() {
+    let (maren, nils) = two_who_called_a_page_the_same();
+    nils.done(&["page", "new", "Kettles", ".git/x"]);
+    nils.done(&["export", "Kettles", "to"]);
+    let to = nils.dir().join("to");
+    let done = |report: Value| {
+        [&report["made"], &report["changed"], &report["same"], &report["skippedTotal"]].map(Value::as_u64)
+    };
+    assert_eq!(done(nils.json(&["import", "Kettles", "to"])), [0, 0, 4, 0].map(Some));
+    std::fs::remove_dir_all(to.join("_git")).unwrap();
+
+    // On the other’s device too: each text goes to its page.
+    let elsewhere = to.to_str().unwrap();
+    assert_eq!(done(maren.json(&["import", "Kettles", elsewhere])), [0, 0, 3, 0].map(Some));
+    let (name, text) = files(&to).into_iter().find(|(_, text)| text == "Nils’\n").unwrap();
+    std::fs::write(to.join(&name), format!("{text}And more.\n")).unwrap();
+    assert_eq!(done(maren.json(&["import", "Kettles", elsewhere])), [0, 1, 2, 0].map(Some));
+    maren.done(&["export", "Kettles", "to"]);
+    assert_eq!(files(&maren.dir().join("to")), files(&to));
+
+    // A file of their common name is of no page for sure, if it has not the text of one.
+    std::fs::write(to.join("TU.md"), "Maren’s\n").unwrap();
+    assert_eq!(done(maren.json(&["import", "Kettles", elsewhere])), [0, 0, 4, 0].map(Some));
+    std::fs::write(to.join("TU.md"), "another\n").unwrap();
+    let report = maren.json(&["import", "Kettles", elsewhere]);
+    assert_eq!(report["skipped"][0]["path"], "TU.md", "{report}");
+    assert_eq!(done(report), [0, 0, 3, 1].map(Some));
+    maren.done(&["export", "Kettles", "again"]);
+    let before = files(&maren.dir().join("to"));
+    assert_eq!(files(&maren.dir().join("again")), before, "no page has another text");
 }
