@@ -133,6 +133,28 @@ fn a_folder_comes_back_byte_for_byte() {
 }
 
 #[test]
+fn markdown_is_taken_in_by_whatever_ending_and_once() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let from = profile.dir().join("from");
+    fs::create_dir(&from).unwrap();
+    for name in ["UP.MD", "x.markdown", "both.Md", "both.md"] {
+        fs::write(from.join(name), name).unwrap();
+    }
+    fs::write(from.join("no.mdx"), "not that").unwrap();
+    let report = profile.json(&["import", "Kettles", "from"]);
+    assert_eq!((&report["made"], &report["skippedTotal"]), (&json!(3), &json!(2)), "{report}");
+    assert_eq!((&report["skipped"][0]["path"], &report["skipped"][1]["path"]), (&json!("both.Md"), &json!("no.mdx")));
+    assert_eq!(profile.done(&["page", "show", "Kettles", "both"]), "both.md");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "UP"]), "UP.MD");
+    // What an export writes beside them is taken for the same pages.
+    assert_eq!(profile.json(&["export", "Kettles", "from"])["written"], 2);
+    let report = profile.json(&["import", "Kettles", "from"]);
+    assert_eq!((&report["made"], &report["changed"], &report["same"]), (&json!(0), &json!(0), &json!(5)), "{report}");
+    assert_eq!(profile.json(&["page", "list", "Kettles"])["total"], 3);
+}
+
+#[test]
 fn wrong_usage_is_told_apart_from_a_refusal() {
     let profile = Profile::named("Maren");
     let wrong: [&[&str]; 9] = [

@@ -110,7 +110,7 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
             }
         }
     }
-    entries.sort_by_key(fs::DirEntry::file_name);
+    entries.sort_by_cached_key(|entry| (is_second(&entry.file_name()), entry.file_name()));
     for entry in entries {
         let name = entry.file_name();
         let shown = within(inside, &name.to_string_lossy());
@@ -141,16 +141,24 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
             let (folder, stem) = (inside.clone(), stem.to_owned());
             files.found.push_back(Found { path: entry.path(), shown, folder, stem });
         } else {
-            files.skip(Missed::Perhaps, &shown, "not Markdown (.md)");
+            files.skip(Missed::Perhaps, &shown, "not Markdown (.md, .markdown)");
         }
     }
     folders.reverse();
     folders
 }
 
-/// The name of a Markdown file without its ending.
+/// The name of a Markdown file without its ending, in whatever case.
 fn stem_of(name: &str) -> Option<&str> {
-    name.strip_suffix(".md")
+    [".md", ".markdown"].iter().find_map(|ending| {
+        let (stem, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+        end.eq_ignore_ascii_case(ending).then_some(stem)
+    })
+}
+
+/// Whether a file is Markdown by another ending than an export writes: of two that are one page, the other is the page.
+fn is_second(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| !name.ends_with(".md") && stem_of(name).is_some())
 }
 
 fn within(inside: &Folder, name: &str) -> String {
