@@ -200,8 +200,11 @@ impl Engine {
         if thorough {
             let reader = self.ask(|core| Ok(core.store.reader()?)).await?;
             let home = self.home.clone();
-            let look = move || doctor::look_through(&reader, &home);
-            findings.extend(tokio::task::spawn_blocking(look).await.map_err(Error::internal)?);
+            let look = move || {
+                doctor::look_through(&reader, &home, &mut findings);
+                findings
+            };
+            findings = tokio::task::spawn_blocking(look).await.map_err(Error::internal)?;
         }
         Ok(findings)
     }

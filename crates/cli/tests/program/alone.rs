@@ -69,6 +69,45 @@ fn the_doctor_finds_every_byte_of_a_page_that_the_disk_changed() {
     assert!(profile.done(&["doctor"]).contains("Every document is what its writers signed (1)."));
 }
 
+/// A profile with 400 pages, of which the disk lost those stretches of the database in which the text of “Page 17” is.
+fn damaged() -> Profile {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let from = profile.dir().join("from");
+    fs::create_dir(&from).unwrap();
+    for n in 0..400_u32 {
+        let words: String = (1..200_u32).map(|k| format!("{:x} ", (n * 200 + k).wrapping_mul(2_654_435_761))).collect();
+        fs::write(from.join(format!("Page {n}.md")), format!("zebra{n}. {words}")).unwrap();
+    }
+    profile.done(&["import", "Kettles", "from"]);
+    let database = profile.home().join("profile.db");
+    let mut bytes = fs::read(&database).unwrap();
+    let mut lost = 0;
+    for stretch in bytes.chunks_mut(4_096).skip(1) {
+        if stretch.windows(8).any(|word| word == b"zebra17.") {
+            stretch[..64].fill(0xff);
+            lost += 1;
+        }
+    }
+    assert!(lost > 0, "the text is in the database as it is");
+    fs::write(&database, &bytes).unwrap();
+    profile
+}
+
+#[test]
+fn the_doctor_calls_nothing_well_that_it_could_not_look_at() {
+    let profile = damaged();
+    let output = profile.run(&["--json", "doctor"]);
+    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{findings}");
+    let found = |check: &str| findings.as_array().unwrap().iter().find(|finding| finding["check"] == check).unwrap();
+    for check in ["commons", "index", "store", "documents"] {
+        assert_eq!(found(check)["ok"], false, "{findings}");
+    }
+    assert!(found("index")["detail"].as_str().unwrap().starts_with("Not checked"), "{findings}");
+    assert!(found("disk")["detail"].as_str().unwrap().contains("MB are free"), "{findings}");
+}
+
 #[test]
 fn every_command_works_alone() {
     let profile = Profile::named("Maren");
