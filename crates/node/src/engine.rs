@@ -500,7 +500,7 @@ impl Engine {
         let (dir, overwrite) = (PathBuf::from(dir), overwrite.unwrap_or(false));
         let (mut export, listing) = self.ask(move |core| core.export_begin(&commons, dir, overwrite)).await?;
         let listing = self.list(listing).await?;
-        export.writes(&listing);
+        export.writes(listing);
         loop {
             let (next, batch) = self.ask_in_turn(move |core| core.export_batch(export)).await?;
             export = next;

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{CommonsId, PageId};
+use commonplace_model::{CommonsId, DocId, Page, PageId};
 use notes::Notes;
 
 use crate::{
@@ -28,7 +28,7 @@ const BATCH_PAGES: usize = 64;
 const UNFINISHED: &str = ".commonplace-unfinished";
 /// Bytes of a file up to which it is looked into: more than a page has, also one that several wrote in apart.
 const MAX_LOOKED_INTO: u64 = 50_000_000;
-/// Files that were kept and are named; more are counted only.
+/// Files that were kept, and pages that could not be read, that are named; more are counted only.
 const MAX_KEPT: usize = 1_000;
 
 /// An export under way.
@@ -52,9 +52,19 @@ pub(crate) struct ExportBatch(Vec<(PageFile, String)>);
 
 impl Export {
     /// Gives it the pages to write.
-    pub(crate) fn writes(&mut self, listing: &Listing) {
+    pub(crate) fn writes(&mut self, listing: Listing) {
         self.left = listing.names.files().into();
         self.total = self.left.len() as u64;
+        for (path, reason) in listing.unread {
+            self.leave_out(path, reason);
+        }
+    }
+
+    fn leave_out(&mut self, path: String, reason: String) {
+        self.report.unread_total += 1;
+        if self.report.unread.len() < MAX_KEPT {
+            self.report.unread.push(Skipped { path, reason });
+        }
     }
 
     /// Writes pages. A file that has the same bytes already is left alone, and one that somebody else wrote is kept.
@@ -218,7 +228,15 @@ impl Core {
             };
             Error::new(io_code(&error), format!("{words} Nothing was written; name another folder."))
         })?;
-        let report = ExportReport { written: 0, same: 0, renamed: Vec::new(), kept: Vec::new(), kept_total: 0 };
+        let report = ExportReport {
+            written: 0,
+            same: 0,
+            renamed: Vec::new(),
+            kept: Vec::new(),
+            kept_total: 0,
+            unread: Vec::new(),
+            unread_total: 0,
+        };
         let (home, left) = (self.home.clone(), VecDeque::new());
         let export = Export { commons, dir, home, overwrite, notes: None, left, total: 0, report };
         Ok((export, self.list_begin(commons)?))
@@ -231,12 +249,30 @@ impl Core {
         }
         let mut pages = Vec::with_capacity(batch.len());
         for (file, page) in batch {
-            let text = self.store.page_text(export.commons, page)?.unwrap_or_default();
-            pages.push((file, text));
+            match self.text_of(export.commons, page) {
+                Ok(text) => pages.push((file, text)),
+                Err(error) => export.leave_out(file.path, error.message),
+            }
         }
         let done = export.total - export.left.len() as u64;
         self.tell_progress(Job::Export, export.commons, done, export.total, false);
         Ok((export, Some(ExportBatch(pages))))
+    }
+
+    /// The text of a page: from the lists, or where those are damaged from its document.
+    fn text_of(&mut self, commons: CommonsId, page: PageId) -> Result<String> {
+        match self.store.page_text(commons, page) {
+            Ok(Some(text)) => Ok(text),
+            listed => {
+                let doc = DocId::Page(page);
+                let was_loaded = self.is_loaded(commons, doc);
+                let read = self.read_page(commons, page, Page::body);
+                if !was_loaded {
+                    self.documents.forget((commons, doc));
+                }
+                read.or_else(|error| listed.map_err(|_| error).map(Option::unwrap_or_default))
+            }
+        }
     }
 
     pub(crate) fn export_end(&mut self, export: Export) -> ExportReport {
@@ -248,7 +284,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commonplace_model::Page;
 
     #[test]
     fn a_page_that_grew_beyond_its_limit_is_known_again() {

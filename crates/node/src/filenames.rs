@@ -9,10 +9,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use commonplace_model::{CommonsId, Folder, PageId, Title};
+use commonplace_model::{CommonsId, DocId, Folder, PageId, Title};
 use commonplace_store::PageQuery;
 
-use crate::{core::Core, error::Result};
+use crate::{core::Core, documents::project, error::Result};
 
 /// Pages listed at once.
 const STEP: u32 = 512;
@@ -153,6 +153,8 @@ pub(crate) struct Listing {
     offset: u32,
     /// What was found.
     pub(crate) names: FileNames,
+    /// Pages that could not be read, and why.
+    pub(crate) unread: Vec<(String, String)>,
 }
 
 impl Core {
@@ -162,7 +164,7 @@ impl Core {
         self.warm.clear();
         self.index_waits = true;
         let waiting = self.store.counts(commons)?.unindexed;
-        Ok(Listing { commons, waiting, offset: 0, names: FileNames::default() })
+        Ok(Listing { commons, waiting, offset: 0, names: FileNames::default(), unread: Vec::new() })
     }
 
     /// Lists some more; whether that was all.
@@ -171,18 +173,51 @@ impl Core {
         if self.index_waits && listing.waiting > 0 {
             // What arrives while it runs need not be in it, or a busy commons would never be listed.
             let before = self.store.counts(commons)?.unindexed;
-            self.index_some()?;
+            if let Err(error) = self.index_some() {
+                tracing::error!(%error, "not indexed; the pages are listed as they are");
+                listing.waiting = 0;
+                return Ok((listing, false));
+            }
             let done = before.saturating_sub(self.store.counts(commons)?.unindexed);
             listing.waiting = listing.waiting.saturating_sub(done.max(1));
             return Ok((listing, false));
         }
         let stretch = PageQuery { offset: listing.offset, limit: STEP, ..PageQuery::default() };
-        let (_, rows) = self.store.page_list(commons, &stretch)?;
+        let (total, rows) = match self.store.page_list(commons, &stretch) {
+            Ok(list) => list,
+            Err(error) => {
+                tracing::error!(%error, "the pages cannot be listed, so each is looked at by itself");
+                self.list_one_by_one(&mut listing)?;
+                return Ok((listing, true));
+            }
+        };
         listing.offset += u32::try_from(rows.len()).unwrap_or(u32::MAX);
         for row in &rows {
             listing.names.add(row.id, &row.folder, &row.title);
         }
+        if rows.is_empty() && (listing.names.pages.len() as u64) < total {
+            // A damaged list may lack some without a word.
+            self.list_one_by_one(&mut listing)?;
+        }
         Ok((listing, rows.is_empty()))
+    }
+
+    /// Lists what a damaged database still tells of: each page from its row, or from its document.
+    fn list_one_by_one(&mut self, listing: &mut Listing) -> Result<()> {
+        let commons = listing.commons;
+        for (doc, _) in self.store.digests(commons)? {
+            let DocId::Page(page) = doc else { continue };
+            match self.store.page(commons, page) {
+                Ok(Some(row)) if row.deleted => {}
+                Ok(Some(row)) => listing.names.add(page, &row.folder, &row.title),
+                _ => match self.read_page(commons, page, project) {
+                    Ok(is) if is.deleted => {}
+                    Ok(is) => listing.names.add(page, &is.folder, &is.title),
+                    Err(error) => listing.unread.push((page.to_string(), error.message)),
+                },
+            }
+        }
+        Ok(())
     }
 }
 

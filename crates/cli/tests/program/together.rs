@@ -51,7 +51,7 @@ fn a_ticket_whose_maker_is_away_says_so_and_stays_good() {
     let ticket = maren.done(&["invite", "Kettles"]);
     assert_eq!(peer.end(), Some(0));
     let output = nils.run(&["--json", "join", ticket.trim_end(), "--wait", "1"]);
-    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!((output.status.code(), &error["code"]), (Some(1), &"unreachable".into()));
     assert_eq!(nils.json(&["list"]), serde_json::json!([]));
 }
