@@ -79,7 +79,9 @@ fn what_cannot_be_a_page_is_left_out_and_named() -> Result<()> {
 
     let out = story::exported(&device, &commons)?;
     let names: Vec<_> = out.iter().filter_map(|(path, _)| path.to_str()).collect();
-    ensure!(names == ["deep/..md", "deep/good.md", "good.md", "largest.md"], "{names:?}");
+    // The page called `.` is in no hidden file.
+    ensure!(names.len() == 4 && names[0].starts_with("deep/_ ("), "{names:?}");
+    ensure!(names[1..] == ["deep/good.md", "good.md", "largest.md"], "{names:?}");
     Ok(())
 }
 

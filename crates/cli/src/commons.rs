@@ -5,7 +5,7 @@ use std::path::Path;
 use commonplace_api::{
     ApiError, Client, ErrorCode, HostKind,
     command::{commons_list, commons_new, doctor, export, import, init, status},
-    view::{ConnectedDevice, Deciding, ImportReport, Ink, Job, Skipped, Status},
+    view::{ConnectedDevice, Deciding, Ink, Job, Skipped, Status},
 };
 
 use crate::{
@@ -121,7 +121,7 @@ pub(crate) async fn import(client: &Client, out: &Out, commons: String, dir: &Pa
         vec![format!("{made} made, {} changed, {} the same{left_out}.", r.changed, r.same)]
     })?;
     if !out.is_json() {
-        left_out(&report).iter().for_each(|line| show::remark(line));
+        left_out(&report.skipped, report.skipped_total, "Left out").iter().for_each(|line| show::remark(line));
     }
     if !out.is_json() && report.made + report.changed + report.same + report.skipped_total == 0 {
         show::remark(&format!("There are no Markdown files (.md) in {dir}."));
@@ -149,25 +149,35 @@ pub(crate) async fn export(
         let names = some_of(report.kept.iter().map(String::as_str), report.kept_total);
         show::remark(&format!("Kept: {names}. What is there is not what an export wrote; --overwrite replaces it."));
     }
-    Ok(())
+    if report.unread_total == 0 {
+        return Ok(());
+    }
+    if !out.is_json() {
+        left_out(&report.unread, report.unread_total, "Not read").iter().for_each(|line| show::remark(line));
+    }
+    let words = format!(
+        "{} of this damaged profile could not be read; all others are written. Other devices of the commons still hold them.",
+        count(report.unread_total, "page", "pages")
+    );
+    Err(ApiError::new(ErrorCode::ProfileDamaged, words).into())
 }
 
-/// What an import left out, a line for each reason.
-fn left_out(report: &ImportReport) -> Vec<String> {
+/// Files that were left out, a line for each reason.
+fn left_out(files: &[Skipped], total: u64, what: &str) -> Vec<String> {
     let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Skipped { path, reason } in &report.skipped {
+    for Skipped { path, reason } in files {
         match by_reason.iter_mut().find(|(known, _)| known == reason) {
             Some((_, paths)) => paths.push(path),
             None => by_reason.push((reason, vec![path])),
         }
     }
     let words = |(reason, paths): (&str, Vec<&str>)| {
-        format!("Left out: {}: {reason}", some_of(paths.iter().copied(), paths.len() as u64))
+        format!("{what}: {}: {reason}", some_of(paths.iter().copied(), paths.len() as u64))
     };
     let mut lines: Vec<_> = by_reason.into_iter().map(words).collect();
-    let unnamed = report.skipped_total.saturating_sub(report.skipped.len() as u64);
+    let unnamed = total.saturating_sub(files.len() as u64);
     if unnamed > 0 {
-        lines.push(format!("Left out: {unnamed} more"));
+        lines.push(format!("{what}: {unnamed} more"));
     }
     lines
 }
@@ -207,13 +217,12 @@ mod tests {
         let mut skipped = vec![file("old.md", "not UTF-8 text")];
         skipped.extend((1..=7).map(|n| file(&format!("{n}.png"), "not Markdown (.md)")));
         skipped.extend([".obsidian", ".trash"].map(|name| file(name, "hidden")));
-        let report = ImportReport { made: 1, changed: 0, same: 0, skipped, skipped_total: 12 };
         let told = [
             "Left out: old.md: not UTF-8 text",
             "Left out: 1.png, 2.png, 3.png, 4.png, 5.png and 2 more: not Markdown (.md)",
             "Left out: .obsidian, .trash: hidden",
             "Left out: 2 more",
         ];
-        assert_eq!(left_out(&report), told);
+        assert_eq!(left_out(&skipped, 12, "Left out"), told);
     }
 }

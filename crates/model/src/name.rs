@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(folder.name_of(&title), "guides/kettles/Descaling");
         assert!(Folder::split_name("../../etc/passwd").is_err());
         assert!(Folder::split_name("a//b/c").is_err());
-        // Its file is `commands/..md`, which is a name like any other.
+        // A title is no folder: its file has an ending.
         assert_eq!(Folder::split_name("commands/.").expect("a good name").1.as_str(), ".");
         assert_eq!(Folder::split_name("./Tea"), Err(NameError::Reserved(".".to_owned())));
         assert_eq!(Folder::split_name(""), Err(NameError::Empty));

@@ -1,4 +1,4 @@
-//! The doctor: looks at the profile and its surroundings, and says what it finds.
+//! The doctor: looks at the profile and its surroundings, and says what it finds. What it could not look at is not well.
 
 use std::{cell::OnceCell, collections::HashMap, fs, path::Path};
 
@@ -15,6 +15,10 @@ use crate::{
     view::Finding,
 };
 
+/// Bytes free on the profile's disk below which it is told of: the database may need as much again as it has to be put in order.
+const FREE: u128 = 100_000_000;
+/// Checks by what the database says of itself, which say nothing when it has faults.
+const BY_THE_DATABASE: [&str; 2] = ["commons", "index"];
 /// Damaged pages that are named.
 const NAMED: usize = 5;
 
@@ -23,11 +27,22 @@ fn finding(check: &str, ok: bool, detail: impl Into<String>, advice: impl Into<S
     Finding { check: check.to_owned(), ok, detail: detail.into(), advice }
 }
 
+/// That something could not be looked at.
+fn not_checked(check: &str, why: impl std::fmt::Display) -> Finding {
+    finding(
+        check,
+        false,
+        format!("Not checked: {why}"),
+        "Copy the profile’s folder somewhere safe, and see to the database first.",
+    )
+}
+
 impl Core {
     pub(crate) fn doctor(&mut self) -> Vec<Finding> {
         let mut findings = vec![
             self.check_name(),
             self.check_key(),
+            check_disk(&self.home),
             self.check_rolls(),
             self.check_index(),
             self.check_clock(),
@@ -77,7 +92,10 @@ impl Core {
     }
 
     fn check_rolls(&self) -> Finding {
-        let stored = self.store.commons().map(|all| all.len()).unwrap_or_default();
+        let stored = match self.store.commons() {
+            Ok(all) => all.len(),
+            Err(error) => return not_checked("commons", error),
+        };
         let folded = self.commons.len();
         finding(
             "commons",
@@ -97,7 +115,11 @@ impl Core {
     }
 
     fn check_index(&self) -> Finding {
-        let waiting: u64 = self.commons.keys().filter_map(|id| self.store.counts(*id).ok()).map(|c| c.unindexed).sum();
+        let counts = self.commons.keys().map(|id| self.store.counts(*id)).collect::<Result<Vec<_>, _>>();
+        let waiting: u64 = match counts {
+            Ok(counts) => counts.iter().map(|c| c.unindexed).sum(),
+            Err(error) => return not_checked("index", error),
+        };
         let detail = match waiting {
             0 => "Every page is in the lists and in the search.".to_owned(),
             n => format!("{n} documents wait to be put into the lists and the search; that goes on by itself."),
@@ -145,8 +167,37 @@ impl Core {
 
 /// Looks through all that is stored: the database's own order, and whether every document is what its writers signed and
 /// what is shown of it.
-pub(crate) fn look_through(reader: &Reader, home: &Path) -> Vec<Finding> {
-    vec![check_database(reader, home), check_documents(reader, home)]
+pub(crate) fn look_through(reader: &Reader, home: &Path, findings: &mut Vec<Finding>) {
+    let database = check_database(reader, home);
+    if !database.ok {
+        for doubtful in findings.iter_mut().filter(|f| f.ok && BY_THE_DATABASE.contains(&f.check.as_str())) {
+            *doubtful = not_checked(&doubtful.check, "the database has faults, so what it says of this may not be so.");
+        }
+    }
+    findings.extend([database, check_documents(reader, home)]);
+}
+
+#[cfg(unix)]
+fn check_disk(home: &Path) -> Finding {
+    match nix::sys::statvfs::statvfs(home) {
+        Ok(disk) => disk_finding(u128::from(disk.blocks_available()) * u128::from(disk.fragment_size())),
+        Err(error) => {
+            finding("disk", false, format!("Not checked: the profile’s disk cannot be asked ({error})."), FULL_ADVICE)
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn check_disk(_: &Path) -> Finding {
+    finding("disk", true, "How much is free on the profile’s disk is not looked at on this system.", "")
+}
+
+/// What to do about a full disk.
+const FULL_ADVICE: &str = "Free some space: on a full disk nothing that is written or comes from others can be kept.";
+
+fn disk_finding(free: u128) -> Finding {
+    let detail = format!("{} MB are free on the profile’s disk.", free / 1_000_000);
+    finding("disk", free >= FREE, detail, FULL_ADVICE)
 }
 
 fn check_database(reader: &Reader, home: &Path) -> Finding {
@@ -164,9 +215,17 @@ fn check_database(reader: &Reader, home: &Path) -> Finding {
 }
 
 fn check_documents(reader: &Reader, home: &Path) -> Finding {
-    let (mut looked_at, mut damaged) = (0_u64, Vec::new());
-    for commons in reader.commons().unwrap_or_default() {
-        for (doc, _) in reader.digests(commons).unwrap_or_default() {
+    let (mut looked_at, mut damaged, mut unlisted) = (0_u64, Vec::new(), None);
+    let all = reader.commons().unwrap_or_else(|error| {
+        unlisted = Some(error);
+        Vec::new()
+    });
+    for commons in all {
+        let documents = reader.digests(commons).unwrap_or_else(|error| {
+            unlisted = Some(error);
+            Vec::new()
+        });
+        for (doc, _) in documents {
             looked_at += 1;
             let fault = match reader.at_once(|reader| fault_of(reader, commons, doc)) {
                 Ok(fault) => fault,
@@ -176,19 +235,24 @@ fn check_documents(reader: &Reader, home: &Path) -> Finding {
         }
     }
     let count = damaged.len();
-    let detail = if count == 0 {
+    let mut detail = if count == 0 && unlisted.is_some() {
+        format!("{looked_at} documents could be looked at, and those are what their writers signed.")
+    } else if count == 0 {
         format!("Every document is what its writers signed ({looked_at}).")
     } else {
         damaged.truncate(NAMED);
         let more = if count > NAMED { format!(", and {} more", count - NAMED) } else { String::new() };
         format!("{count} of {looked_at} documents are not as they were stored: {}{more}.", damaged.join(", "))
     };
+    if let Some(error) = &unlisted {
+        detail.push_str(&format!(" Not all were checked: {error}"));
+    }
     let advice = format!(
         "The disk or another program changed them. Copy {} somewhere safe first. The other devices of your commons still have \
          them as they were: join from one of those with a new profile.",
         home.display()
     );
-    finding("documents", count == 0, detail, advice)
+    finding("documents", count == 0 && unlisted.is_none(), detail, advice)
 }
 
 /// What a person calls a document.
@@ -258,5 +322,19 @@ fn fault_of(reader: &Reader, commons: CommonsId, doc: DocId) -> Option<String> {
         }
         (Ok(_), Ok(_)) => Some("the text in the lists is another one than it has".to_owned()),
         (Err(error), _) | (_, Err(error)) => Some(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_told_of() {
+        assert!(disk_finding(FREE).ok);
+        for free in [0, FREE - 1] {
+            let full = disk_finding(free);
+            assert!(!full.ok && full.advice == FULL_ADVICE, "{full:?}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     core::{Core, Mailbox},
     doctor,
     error::{Error, ErrorCode, Result},
+    filenames::Listing,
     folder,
     view::{
         CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding,
@@ -201,8 +202,11 @@ impl Engine {
         if thorough {
             let reader = self.ask(|core| Ok(core.store.reader()?)).await?;
             let home = self.home.clone();
-            let look = move || doctor::look_through(&reader, &home);
-            findings.extend(tokio::task::spawn_blocking(look).await.map_err(Error::internal)?);
+            let look = move || {
+                doctor::look_through(&reader, &home, &mut findings);
+                findings
+            };
+            findings = tokio::task::spawn_blocking(look).await.map_err(Error::internal)?;
         }
         Ok(findings)
     }
@@ -476,14 +480,14 @@ impl Engine {
     /// # Errors
     /// When there is no such commons or folder, or pages cannot be stored.
     pub async fn import(&self, commons: String, dir: String) -> Result<ImportReport> {
-        let plan = self.ask(move |core| core.import_begin(&commons)).await?;
+        let (plan, listing) = self.ask(move |core| core.import_begin(&commons)).await?;
         let files = tokio::task::spawn_blocking(move || folder::find_markdown(std::path::Path::new(&dir)))
             .await
             .map_err(Error::internal)??;
-        let mut import = folder::Import::new(plan, files);
+        let mut import = folder::Import::new(plan, self.list(listing).await?, files);
         while let Some(batch) = import.next_batch().await? {
             let done = self.ask_in_turn(move |core| core.import_batch(batch)).await?;
-            import.note(&done);
+            import.note(done);
         }
         let report = import.finish();
         self.ask(move |core| Ok(core.import_end(&report))).await
@@ -496,7 +500,9 @@ impl Engine {
     /// When there is no such commons, or the folder cannot be written.
     pub async fn export(&self, commons: String, dir: String, overwrite: Option<bool>) -> Result<ExportReport> {
         let (dir, overwrite) = (PathBuf::from(dir), overwrite.unwrap_or(false));
-        let mut export = self.ask(move |core| core.export_begin(&commons, dir, overwrite)).await?;
+        let (mut export, listing) = self.ask(move |core| core.export_begin(&commons, dir, overwrite)).await?;
+        let listing = self.list(listing).await?;
+        export.writes(listing);
         loop {
             let (next, batch) = self.ask_in_turn(move |core| core.export_batch(export)).await?;
             export = next;
@@ -510,6 +516,17 @@ impl Engine {
                     return self.ask(move |core| Ok(core.export_end(export))).await;
                 }
             }
+        }
+    }
+
+    /// Goes through all pages, so that keystrokes pass between.
+    async fn list(&self, mut listing: Listing) -> Result<Listing> {
+        loop {
+            let (next, is_all) = self.ask_in_turn(move |core| core.list_some(listing)).await?;
+            if is_all {
+                return Ok(next);
+            }
+            listing = next;
         }
     }
 }

@@ -2,32 +2,33 @@
 //!
 //! Files are written outside the engine's thread, in batches, so that keystrokes pass between them. A file appears whole or
 //! not at all, and nothing is written through a link: whatever the folder held before, what lies elsewhere is not touched.
-//! A file that holds something other than what an export wrote (`notes`) is kept, unless it is asked to be replaced.
+//! Which file a page is in, `filenames` says. A file that holds something other than what an export wrote (`notes`) is kept, unless it is asked to be replaced.
 
 mod notes;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{CommonsId, Folder, PageId, Title};
+use commonplace_model::{CommonsId, DocId, Page, PageId};
 use notes::Notes;
 
 use crate::{
     core::Core,
     error::{Error, ErrorCode, Result},
+    filenames::{Listing, PageFile},
     view::{ExportReport, Job, Skipped},
 };
 
 /// Pages read at once.
-const BATCH_PAGES: u32 = 64;
+const BATCH_PAGES: usize = 64;
 /// A file being written, until it is whole and gets its name. Its own name is hidden, so no import takes it in.
 const UNFINISHED: &str = ".commonplace-unfinished";
 /// Bytes of a file up to which it is looked into: more than a page has, also one that several wrote in apart.
 const MAX_LOOKED_INTO: u64 = 50_000_000;
-/// Files that were kept and are named; more are counted only.
+/// Files that were kept, and pages that could not be read, that are named; more are counted only.
 const MAX_KEPT: usize = 1_000;
 
 /// An export under way.
@@ -40,39 +41,49 @@ pub(crate) struct Export {
     overwrite: bool,
     /// What earlier exports wrote there; read with the first batch.
     notes: Option<Notes>,
-    /// Documents that waited to be indexed when it began, and still may.
-    waiting: u64,
-    offset: u32,
+    /// Files still to be written, of these pages.
+    left: VecDeque<(PageFile, PageId)>,
     total: u64,
-    files: BTreeSet<String>,
-    folders: BTreeSet<String>,
-    /// Of names that were wanted more than once, the number to try next.
-    numbers: HashMap<String, u64>,
     report: ExportReport,
 }
 
 /// Pages to be written.
-pub(crate) struct ExportBatch(Vec<(PageId, String, String, String)>);
+pub(crate) struct ExportBatch(Vec<(PageFile, String)>);
 
 impl Export {
+    /// Gives it the pages to write.
+    pub(crate) fn writes(&mut self, listing: Listing) {
+        self.left = listing.names.files().into();
+        self.total = self.left.len() as u64;
+        for (path, reason) in listing.unread {
+            self.leave_out(path, reason);
+        }
+    }
+
+    fn leave_out(&mut self, path: String, reason: String) {
+        self.report.unread_total += 1;
+        if self.report.unread.len() < MAX_KEPT {
+            self.report.unread.push(Skipped { path, reason });
+        }
+    }
+
     /// Writes pages. A file that has the same bytes already is left alone, and one that somebody else wrote is kept.
     pub(crate) fn write(mut self, batch: ExportBatch) -> Result<Self> {
         let mut notes = self.notes.take().unwrap_or_else(|| Notes::of(&self.home, &self.dir));
-        for (id, folder, title, text) in batch.0 {
-            // Whatever a document says, a path made of lenient names stays inside the folder.
-            let (folder, title) = (Folder::lenient(&folder), Title::lenient(&title));
-            let name = self.free_name(&folder, &title, id);
+        for (PageFile { path: name, renamed }, text) in batch.0 {
+            if let Some((path, reason)) = renamed {
+                self.report.renamed.push(Skipped { path, reason });
+            }
             match self.place(&name, &text, &mut notes)? {
                 Placed::Written => self.report.written += 1,
                 Placed::Same => self.report.same += 1,
                 Placed::Kept => {
                     self.report.kept_total += 1;
                     if self.report.kept.len() < MAX_KEPT {
-                        self.report.kept.push(name.clone());
+                        self.report.kept.push(name);
                     }
                 }
             }
-            self.files.insert(name);
         }
         self.notes = Some(notes);
         Ok(self)
@@ -85,27 +96,6 @@ impl Export {
             notes.finish().map_err(|error| self.failed(&path, &error))?;
         }
         Ok(self)
-    }
-
-    /// The name of a page's file, with another one where two pages would lie at one place.
-    fn free_name(&mut self, folder: &Folder, title: &Title, id: PageId) -> String {
-        let mut inside = String::new();
-        for part in folder.as_str().split('/').filter(|part| !part.is_empty()) {
-            // A page `Tea` and a folder `Tea.md` cannot be beside each other.
-            inside = numbered(&inside, part, "", &mut HashMap::new(), |name| !self.files.contains(name));
-            self.folders.insert(inside.clone());
-        }
-        let free = |name: &str| !self.files.contains(name) && !self.folders.contains(name);
-        let mut name = numbered(&inside, title.as_str(), ".md", &mut self.numbers, free);
-        if name.rsplit('/').next().is_some_and(|last| last.len() > Title::MAX_BYTES + 15) {
-            name = joined(&inside, &format!("{id}.md"));
-        }
-        let wanted = format!("{}.md", folder.name_of(title));
-        if name != wanted {
-            let reason = format!("something else is called {wanted} or like a folder of it, so this page is in {name}");
-            self.report.renamed.push(Skipped { path: wanted, reason });
-        }
-        name
     }
 
     fn place(&self, name: &str, text: &str, notes: &mut Notes) -> Result<Placed> {
@@ -194,32 +184,6 @@ fn there(path: &Path, bytes: &[u8]) -> There {
     }
 }
 
-fn joined(inside: &str, name: &str) -> String {
-    if inside.is_empty() { name.to_owned() } else { format!("{inside}/{name}") }
-}
-
-/// The first of `name`, `name (2)`, `name (3)`… that is free. What was taken once stays so: `numbers` says where to go on.
-fn numbered(
-    inside: &str,
-    name: &str,
-    ending: &str,
-    numbers: &mut HashMap<String, u64>,
-    free: impl Fn(&str) -> bool,
-) -> String {
-    let plain = joined(inside, &format!("{name}{ending}"));
-    if free(&plain) {
-        return plain;
-    }
-    let number = numbers.entry(plain).or_insert(2);
-    loop {
-        let found = joined(inside, &format!("{name} ({number}){ending}"));
-        *number += 1;
-        if free(&found) {
-            return found;
-        }
-    }
-}
-
 /// Writes a file, which until then stays as it was.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new(""));
@@ -253,12 +217,8 @@ fn io_code(error: &io::Error) -> ErrorCode {
 }
 
 impl Core {
-    pub(crate) fn export_begin(&mut self, commons: &str, dir: PathBuf, overwrite: bool) -> Result<Export> {
+    pub(crate) fn export_begin(&mut self, commons: &str, dir: PathBuf, overwrite: bool) -> Result<(Export, Listing)> {
         let commons = self.find_commons(commons)?;
-        self.flush_all();
-        // What was just typed belongs into the export too.
-        self.warm.clear();
-        self.index_waits = true;
         fs::create_dir_all(&dir).map_err(|error| {
             let place = dir.display();
             let words = match io_code(&error) {
@@ -268,48 +228,51 @@ impl Core {
             };
             Error::new(io_code(&error), format!("{words} Nothing was written; name another folder."))
         })?;
-        let report = ExportReport { written: 0, same: 0, renamed: Vec::new(), kept: Vec::new(), kept_total: 0 };
-        let waiting = self.store.counts(commons)?.unindexed;
-        let (files, folders, numbers) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
-        Ok(Export {
-            commons,
-            dir,
-            home: self.home.clone(),
-            overwrite,
-            notes: None,
-            waiting,
-            offset: 0,
-            total: 0,
-            files,
-            folders,
-            numbers,
-            report,
-        })
+        let report = ExportReport {
+            written: 0,
+            same: 0,
+            renamed: Vec::new(),
+            kept: Vec::new(),
+            kept_total: 0,
+            unread: Vec::new(),
+            unread_total: 0,
+        };
+        let (home, left) = (self.home.clone(), VecDeque::new());
+        let export = Export { commons, dir, home, overwrite, notes: None, left, total: 0, report };
+        Ok((export, self.list_begin(commons)?))
     }
 
     pub(crate) fn export_batch(&mut self, mut export: Export) -> Result<(Export, Option<ExportBatch>)> {
-        if self.index_waits && export.waiting > 0 {
-            // What arrives while it runs need not be in it, or a busy commons would never be exported.
-            let before = self.store.counts(export.commons)?.unindexed;
-            self.index_some()?;
-            let done = before.saturating_sub(self.store.counts(export.commons)?.unindexed);
-            export.waiting = export.waiting.saturating_sub(done.max(1));
-            return Ok((export, Some(ExportBatch(Vec::new()))));
-        }
-        let stretch = commonplace_store::PageQuery { offset: export.offset, limit: BATCH_PAGES, ..Default::default() };
-        let (total, rows) = self.store.page_list(export.commons, &stretch)?;
-        if rows.is_empty() {
+        let batch: Vec<_> = export.left.drain(..export.left.len().min(BATCH_PAGES)).collect();
+        if batch.is_empty() {
             return Ok((export, None));
         }
-        export.offset += u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        export.total = total;
-        let mut pages = Vec::with_capacity(rows.len());
-        for row in rows {
-            let text = self.store.page_text(export.commons, row.id)?.unwrap_or_default();
-            pages.push((row.id, row.folder, row.title, text));
+        let mut pages = Vec::with_capacity(batch.len());
+        for (file, page) in batch {
+            match self.text_of(export.commons, page) {
+                Ok(text) => pages.push((file, text)),
+                Err(error) => export.leave_out(file.path, error.message),
+            }
         }
-        self.tell_progress(Job::Export, export.commons, u64::from(export.offset), total, false);
+        let done = export.total - export.left.len() as u64;
+        self.tell_progress(Job::Export, export.commons, done, export.total, false);
         Ok((export, Some(ExportBatch(pages))))
+    }
+
+    /// The text of a page: from the lists, or where those are damaged from its document.
+    fn text_of(&mut self, commons: CommonsId, page: PageId) -> Result<String> {
+        match self.store.page_text(commons, page) {
+            Ok(Some(text)) => Ok(text),
+            listed => {
+                let doc = DocId::Page(page);
+                let was_loaded = self.is_loaded(commons, doc);
+                let read = self.read_page(commons, page, Page::body);
+                if !was_loaded {
+                    self.documents.forget((commons, doc));
+                }
+                read.or_else(|error| listed.map_err(|_| error).map(Option::unwrap_or_default))
+            }
+        }
     }
 
     pub(crate) fn export_end(&mut self, export: Export) -> ExportReport {
@@ -321,7 +284,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commonplace_model::Page;
 
     #[test]
     fn a_page_that_grew_beyond_its_limit_is_known_again() {

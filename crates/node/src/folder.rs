@@ -1,9 +1,13 @@
 //! Folders of Markdown taken in as pages.
 //!
-//! A file `guides/Kettles.md` is the page titled `Kettles` in the folder `guides`. Files are found and read outside the
-//! engine's thread (`finding`), in batches, so that keystrokes pass between them.
+//! A file `guides/Kettles.md` is the page titled `Kettles` in the folder `guides`, and what an export wrote is the page that it
+//! wrote (`filenames`). No file gets its text into another page: where several pages can be meant, or several files are of one
+//! page, a file with another text is left out and told of. Files are found and read outside the engine's thread (`finding`), in
+//! batches, so that keystrokes pass between them.
 
 mod finding;
+
+use std::collections::HashMap;
 
 use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Title, splices_between};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
@@ -15,7 +19,8 @@ use finding::{Files, Missed};
 use crate::{
     core::Core,
     error::{Error, Result},
-    pages::begin_page,
+    filenames::{FileNames, Listing},
+    pages::{begin_page, full_name},
     profile,
     view::{Event, ImportReport, Job},
 };
@@ -30,29 +35,62 @@ pub(crate) struct Import {
     commons: CommonsId,
     files: Files,
     total: u64,
+    known: Known,
     report: ImportReport,
+}
+
+/// What an import knows of the pages, and of what it did.
+#[derive(Default)]
+struct Known {
+    /// The pages that were there when it began.
+    names: FileNames,
+    /// Pages that a file was taken into, and that file.
+    taken: HashMap<PageId, String>,
+    /// Pages made, by name: their file, and the hash of its text.
+    made: HashMap<String, (String, blake3::Hash)>,
+}
+
+/// A file that was read.
+struct ReadFile {
+    shown: String,
+    folder: Folder,
+    stem: String,
+    text: String,
 }
 
 /// Files of an import that were read.
 pub(crate) struct ImportBatch {
     commons: CommonsId,
-    pages: Vec<(Folder, Title, String)>,
+    files: Vec<ReadFile>,
+    known: Known,
     done: u64,
     total: u64,
 }
 
 /// What became of a batch.
+#[derive(Default)]
 pub(crate) struct ImportDone {
     made: u64,
     changed: u64,
     same: u64,
+    /// Files left out, and why.
+    skipped: Vec<(String, String)>,
+    known: Known,
+}
+
+/// What becomes of a file.
+enum Taken {
+    New(Title),
+    Changed,
+    Same,
+    Not(String),
 }
 
 impl Import {
-    pub(crate) fn new(commons: CommonsId, files: Files) -> Self {
+    pub(crate) fn new(commons: CommonsId, listing: Listing, files: Files) -> Self {
         let total = files.found.len() as u64;
         let report = ImportReport { made: 0, changed: 0, same: 0, skipped: Vec::new(), skipped_total: 0 };
-        Self { commons, files, total, report }
+        Self { commons, files, total, known: Known { names: listing.names, ..Known::default() }, report }
     }
 
     /// The next files, read; nothing when all are.
@@ -65,7 +103,7 @@ impl Import {
                 match finding::read(&found) {
                     Ok(text) => {
                         bytes += text.len();
-                        pages.push((found.folder, found.title, text));
+                        pages.push(ReadFile { shown: found.shown, folder: found.folder, stem: found.stem, text });
                     }
                     Err(reason) => files.skip(Missed::Surely, &found.shown, reason),
                 }
@@ -78,13 +116,18 @@ impl Import {
             return Ok(None);
         }
         let done = self.total - self.files.found.len() as u64;
-        Ok(Some(ImportBatch { commons: self.commons, pages, done, total: self.total }))
+        let known = std::mem::take(&mut self.known);
+        Ok(Some(ImportBatch { commons: self.commons, files: pages, known, done, total: self.total }))
     }
 
-    pub(crate) fn note(&mut self, done: &ImportDone) {
+    pub(crate) fn note(&mut self, done: ImportDone) {
         self.report.made += done.made;
         self.report.changed += done.changed;
         self.report.same += done.same;
+        self.known = done.known;
+        for (file, reason) in done.skipped {
+            self.files.skip(Missed::Surely, &file, reason);
+        }
     }
 
     pub(crate) fn finish(self) -> (CommonsId, ImportReport) {
@@ -94,44 +137,83 @@ impl Import {
     }
 }
 
+fn of_one_page(other: &str) -> Taken {
+    Taken::Not(format!("{other} is of the same page, and was taken in"))
+}
+
 impl Core {
-    pub(crate) fn import_begin(&mut self, commons: &str) -> Result<CommonsId> {
+    pub(crate) fn import_begin(&mut self, commons: &str) -> Result<(CommonsId, Listing)> {
         let id = self.find_commons(commons)?;
         self.must_be_in(id)?;
-        Ok(id)
+        Ok((id, self.list_begin(id)?))
     }
 
     pub(crate) fn import_batch(&mut self, batch: ImportBatch) -> Result<ImportDone> {
         let commons = batch.commons;
         self.must_be_in(commons)?;
-        let mut done = ImportDone { made: 0, changed: 0, same: 0 };
+        let mut done = ImportDone { known: batch.known, ..ImportDone::default() };
         let mut new = Vec::new();
-        for (folder, title, text) in batch.pages {
-            let name = folder.name_of(&title);
-            let there = self
-                .store
-                .find_pages(commons, &name)?
-                .into_iter()
-                .find(|row| !row.deleted && crate::pages::full_name(&row.folder, &row.title) == name);
-            match there {
-                None => new.push((folder, title, text)),
-                Some(row) => {
-                    self.flush_page(commons, row.id)?;
-                    self.index_now(commons, DocId::Page(row.id))?;
-                    let old = self.store.page_text(commons, row.id)?.unwrap_or_default();
-                    if old == text {
-                        done.same += 1;
-                    } else {
-                        self.edit_page(commons, row.id, &splices_between(&old, &text))?;
-                        done.changed += 1;
-                    }
-                }
+        for file in batch.files {
+            match self.take_in(commons, &file, &mut done.known)? {
+                Taken::New(title) => new.push((file.folder, title, file.text)),
+                Taken::Changed => done.changed += 1,
+                Taken::Same => done.same += 1,
+                Taken::Not(reason) => done.skipped.push((file.shown, reason)),
             }
         }
         done.made = new.len() as u64;
         self.make_pages(commons, new)?;
         self.tell_progress(Job::Import, commons, batch.done, batch.total, false);
         Ok(done)
+    }
+
+    fn take_in(&mut self, commons: CommonsId, file: &ReadFile, known: &mut Known) -> Result<Taken> {
+        let name = full_name(file.folder.as_str(), &file.stem);
+        if let Some((other, hash)) = known.made.get(&name) {
+            return Ok(if *hash == blake3::hash(file.text.as_bytes()) { Taken::Same } else { of_one_page(other) });
+        }
+        let mut pages = known.names.pages_of(&name);
+        if pages.is_empty() {
+            // It may have come since the pages were listed.
+            let rows = self.store.find_pages(commons, &name)?.into_iter();
+            pages.extend(rows.filter(|row| full_name(&row.folder, &row.title) == name).map(|row| row.id));
+        }
+        let mut texts = Vec::with_capacity(pages.len());
+        for page in pages {
+            self.flush_page(commons, page)?;
+            self.index_now(commons, DocId::Page(page))?;
+            if self.store.page(commons, page)?.is_some_and(|row| !row.deleted) {
+                texts.push((page, self.store.page_text(commons, page)?.unwrap_or_default()));
+            }
+        }
+        match texts.as_slice() {
+            [] => Ok(match file.stem.parse() {
+                Ok(title) => {
+                    known.made.insert(name, (file.shown.clone(), blake3::hash(file.text.as_bytes())));
+                    Taken::New(title)
+                }
+                Err(error) => Taken::Not(format!("no page can be called so: {error}")),
+            }),
+            several if several.iter().any(|(_, text)| *text == file.text) => {
+                if let [(page, _)] = several {
+                    known.taken.entry(*page).or_insert_with(|| file.shown.clone());
+                }
+                Ok(Taken::Same)
+            }
+            [(page, old)] => {
+                if let Some(other) = known.taken.get(page) {
+                    return Ok(of_one_page(other));
+                }
+                self.edit_page(commons, *page, &splices_between(old, &file.text))?;
+                known.taken.insert(*page, file.shown.clone());
+                Ok(Taken::Changed)
+            }
+            _ => Ok(Taken::Not(
+                "several pages are called so, and which of them is meant cannot be told: export them, and change the file \
+                 that bears the page’s id"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Makes pages in one transaction.

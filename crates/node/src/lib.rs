@@ -21,6 +21,7 @@ mod endings;
 mod engine;
 mod error;
 mod export;
+mod filenames;
 mod folder;
 #[cfg(test)]
 mod fuzz;

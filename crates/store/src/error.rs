@@ -33,8 +33,8 @@ pub enum StoreError {
     /// The database is not there, though the rest of the profile is.
     #[error(
         "The profile's database, {}, is gone or empty, though the key of this device is there. Nothing was changed, and other \
-         devices of your commons still hold their pages. Put the database back from a backup. If there is none, start with a new \
-         profile and join again.",
+         devices of your commons still hold their pages. Put a backup of the whole folder in its place, and run no other copy of it. \
+         If there is none, start with a new profile and join again.",
         .0.display()
     )]
     Gone(PathBuf),
@@ -53,7 +53,7 @@ pub enum StoreError {
     /// The database file is damaged.
     #[error(
         "The profile's database is damaged ({0}). Other devices of your commons still hold their pages. Copy the profile's folder \
-         somewhere safe, then restore a backup, or start with a new profile and join again."
+         somewhere safe, then put a backup in its place, and run no other copy of it; or start with a new profile and join again."
     )]
     Damaged(String),
     /// The disk failed.
@@ -109,3 +109,18 @@ impl From<commonplace_model::ParseIdError> for StoreError {
 
 /// What the store's functions give.
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_and_the_errors_say_the_same_of_backups() {
+        let readme = include_str!("../../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(readme.contains("a backup put in the place of a lost profile is fine; two copies that run are not"));
+        for error in [StoreError::Damaged(String::new()), StoreError::Gone(PathBuf::new())] {
+            let words = error.to_string();
+            assert!(words.contains("in its place, and run no other copy of it"), "{words}");
+        }
+    }
+}

@@ -376,6 +376,7 @@ When you need this page no more, delete it. It can be brought back.
     done: (written: number, same: number) => [`${of(written, "file", "files")} written`, ...(same > 0 ? [`${n(same)} the same as before`] : [])].join(", "),
     kept: (count: number) => `${of(count, "file holds", "files hold")} something other than what an export wrote, and so was kept:`,
     replace: "Replace them",
+    unread: (count: number) => `${of(count, "damaged page", "damaged pages")} could not be read; all others are written:`,
     renamed: (count: number) => `${of(count, "file has", "files have")} another name than their page`,
     choosing: "Choose an empty folder to write into",
   },

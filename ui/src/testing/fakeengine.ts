@@ -400,7 +400,7 @@ export class FakeEngine implements Platform {
   #export(commons: FakeCommons, overwrite: boolean): Reply<"export"> {
     const kept = overwrite ? [] : [...this.edited];
     if (overwrite) this.edited = [];
-    return { written: commons.view.pages - kept.length, same: 0, renamed: [], kept, keptTotal: kept.length };
+    return { written: commons.view.pages - kept.length, same: 0, renamed: [], kept, keptTotal: kept.length, unread: [], unreadTotal: 0 };
   }
 
   /** Takes out what a run inserted, where it is still there, and brings back nothing. */

@@ -69,6 +69,68 @@ fn the_doctor_finds_every_byte_of_a_page_that_the_disk_changed() {
     assert!(profile.done(&["doctor"]).contains("Every document is what its writers signed (1)."));
 }
 
+/// A profile with 400 pages, of which the disk lost those stretches of the database in which the text of “Page 17” is.
+fn damaged() -> Profile {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let from = profile.dir().join("from");
+    fs::create_dir(&from).unwrap();
+    for n in 0..400_u32 {
+        // A short text is in the database as it is, and beside few others.
+        let most = if n == 17 { 4 } else { 200_u32 };
+        let words: String = (1..most).map(|k| format!("{:x} ", (n * 200 + k).wrapping_mul(2_654_435_761))).collect();
+        fs::write(from.join(format!("Page {n}.md")), format!("zebra{n}. {words}")).unwrap();
+    }
+    profile.done(&["import", "Kettles", "from"]);
+    let database = profile.home().join("profile.db");
+    let mut bytes = fs::read(&database).unwrap();
+    let mut lost = 0;
+    let size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+    for stretch in bytes.chunks_mut(size).skip(1) {
+        if stretch.windows(8).any(|word| word == b"zebra17.") {
+            stretch[..64].fill(0xff);
+            lost += 1;
+        }
+    }
+    assert!(lost > 0, "the text is in the database as it is");
+    fs::write(&database, &bytes).unwrap();
+    profile
+}
+
+#[test]
+fn the_doctor_calls_nothing_well_that_it_could_not_look_at() {
+    let profile = damaged();
+    let output = profile.run(&["--json", "doctor"]);
+    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{findings}");
+    let found = |check: &str| findings.as_array().unwrap().iter().find(|finding| finding["check"] == check).unwrap();
+    for check in ["commons", "index", "store", "documents"] {
+        assert_eq!(found(check)["ok"], false, "{findings}");
+    }
+    assert!(found("index")["detail"].as_str().unwrap().starts_with("Not checked"), "{findings}");
+    assert!(found("disk")["detail"].as_str().unwrap().contains("MB are free"), "{findings}");
+}
+
+#[test]
+fn an_export_of_a_damaged_profile_writes_all_that_can_be_read() {
+    let profile = damaged();
+    let output = profile.run(&["--json", "export", "Kettles", "to"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let unread: Vec<_> = report["unread"].as_array().unwrap().iter().map(|page| &page["path"]).collect();
+    assert!(unread.contains(&&json!("Page 17.md")) && unread.len() < 40, "{unread:?}");
+    let written = usize::try_from(report["written"].as_u64().unwrap()).unwrap();
+    assert_eq!(written + unread.len(), 400, "{report}");
+    for entry in fs::read_dir(profile.dir().join("to")).unwrap() {
+        let entry = entry.unwrap();
+        let was = fs::read(profile.dir().join("from").join(entry.file_name())).unwrap();
+        assert_eq!(fs::read(entry.path()).unwrap(), was, "{entry:?}");
+    }
+    let words = profile.run(&["export", "Kettles", "again"]);
+    let words = String::from_utf8_lossy(&words.stderr).into_owned();
+    assert!(words.contains("Not read: ") && words.contains("could not be read; all others are written"), "{words}");
+}
+
 #[test]
 fn every_command_works_alone() {
     let profile = Profile::named("Maren");
@@ -130,6 +192,28 @@ fn a_folder_comes_back_byte_for_byte() {
     for (name, bytes) in files {
         assert_eq!(fs::read(profile.dir().join("to").join(name)).unwrap(), bytes, "{name}");
     }
+}
+
+#[test]
+fn markdown_is_taken_in_by_whatever_ending_and_once() {
+    let profile = Profile::named("Maren");
+    profile.done(&["new", "Kettles"]);
+    let from = profile.dir().join("from");
+    fs::create_dir(&from).unwrap();
+    for name in ["UP.MD", "x.markdown", "both.Md", "both.md"] {
+        fs::write(from.join(name), name).unwrap();
+    }
+    fs::write(from.join("no.mdx"), "not that").unwrap();
+    let report = profile.json(&["import", "Kettles", "from"]);
+    assert_eq!((&report["made"], &report["skippedTotal"]), (&json!(3), &json!(2)), "{report}");
+    assert_eq!((&report["skipped"][0]["path"], &report["skipped"][1]["path"]), (&json!("both.Md"), &json!("no.mdx")));
+    assert_eq!(profile.done(&["page", "show", "Kettles", "both"]), "both.md");
+    assert_eq!(profile.done(&["page", "show", "Kettles", "UP"]), "UP.MD");
+    // What an export writes beside them is taken for the same pages.
+    assert_eq!(profile.json(&["export", "Kettles", "from"])["written"], 2);
+    let report = profile.json(&["import", "Kettles", "from"]);
+    assert_eq!((&report["made"], &report["changed"], &report["same"]), (&json!(0), &json!(0), &json!(5)), "{report}");
+    assert_eq!(profile.json(&["page", "list", "Kettles"])["total"], 3);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonplace_model::{Folder, Page, Title};
+use commonplace_model::{Folder, Page};
 
 use crate::{
     error::{Error, ErrorCode, Result},
@@ -27,7 +27,8 @@ pub(super) struct Found {
     path: PathBuf,
     pub(super) shown: String,
     pub(super) folder: Folder,
-    pub(super) title: Title,
+    /// Its name without the ending: the title of its page, if not with its id.
+    pub(super) stem: String,
 }
 
 /// How much somebody may miss what was left out; the most missed is told first.
@@ -109,7 +110,7 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
             }
         }
     }
-    entries.sort_by_key(fs::DirEntry::file_name);
+    entries.sort_by_cached_key(|entry| (is_second(&entry.file_name()), entry.file_name()));
     for entry in entries {
         let name = entry.file_name();
         let shown = within(inside, &name.to_string_lossy());
@@ -124,7 +125,7 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
             files.skip(Missed::Surely, &shown, "a name that is not UTF-8");
             continue;
         };
-        let markdown = name.strip_suffix(".md").filter(|_| !kind.is_dir());
+        let markdown = stem_of(name).filter(|_| !kind.is_dir());
         if is_hidden(name, markdown.is_some()) {
             files.skip(Missed::Hardly, &shown, "hidden, so taken for something of a program’s own");
         } else if kind.is_symlink() {
@@ -137,19 +138,27 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
         } else if !kind.is_file() {
             files.skip(Missed::Surely, &shown, "no ordinary file");
         } else if let Some(stem) = markdown {
-            match stem.parse() {
-                Ok(title) => {
-                    let folder = inside.clone();
-                    files.found.push_back(Found { path: entry.path(), shown, folder, title });
-                }
-                Err(error) => files.skip(Missed::Surely, &shown, format!("no page can be called so: {error}")),
-            }
+            let (folder, stem) = (inside.clone(), stem.to_owned());
+            files.found.push_back(Found { path: entry.path(), shown, folder, stem });
         } else {
-            files.skip(Missed::Perhaps, &shown, "not Markdown (.md)");
+            files.skip(Missed::Perhaps, &shown, "not Markdown (.md, .markdown)");
         }
     }
     folders.reverse();
     folders
+}
+
+/// The name of a Markdown file without its ending, in whatever case.
+fn stem_of(name: &str) -> Option<&str> {
+    [".md", ".markdown"].iter().find_map(|ending| {
+        let (stem, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+        end.eq_ignore_ascii_case(ending).then_some(stem)
+    })
+}
+
+/// Whether a file is Markdown by another ending than an export writes: of two that are one page, the other is the page.
+fn is_second(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| !name.ends_with(".md") && stem_of(name).is_some())
 }
 
 fn within(inside: &Folder, name: &str) -> String {

@@ -38,5 +38,9 @@ views! {
         kept: Vec<String>,
         /// How many were kept in all.
         kept_total: u64,
+        /// Pages that are damaged and could not be read, by the file they would be or their id, and why; a thousand at most.
+        unread: Vec<Skipped>,
+        /// How many could not be read in all.
+        unread_total: u64,
     }
 }

@@ -345,6 +345,10 @@ export type ExportReport = {
     kept: Array<string>,
     /** How many were kept in all. */
     keptTotal: number,
+    /** Pages that are damaged and could not be read, by the file they would be or their id, and why; a thousand at most. */
+    unread: Array<Skipped>,
+    /** How many could not be read in all. */
+    unreadTotal: number,
 };
 
 /** A page in which changes could not be taken back, and why. Nothing was changed in it. */
