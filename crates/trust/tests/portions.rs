@@ -120,8 +120,11 @@ fn what_many_actors_wrote_is_taken_back_and_brought_back() {
 #[test]
 fn a_page_that_many_wrote_in_can_be_emptied_and_written_anew() {
     let mut story = Story::begin();
-    story
-        .one_after_the_other(|n| Splice { at: 0, delete: 0, insert: if n.is_multiple_of(2) { "😀" } else { "y" }.to_owned() });
+    story.one_after_the_other(|n| Splice {
+        at: 0,
+        delete: 0,
+        insert: if n.is_multiple_of(2) { "😀" } else { "y" }.to_owned(),
+    });
     let splices = vec![Splice { at: 0, delete: story.page.body_len(), insert: "z".repeat(120_000) }];
     story.make(&PageEdit { splices, ..PageEdit::default() }, |_| Vec::new());
     assert_eq!(story.page.body(), "z".repeat(120_000));

@@ -18,7 +18,7 @@ function decision(row: Partial<DecisionRow>, more: Partial<DecisionView> = {}): 
   const by = { member: "m1", name: "Tomás", ink: "iris", you: false } as const;
   return {
     row: { id: "first", commons: story.cafe.view.id, what: "change the licence to CC0-1.0", by, outcome: "fallen", standing: "fell because another was decided", answers: [], ownWord: false, again: false, ...row },
-    reason: "", rule: "", electorate: [], voices: [], yes: 0, yesNeeded: 2, ballots: 0, ballotsNeeded: 2, objections: 0, newcomers: [], sealedBy: null, sealed: "", why: [], ...more,
+    reason: "", rule: "", electorate: [], voices: [], unable: [], beside: "", yes: 0, yesNeeded: 2, ballots: 0, ballotsNeeded: 2, objections: 0, newcomers: [], sealedBy: null, sealed: "", why: [], ...more,
   };
 }
 

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     pages::full_name,
     phrase::listed,
-    view::{DecisionRow, DecisionView, Voice},
+    view::{DecisionRow, DecisionView, Outcome, Unable, Voice},
 };
 
 /// Characters of a text that a line shows.
@@ -122,12 +122,23 @@ impl Core {
             held.came.iter().filter(|coming| named.contains(&coming.standing)).map(|coming| coming.member).collect()
         };
         let tally = decision.tally;
+        let chances = answers::chances(&all, decision, |member| held.roll.member(member).is_some());
+        let unable = chances
+            .unable
+            .iter()
+            .map(|(member, why)| Unable { who: self.named(held, *member), why: words::unable(*why, &names) });
+        let rivals: Vec<_> = answers::rivals(&all, decision).map(|rival| rival.id).collect();
         Ok(DecisionView {
             row: self.decision_row(held, &all, decision),
             reason: decision.proposal.reason.clone(),
             rule: words::rule(decision),
             electorate: self.all_named(held, &decision.electorate),
             voices: self.voices(held, decision),
+            unable: unable.collect(),
+            beside: match words::outcome(&decision.standing) {
+                Outcome::Open => words::beside(decision, &rivals, &names),
+                _ => String::new(),
+            },
             yes: small(tally.yes),
             yes_needed: small(decision.needed.yes),
             ballots: small(tally.ballots),

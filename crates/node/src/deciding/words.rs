@@ -9,7 +9,7 @@ use commonplace_governance::{
 };
 use commonplace_model::{MemberId, RecordId};
 
-use super::answers;
+use super::answers::{self, Unable};
 use crate::{
     phrase::{count, listed},
     view::{Admission, Answer, Deciding, Outcome},
@@ -66,7 +66,7 @@ pub(super) fn meaning(model: Model, electors: usize) -> String {
             "Anybody may propose. It counts at once when {yes} of {electors} stewards have said yes, and is final when more \
              than half of the stewards ({ballots} of {electors}) have said yes or acknowledged it, which their devices do by \
              themselves; until then stewards who decided otherwise while apart may still displace it. A steward has one \
-             ballot for each decision and cannot take it back.{} {after}",
+             ballot for all proposals that are open beside each other, and cannot take it back.{} {after}",
             if model == (Model::Stewards { needed: 1 }) {
                 " One steward can remove a member by their own word."
             } else {
@@ -81,8 +81,8 @@ pub(super) fn meaning(model: Model, electors: usize) -> String {
         ),
         Model::Majority => format!(
             "Anybody may propose. It counts, and is final, when more than half of all electors ({yes} of {electors}) have said \
-             yes; who does not vote has not said yes. Each elector has one vote for each decision and cannot take it back. A \
-             missing vote can delay a decision and never forge one; no date ends it. {after}"
+             yes; who does not vote has not said yes. Each elector has one vote for all proposals that are open beside each other, \
+             and cannot take it back. A missing vote can delay a decision and never forge one; no date ends it. {after}"
         ),
     }
 }
@@ -135,6 +135,30 @@ pub(super) fn said(all: &BTreeSet<Said>, objects: bool) -> String {
         });
     }
     listed(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// Why an elector who has said nothing cannot say yes.
+pub(super) fn unable(why: Unable, names: &dyn Names) -> String {
+    match why {
+        Unable::Backs(other) => format!("has spent their ballot of this round on {}", names.decision(other)),
+        Unable::SaidNo => "has spent their ballot of this round, by a no to another proposal".to_owned(),
+        Unable::Gone => "is a member no longer".to_owned(),
+    }
+}
+
+/// What is to be known where proposals are open beside one; nothing where it is alone.
+pub(super) fn beside(decision: &Decision, rivals: &[RecordId], names: &dyn Names) -> String {
+    let [first, rest @ ..] = rivals else { return String::new() };
+    let open = match rest.len() {
+        0 => format!("Another proposal is open: {}", names.decision(*first)),
+        n => format!("Other proposals are open: {} and {}", names.decision(*first), count(n, "more", "more")),
+    };
+    if answers::yes_spends(decision.model) {
+        let who = if matches!(decision.model, Model::Stewards { .. }) { "steward" } else { "elector" };
+        format!("{open}. Each {who} can back only one of them.")
+    } else {
+        format!("{open}. Only one of them can be decided; the others then fall and can be proposed again.")
+    }
 }
 
 /// How it stands, as far as windows tell apart.
