@@ -123,6 +123,8 @@ impl Core {
         };
         let tally = decision.tally;
         let chances = answers::chances(&all, decision, |member| held.roll.member(member).is_some());
+        let still = words::still(decision, &chances, &super::stuck(&held.roll), &names);
+        let still = (!still.is_empty()).then_some(still);
         let unable = chances
             .unable
             .iter()
@@ -147,7 +149,7 @@ impl Core {
             newcomers: self.all_named(held, &newcomers),
             sealed_by: decision.sealed_by.map(|seal| seal.to_string()),
             sealed: decision.sealed_by.map_or_else(String::new, |seal| self.sealed(held, decision, seal)),
-            why: words::why(decision, &names),
+            why: words::why(decision, &names).into_iter().chain(still).collect(),
         })
     }
 

@@ -9,11 +9,14 @@ use commonplace_governance::{
 };
 use commonplace_model::{MemberId, RecordId};
 
-use super::answers::{self, Unable};
+use super::answers::{self, Chances, Unable};
 use crate::{
     phrase::{count, listed},
     view::{Admission, Answer, Deciding, Outcome},
 };
+
+/// Names in one sentence.
+const MOST_NAMED: usize = 8;
 
 /// How those whom a decision names are called.
 pub(super) trait Names {
@@ -144,6 +147,48 @@ pub(super) fn unable(why: Unable, names: &dyn Names) -> String {
         Unable::SaidNo => "has spent their ballot of this round, by a no to another proposal".to_owned(),
         Unable::Gone => "is a member no longer".to_owned(),
     }
+}
+
+/// Who can still bring about what lacks a yes, or that nobody can and what then; nothing where it lacks none.
+pub(super) fn still(decision: &Decision, chances: &Chances, stuck: &str, names: &dyn Names) -> String {
+    let Standing::Not(reasons) = &decision.standing else { return String::new() };
+    if outcome(&decision.standing) != Outcome::Open {
+        return String::new();
+    }
+    let lacks = reasons.iter().find_map(|reason| match reason {
+        Reason::Lacks(Needed { yes, .. }) if *yes > 0 => Some(*yes),
+        _ => None,
+    });
+    let Some(lacks) = lacks else { return String::new() };
+    if chances.yes.len() >= lacks {
+        return format!("Who can still say yes: {}.", some_of(&chances.yes, names));
+    }
+    let who = match chances.yes.len() {
+        0 => "nobody can say yes to it any more".to_owned(),
+        _ => format!("only {} can still say yes to it", some_of(&chances.yes, names)),
+    };
+    let then = if !stuck.is_empty() {
+        stuck.to_owned()
+    } else if chances.yes.is_empty() {
+        "It falls when another proposal is decided; then it can be proposed again.".to_owned()
+    } else {
+        "It falls when another proposal is decided, or when so many ballots are spent, also by a no, that nothing in this \
+         round can be decided any more; then it can be proposed again."
+            .to_owned()
+    };
+    format!("It can only fall: {who}. {then}")
+}
+
+/// Names of members, not more of them than one reads.
+fn some_of(ids: &BTreeSet<MemberId>, names: &dyn Names) -> String {
+    let mut all: Vec<_> = ids.iter().map(|id| names.member(*id)).collect();
+    all.sort();
+    if all.len() > MOST_NAMED {
+        let more = count(all.len() - MOST_NAMED, "more", "more");
+        all.truncate(MOST_NAMED);
+        all.push(more);
+    }
+    listed(&all)
 }
 
 /// What is to be known where proposals are open beside one; nothing where it is alone.
@@ -491,6 +536,24 @@ mod tests {
             assert_eq!(said.0, Outcome::Fallen, "{reason:?}");
             assert!(said.1.contains(short) && said.2.contains(long), "{reason:?}: {} {}", said.1, said.2);
         }
+    }
+
+    #[test]
+    fn what_lacks_a_yes_says_who_can_give_it_or_that_nobody_can() {
+        let lacks = |yes| decision(Model::Majority, Standing::Not(vec![Reason::Lacks(Needed { yes, ballots: yes })]));
+        let can = |all: &[u8]| Chances { yes: all.iter().copied().map(member).collect(), ..Chances::default() };
+        assert_eq!(still(&lacks(1), &can(&[2, 3]), "", &Numbered), "Who can still say yes: Member 2 and Member 3.");
+        let few = still(&lacks(2), &can(&[2]), "", &Numbered);
+        assert!(few.starts_with("It can only fall: only Member 2 can still say yes to it. It falls when"), "{few}");
+        assert!(few.contains("also by a no") && few.ends_with("proposed again."), "{few}");
+        let none = still(&lacks(1), &can(&[]), "", &Numbered);
+        assert!(none.starts_with("It can only fall: nobody can say yes to it any more. It falls when"), "{none}");
+        let stuck = still(&lacks(1), &can(&[]), "Nobody can decide anything here any more.", &Numbered);
+        assert!(stuck.ends_with("any more. Nobody can decide anything here any more."), "{stuck}");
+        let many: Vec<u8> = (1..=12).collect();
+        assert!(still(&lacks(1), &can(&many), "", &Numbered).ends_with("and 4 more."));
+        let fallen = decision(Model::Majority, Standing::Not(vec![Reason::Exhausted]));
+        assert_eq!(still(&fallen, &can(&[]), "", &Numbered), "");
     }
 
     #[test]

@@ -166,6 +166,8 @@ async fn one_ballot_serves_all_open_proposals_and_the_words_say_so() {
     let unable: Vec<_> = shown.unable.iter().map(|unable| (unable.who.name.as_str(), unable.why.as_str())).collect();
     assert_eq!(unable.len(), 1, "{unable:?}");
     assert!(unable[0].0 == "Ines" && unable[0].1.contains("on “change the purpose"), "{unable:?}");
+    // Of two that it takes, both are still there; once Tomás backs the first as well, it is decided and this one falls.
+    assert!(shown.why.iter().any(|why| why == "Who can still say yes: Noor and Tomás."), "{:?}", shown.why);
     let refused = ines.engine.vote(Some(commons.clone()), second, Answer::Yes).await.unwrap_err();
     assert!(refused.message.contains("is spent on “change the purpose"), "{}", refused.message);
     let charter = ines.engine.charter(commons).await.unwrap();
