@@ -42,6 +42,12 @@ fn every_command(profile: &Profile) {
     assert!(profile.done(&["invite", "Kettles"]).starts_with("commonplace://join/"));
     assert_eq!(profile.json(&["invite", "Kettles", "--uses", "3", "--hours", "1"])["uses"], 3);
     assert_eq!(profile.json(&["knocks"]), json!([]));
+    let nobody = profile.refused(&["answer", "Ben", "--decline"], b"");
+    assert!(nobody["message"].as_str().unwrap().contains("knocks here now"), "{nobody}");
+    assert_eq!(profile.refused_once(&["knock", "zzz", "--wait", "1"])["code"], "notFound");
+    let waits = profile.run(&["knock", "zzz", "--wait", "1"]);
+    let said = String::from_utf8(waits.stderr).unwrap();
+    assert!(said.starts_with("No device called “zzz” is near yet; waiting.\n"), "{said}");
     assert!(profile.json(&["doctor"]).as_array().unwrap().iter().all(|finding| finding["ok"] == true));
 }
 
