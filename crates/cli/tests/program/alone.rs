@@ -52,6 +52,19 @@ fn every_command(profile: &Profile) {
 }
 
 #[test]
+fn a_home_folder_that_depends_on_the_current_one_is_refused() {
+    let profile = Profile::fresh();
+    let mut command = profile.command(&["--json", "status"]);
+    command.env_remove("COMMONPLACE_HOME").env_remove("XDG_DATA_HOME").env("HOME", "relative");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["code"], "badArgument");
+    assert!(error["message"].as_str().unwrap().contains("HOME"), "{error}");
+    assert_eq!(fs::read_dir(profile.dir()).unwrap().count(), 0);
+}
+
+#[test]
 fn the_doctor_finds_every_byte_of_a_page_that_the_disk_changed() {
     let profile = Profile::named("Maren");
     profile.done(&["new", "Kettles"]);
