@@ -51,6 +51,19 @@ describe("the list of decisions", () => {
     expect(marked("again").length).toBe(0);
   });
 
+  it("shows on what a ballot is spent in the place of an answer", async () => {
+    const [ines, noor] = (["Ines", "Noor"] as const).map((name) => ({ member: name, name, ink: "iris", you: false }) as const);
+    if (ines === undefined || noor === undefined) throw new Error("two electors");
+    const why = "has spent their ballot of this round on “change the name”";
+    story.engine.decided = [decision({ outcome: "open" }, { electorate: [ines, noor], unable: [{ who: ines, why }], beside: "Another proposal is open." })];
+    await begin();
+    await vi.waitFor(() => expect(marked("decision-row").length).toBe(1));
+    marked("decision-row")[0]?.click();
+    await vi.waitFor(() => expect(marked("beside")[0]?.textContent).toBe("Another proposal is open."));
+    const voices = [...document.querySelectorAll(".explained .voice .meta")].map((voice) => voice.textContent);
+    expect(voices).toEqual([why, "has not answered"]);
+  });
+
   it("says why something fell, and proposes it again", async () => {
     story.engine.decided = [decision({ again: true }, { why: ["It fell because another that follows the same decision stands."] })];
     await begin();
