@@ -111,7 +111,7 @@ pub(crate) async fn knock(client: &Client, out: &Out, device: &str, wait: u32) -
     let wait = Duration::from_secs(u64::from(wait));
     let until = Instant::now() + wait;
     let mut events = client.events().await?;
-    let device = find_nearby(client, &mut events, device, until).await?;
+    let device = find_nearby(client, out, &mut events, device, until).await?;
     client.call(knock::Args { device: device.device.clone() }).await?;
     if !out.is_json() {
         show::remark(&format!("Knocked at {}, on {}. Waiting for an answer.", device.name, device.device_name));
@@ -143,6 +143,7 @@ pub(crate) async fn knock(client: &Client, out: &Out, device: &str, wait: u32) -
 /// Waits until a device is seen on the network.
 async fn find_nearby(
     client: &Client,
+    out: &Out,
     events: &mut Events,
     wanted: &str,
     until: Instant,
@@ -154,6 +155,9 @@ async fn find_nearby(
             || d.device_name.to_lowercase() == lower
     };
     let mut devices = client.call(nearby::Args {}).await?;
+    if !out.is_json() && !devices.iter().any(is_it) {
+        show::remark(&format!("No device called “{}” is near yet; waiting.", wanted.trim()));
+    }
     loop {
         let found: Vec<_> = devices.iter().filter(|d| is_it(d)).collect();
         match found.as_slice() {

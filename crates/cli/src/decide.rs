@@ -168,7 +168,10 @@ fn explained(decision: &DecisionView) -> Vec<String> {
         let words = match voice {
             Some(voice) if voice.counts => voice.said.clone(),
             Some(voice) => format!("{} (does not count: their ballot was spent twice)", voice.said),
-            None => "has not answered".to_owned(),
+            None => match decision.unable.iter().find(|unable| unable.who.member == who.member) {
+                Some(unable) => unable.why.clone(),
+                None => "has not answered".to_owned(),
+            },
         };
         vec![format!("  {}", who.name), words]
     };
@@ -177,6 +180,9 @@ fn explained(decision: &DecisionView) -> Vec<String> {
         lines.push(decision.sealed.clone());
     }
     lines.extend(decision.why.iter().cloned());
+    if !decision.beside.is_empty() {
+        lines.push(decision.beside.clone());
+    }
     if row.again {
         lines.push(format!("Propose it again: commonplace propose {} again {}", short(&row.commons), short(&row.id)));
     }

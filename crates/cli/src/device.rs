@@ -16,6 +16,7 @@ use commonplace_api::{
     picture,
     view::{CommonsName, OwnDevice, OwnDevices, Paired, PairingView},
 };
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
@@ -223,13 +224,24 @@ async fn revoke(client: &Client, out: &Out, device: String, commons: Option<Stri
     Ok(())
 }
 
+/// A recovery phrase, for programs.
+#[derive(Serialize)]
+struct Phrase {
+    phrase: String,
+    /// What to do with it, in words.
+    warning: &'static str,
+}
+
 async fn phrase(client: &Client, out: &Out) -> Result<(), Failure> {
     let words = client.call(device_phrase::Args {}).await?;
-    show::remark(
-        "Whoever has these words can write as this device. Write them down on paper, show them to nobody, and use them only when \
-         this device is lost (commonplace init --from-phrase). They bring back its key, not its pages: those come from others.",
-    );
-    out.answer(&words, |words| vec![words.clone()])?;
+    let warning = "Whoever has these words can write as this device. Write them down on paper, show them to nobody, and use them only when \
+         this device is lost (commonplace init --from-phrase). They bring back its key, not its pages: those come from others.";
+    if out.is_json() {
+        out.event(&Phrase { phrase: words, warning })?;
+        return Ok(());
+    }
+    show::remark(warning);
+    out.line(&words)?;
     Ok(())
 }
 

@@ -67,12 +67,20 @@ pub(crate) fn raw(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// A page's text as it is; only a terminal is spared its control characters.
+/// A page's text as it is; only a terminal is spared its control characters, and a prompt in its last line.
 pub(crate) fn text(text: &str) -> io::Result<()> {
     if io::stdout().is_terminal() {
-        return raw(without(text, char::is_control).as_bytes());
+        return raw(for_terminal(text).as_bytes());
     }
     raw(text.as_bytes())
+}
+
+fn for_terminal(text: &str) -> Cow<'_, str> {
+    let mut text = without(text, char::is_control);
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.to_mut().push('\n');
+    }
+    text
 }
 
 /// A remark beside the answer, for people.
@@ -256,6 +264,13 @@ mod tests {
         assert_eq!(clean("a\x1b[2Jb\u{9b}c\td\n"), "a\u{fffd}[2Jb\u{fffd}c\td\n");
         assert_eq!(clean("Ines\u{202e}senI\u{2066}\u{2028}."), "Ines\u{fffd}senI\u{fffd}\u{fffd}.");
         assert_eq!(clean("plain é, می\u{200c}خواهم"), "plain é, می\u{200c}خواهم");
+    }
+
+    #[test]
+    fn a_terminal_gets_the_last_line_ended() {
+        assert_eq!(for_terminal("Boil.\nPour.\x1b"), "Boil.\nPour.\u{fffd}\n");
+        assert_eq!(for_terminal("Pour.\n"), "Pour.\n");
+        assert_eq!(for_terminal(""), "");
     }
 
     #[test]

@@ -12,6 +12,9 @@ mod explained;
 mod own;
 mod words;
 
+use explained::Known;
+use words::Names;
+
 pub(crate) use again::fell;
 
 use std::collections::BTreeMap;
@@ -74,9 +77,9 @@ pub(crate) fn refused(error: &RollError) -> Error {
             ErrorCode::NotAllowed,
             "The charter has people come in another way. Nothing was changed: the charter says how they come.",
         ),
-        RollError::Spent => Error::bad(
-            "You have one ballot for this decision; it is spent, and cannot be taken back. Nothing was changed.",
-        ),
+        RollError::Spent => {
+            Error::bad("Your one ballot of this round is spent, and cannot be taken back. Nothing was changed.")
+        }
         RollError::Unfit => Error::bad(
             "As things stand here, that cannot be said: something it builds on has changed. Nothing was changed: look at \
              the decisions and the charter, and try again.",
@@ -231,7 +234,11 @@ impl Core {
             }
             Outcome::Open | Outcome::Fallen => "This is proposed, and counts once it has what it needs.",
         };
-        Ok(Resolution { said: said.to_owned(), decision: Some(decision) })
+        let mut said = said.to_owned();
+        if decision.row.outcome == Outcome::Open && !decision.beside.is_empty() {
+            said = format!("{said} {}", decision.beside);
+        }
+        Ok(Resolution { said, decision: Some(decision) })
     }
 
     /// Whether the charter lets this person remove others by their own word.
@@ -267,7 +274,14 @@ impl Core {
         let all = all_decisions(&held.roll);
         let about = all.iter().find(|d| d.id == proposal).ok_or_else(|| Error::internal("a decision that is gone"))?;
         if let Some(refusal) = answers::refusal(&all, about, held.me, answer) {
-            let words = format!("{} Nothing was changed.", refusal.words());
+            let names = Known { core: self, commons: held };
+            let words = match answers::backs(&all, about, held.me) {
+                Some(other) if refusal == answers::Refusal::Spent => format!(
+                    "Your one ballot of this round is spent on {}, and cannot be taken back. Nothing was changed.",
+                    names.decision(other)
+                ),
+                _ => format!("{} Nothing was changed.", refusal.words()),
+            };
             return Err(Error::new(refusal.code(), words));
         }
         self.write_records(id, |roll, key| Ok(vec![roll.vote(proposal, answers::choice(answer), key)?]))?;

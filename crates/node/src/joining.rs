@@ -303,8 +303,32 @@ impl Core {
         knocks
     }
 
+    /// Who knocks here, by the beginning of the device's id or by the name that they gave.
+    fn find_knocking(&self, text: &str) -> Result<DeviceId> {
+        let wanted = text.trim().to_lowercase();
+        let is_meant = |id: &DeviceId, name: &str| {
+            wanted.len() >= 4 && id.to_string().starts_with(&wanted) || shown(name).to_lowercase() == wanted
+        };
+        let here = self.network.knocking.here.iter();
+        let found: Vec<_> = here.filter(|(id, at_door)| is_meant(id, &at_door.who.name)).map(|(id, _)| *id).collect();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Error::new(
+                ErrorCode::NotFound,
+                format!("Nobody called “{}”, and no such device, knocks here now. Nothing was sent.", text.trim()),
+            )),
+            _ => Err(Error::new(
+                ErrorCode::Ambiguous,
+                format!(
+                    "Several who knock answer to “{}”. Nothing was sent: name one by the beginning of the device’s id.",
+                    text.trim()
+                ),
+            )),
+        }
+    }
+
     pub(crate) fn knock_answer(&mut self, device: &str, commons: Option<&str>) -> Result<()> {
-        let id = find_device(device, self.network.knocking.here.keys())?;
+        let id = self.find_knocking(device)?;
         let frame = match commons {
             Some(commons) => {
                 let ticket = self.invite(commons, Some(1), Some(KNOCK_HOURS))?.ticket;

@@ -29,19 +29,24 @@ const DEVICE: &str = "device";
 /// # Errors
 /// When the platform names no such place.
 pub fn home_dir(given: Option<PathBuf>) -> Result<PathBuf> {
-    given
-        .or_else(|| std::env::var_os(HOME_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from))
-        .or_else(|| {
-            directories::ProjectDirs::from("org", "Commonplace", "commonplace").map(|d| d.data_dir().to_owned())
-        })
-        .ok_or_else(|| {
-            Error::new(
-                ErrorCode::BadArgument,
-                format!(
-                    "This system names no home folder, so there is no place to keep anything. Set {HOME_VARIABLE}."
-                ),
-            )
-        })
+    let named = given.or_else(|| std::env::var_os(HOME_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
+    if let Some(named) = named {
+        return Ok(named);
+    }
+    let place = directories::ProjectDirs::from("org", "Commonplace", "commonplace").map(|d| d.data_dir().to_owned());
+    let place = place.ok_or_else(|| {
+        Error::bad(format!(
+            "This system names no home folder, so there is no place to keep anything. Set {HOME_VARIABLE}."
+        ))
+    })?;
+    // One that depends on the current folder would be another profile wherever a command is given.
+    if place.is_relative() {
+        return Err(Error::bad(format!(
+            "HOME does not begin at the root of the disk, so there is no place to keep anything. Nothing was made: mend HOME, or \
+             set {HOME_VARIABLE}."
+        )));
+    }
+    Ok(place)
 }
 
 /// Who uses this installation, as stored.

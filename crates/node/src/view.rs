@@ -50,7 +50,7 @@ pub use care::{
 };
 pub use deciding::{
     Admission, Answer, Asking, CharterView, Deciding, DecisionRow, DecisionView, Invitation, InvitationState, Named,
-    Outcome, Proposed, Resolution, Voice,
+    Outcome, Proposed, Resolution, Unable, Voice,
 };
 pub use devices::{CommonsName, DeviceTicketView, OwnDevice, OwnDevices, Paired, PairingView, Revoked};
 pub use editing::{Caret, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, serde_json_changes};

@@ -18,7 +18,7 @@ function decision(row: Partial<DecisionRow>, more: Partial<DecisionView> = {}): 
   const by = { member: "m1", name: "Tomás", ink: "iris", you: false } as const;
   return {
     row: { id: "first", commons: story.cafe.view.id, what: "change the licence to CC0-1.0", by, outcome: "fallen", standing: "fell because another was decided", answers: [], ownWord: false, again: false, ...row },
-    reason: "", rule: "", electorate: [], voices: [], yes: 0, yesNeeded: 2, ballots: 0, ballotsNeeded: 2, objections: 0, newcomers: [], sealedBy: null, sealed: "", why: [], ...more,
+    reason: "", rule: "", electorate: [], voices: [], unable: [], beside: "", yes: 0, yesNeeded: 2, ballots: 0, ballotsNeeded: 2, objections: 0, newcomers: [], sealedBy: null, sealed: "", why: [], ...more,
   };
 }
 
@@ -49,6 +49,19 @@ describe("the list of decisions", () => {
     marked("decision-row")[0]?.click();
     await vi.waitFor(() => expect(marked("decision-explained")[0]?.textContent).toContain("He asked for it."));
     expect(marked("again").length).toBe(0);
+  });
+
+  it("shows on what a ballot is spent in the place of an answer", async () => {
+    const [ines, noor] = (["Ines", "Noor"] as const).map((name) => ({ member: name, name, ink: "iris", you: false }) as const);
+    if (ines === undefined || noor === undefined) throw new Error("two electors");
+    const why = "has spent their ballot of this round on “change the name”";
+    story.engine.decided = [decision({ outcome: "open" }, { electorate: [ines, noor], unable: [{ who: ines, why }], beside: "Another proposal is open." })];
+    await begin();
+    await vi.waitFor(() => expect(marked("decision-row").length).toBe(1));
+    marked("decision-row")[0]?.click();
+    await vi.waitFor(() => expect(marked("beside")[0]?.textContent).toBe("Another proposal is open."));
+    const voices = [...document.querySelectorAll(".explained .voice .meta")].map((voice) => voice.textContent);
+    expect(voices).toEqual([why, "has not answered"]);
   });
 
   it("says why something fell, and proposes it again", async () => {

@@ -42,7 +42,26 @@ fn every_command(profile: &Profile) {
     assert!(profile.done(&["invite", "Kettles"]).starts_with("commonplace://join/"));
     assert_eq!(profile.json(&["invite", "Kettles", "--uses", "3", "--hours", "1"])["uses"], 3);
     assert_eq!(profile.json(&["knocks"]), json!([]));
+    let nobody = profile.refused(&["answer", "Ben", "--decline"], b"");
+    assert!(nobody["message"].as_str().unwrap().contains("knocks here now"), "{nobody}");
+    assert_eq!(profile.refused_once(&["knock", "zzz", "--wait", "1"])["code"], "notFound");
+    let waits = profile.run(&["knock", "zzz", "--wait", "1"]);
+    let said = String::from_utf8(waits.stderr).unwrap();
+    assert!(said.starts_with("No device called “zzz” is near yet; waiting.\n"), "{said}");
     assert!(profile.json(&["doctor"]).as_array().unwrap().iter().all(|finding| finding["ok"] == true));
+}
+
+#[test]
+fn a_home_folder_that_depends_on_the_current_one_is_refused() {
+    let profile = Profile::fresh();
+    let mut command = profile.command(&["--json", "status"]);
+    command.env_remove("COMMONPLACE_HOME").env_remove("XDG_DATA_HOME").env("HOME", "relative");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["code"], "badArgument");
+    assert!(error["message"].as_str().unwrap().contains("HOME"), "{error}");
+    assert_eq!(fs::read_dir(profile.dir()).unwrap().count(), 0);
 }
 
 #[test]

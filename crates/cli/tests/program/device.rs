@@ -104,7 +104,11 @@ fn a_phrase_brings_a_key_back_to_an_empty_home_only() {
     let (desk, again) = (Profile::named("Maren"), Profile::fresh());
     let words = desk.done(&["device", "phrase"]);
     assert_eq!(words.split_whitespace().count(), 24);
-    assert_eq!(desk.json(&["device", "phrase"]), words.trim_end());
+    let output = desk.run(&["--json", "device", "phrase"]);
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["phrase"], words.trim_end());
+    assert!(json["warning"].as_str().unwrap().contains("can write as this device"), "{json}");
     let restore = ["init", "--name", "Maren", "--from-phrase"];
     let (first, rest) = words.trim_end().split_once(' ').unwrap();
     let swapped = format!("{rest} {first}");

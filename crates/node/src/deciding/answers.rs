@@ -1,6 +1,6 @@
 //! What an elector can answer to a proposal, and why not where they cannot. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_governance::{
     Choice, Decision, Model, Reason,
@@ -9,7 +9,11 @@ use commonplace_governance::{
 };
 use commonplace_model::{MemberId, RecordId};
 
-use crate::{error::ErrorCode, view::Answer};
+use super::words;
+use crate::{
+    error::ErrorCode,
+    view::{Answer, Outcome},
+};
 
 const ALL: [Answer; 4] = [Answer::Yes, Answer::No, Answer::Object, Answer::Withdraw];
 
@@ -67,7 +71,10 @@ impl Refusal {
             Self::Said(Answer::Object) => "You object to this already.",
             Self::Said(Answer::Withdraw) => "You have withdrawn your objection already.",
             Self::NoObjection => "There is no objection of yours that could be withdrawn.",
-            Self::Spent => "You have one ballot for this decision; it is spent, and cannot be taken back.",
+            Self::Spent => {
+                "Your one ballot of this round is spent, and cannot be taken back: the proposals that are open beside each \
+                 other share it."
+            }
         }
     }
 }
@@ -134,6 +141,71 @@ pub(super) fn refusal(all: &[Decision], about: &Decision, me: MemberId, answer: 
         Spends::OnNone => None,
     };
     spent(all, about, me).iter().any(|before| *before != on).then_some(Refusal::Spent)
+}
+
+/// Another proposal of the round on which a member's ballot is spent.
+pub(super) fn backs(all: &[Decision], about: &Decision, me: MemberId) -> Option<RecordId> {
+    spent(all, about, me).into_iter().flatten().find(|on| *on != about.id)
+}
+
+/// The other proposals that are open beside one, and want the same ballots.
+pub(super) fn rivals<'a>(all: &'a [Decision], about: &'a Decision) -> impl Iterator<Item = &'a Decision> {
+    let round = (about.proposal.after, about.proposal.round);
+    all.iter().filter(move |d| {
+        d.id != about.id
+            && !about.electorate.is_empty()
+            && !d.electorate.is_empty()
+            && (d.proposal.after, d.proposal.round) == round
+            && words::outcome(&d.standing) == Outcome::Open
+    })
+}
+
+/// Whether a yes is what spends a ballot.
+pub(super) fn yes_spends(model: Model) -> bool {
+    matches!(rule_of(model).spends(Said::Voted(Choice::Yes)), Some(Spends::OnIt | Spends::OnNone))
+}
+
+/// Why an elector who has said nothing to a proposal cannot say yes to it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unable {
+    /// Their ballot is spent on that proposal of the same round.
+    Backs(RecordId),
+    /// They said no to another of the round, which spent it.
+    SaidNo,
+    /// They are a member no longer.
+    Gone,
+}
+
+/// What can still come of a proposal.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Chances {
+    /// Those who have said nothing and cannot say yes any more.
+    pub(super) unable: BTreeMap<MemberId, Unable>,
+    /// Those who still can say yes.
+    pub(super) yes: BTreeSet<MemberId>,
+}
+
+/// What can still come of a proposal, `is_here` telling who is a member still.
+pub(super) fn chances(all: &[Decision], about: &Decision, is_here: impl Fn(&MemberId) -> bool) -> Chances {
+    let mut chances = Chances::default();
+    for member in &about.electorate {
+        let here = is_here(member);
+        if here && refusal(all, about, *member, Answer::Yes).is_none() {
+            chances.yes.insert(*member);
+        }
+        if about.voices.contains_key(member) {
+            continue;
+        }
+        let spent = if yes_spends(about.model) { spent(all, about, *member) } else { BTreeSet::new() };
+        let why = match (backs(all, about, *member), here) {
+            (Some(other), _) if !spent.is_empty() => Unable::Backs(other),
+            _ if !spent.is_empty() => Unable::SaidNo,
+            (_, false) => Unable::Gone,
+            (_, true) => continue,
+        };
+        chances.unable.insert(*member, why);
+    }
+    chances
 }
 
 /// Whether a member's objection stands.

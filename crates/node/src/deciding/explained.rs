@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     pages::full_name,
     phrase::listed,
-    view::{DecisionRow, DecisionView, Voice},
+    view::{DecisionRow, DecisionView, Outcome, Unable, Voice},
 };
 
 /// Characters of a text that a line shows.
@@ -122,12 +122,25 @@ impl Core {
             held.came.iter().filter(|coming| named.contains(&coming.standing)).map(|coming| coming.member).collect()
         };
         let tally = decision.tally;
+        let chances = answers::chances(&all, decision, |member| held.roll.member(member).is_some());
+        let still = words::still(decision, &chances, &super::stuck(&held.roll), &names);
+        let still = (!still.is_empty()).then_some(still);
+        let unable = chances
+            .unable
+            .iter()
+            .map(|(member, why)| Unable { who: self.named(held, *member), why: words::unable(*why, &names) });
+        let rivals: Vec<_> = answers::rivals(&all, decision).map(|rival| rival.id).collect();
         Ok(DecisionView {
             row: self.decision_row(held, &all, decision),
             reason: decision.proposal.reason.clone(),
             rule: words::rule(decision),
             electorate: self.all_named(held, &decision.electorate),
             voices: self.voices(held, decision),
+            unable: unable.collect(),
+            beside: match words::outcome(&decision.standing) {
+                Outcome::Open => words::beside(decision, &rivals, &names),
+                _ => String::new(),
+            },
             yes: small(tally.yes),
             yes_needed: small(decision.needed.yes),
             ballots: small(tally.ballots),
@@ -136,7 +149,7 @@ impl Core {
             newcomers: self.all_named(held, &newcomers),
             sealed_by: decision.sealed_by.map(|seal| seal.to_string()),
             sealed: decision.sealed_by.map_or_else(String::new, |seal| self.sealed(held, decision, seal)),
-            why: words::why(decision, &names),
+            why: words::why(decision, &names).into_iter().chain(still).collect(),
         })
     }
 

@@ -39,6 +39,8 @@ impl Core {
             rule: words::own_rule(word.act).to_owned(),
             electorate: Vec::new(),
             voices: Vec::new(),
+            unable: Vec::new(),
+            beside: String::new(),
             yes: 0,
             yes_needed: 0,
             ballots: 0,

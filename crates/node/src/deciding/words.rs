@@ -9,11 +9,14 @@ use commonplace_governance::{
 };
 use commonplace_model::{MemberId, RecordId};
 
-use super::answers;
+use super::answers::{self, Chances, Unable};
 use crate::{
     phrase::{count, listed},
     view::{Admission, Answer, Deciding, Outcome},
 };
+
+/// Names in one sentence.
+const MOST_NAMED: usize = 8;
 
 /// How those whom a decision names are called.
 pub(super) trait Names {
@@ -66,7 +69,7 @@ pub(super) fn meaning(model: Model, electors: usize) -> String {
             "Anybody may propose. It counts at once when {yes} of {electors} stewards have said yes, and is final when more \
              than half of the stewards ({ballots} of {electors}) have said yes or acknowledged it, which their devices do by \
              themselves; until then stewards who decided otherwise while apart may still displace it. A steward has one \
-             ballot for each decision and cannot take it back.{} {after}",
+             ballot for all proposals that are open beside each other, and cannot take it back.{} {after}",
             if model == (Model::Stewards { needed: 1 }) {
                 " One steward can remove a member by their own word."
             } else {
@@ -81,8 +84,8 @@ pub(super) fn meaning(model: Model, electors: usize) -> String {
         ),
         Model::Majority => format!(
             "Anybody may propose. It counts, and is final, when more than half of all electors ({yes} of {electors}) have said \
-             yes; who does not vote has not said yes. Each elector has one vote for each decision and cannot take it back. A \
-             missing vote can delay a decision and never forge one; no date ends it. {after}"
+             yes; who does not vote has not said yes. Each elector has one vote for all proposals that are open beside each other, \
+             and cannot take it back. A missing vote can delay a decision and never forge one; no date ends it. {after}"
         ),
     }
 }
@@ -135,6 +138,72 @@ pub(super) fn said(all: &BTreeSet<Said>, objects: bool) -> String {
         });
     }
     listed(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// Why an elector who has said nothing cannot say yes.
+pub(super) fn unable(why: Unable, names: &dyn Names) -> String {
+    match why {
+        Unable::Backs(other) => format!("has spent their ballot of this round on {}", names.decision(other)),
+        Unable::SaidNo => "has spent their ballot of this round, by a no to another proposal".to_owned(),
+        Unable::Gone => "is a member no longer".to_owned(),
+    }
+}
+
+/// Who can still bring about what lacks a yes, or that nobody can and what then; nothing where it lacks none.
+pub(super) fn still(decision: &Decision, chances: &Chances, stuck: &str, names: &dyn Names) -> String {
+    let Standing::Not(reasons) = &decision.standing else { return String::new() };
+    if outcome(&decision.standing) != Outcome::Open {
+        return String::new();
+    }
+    let lacks = reasons.iter().find_map(|reason| match reason {
+        Reason::Lacks(Needed { yes, .. }) if *yes > 0 => Some(*yes),
+        _ => None,
+    });
+    let Some(lacks) = lacks else { return String::new() };
+    if chances.yes.len() >= lacks {
+        return format!("Who can still say yes: {}.", some_of(&chances.yes, names));
+    }
+    let who = match chances.yes.len() {
+        0 => "nobody can say yes to it any more".to_owned(),
+        _ => format!("only {} can still say yes to it", some_of(&chances.yes, names)),
+    };
+    let then = if !stuck.is_empty() {
+        stuck.to_owned()
+    } else if chances.yes.is_empty() {
+        "It falls when another proposal is decided; then it can be proposed again.".to_owned()
+    } else {
+        "It falls when another proposal is decided, or when so many ballots are spent, also by a no, that nothing in this \
+         round can be decided any more; then it can be proposed again."
+            .to_owned()
+    };
+    format!("It can only fall: {who}. {then}")
+}
+
+/// Names of members, not more of them than one reads.
+fn some_of(ids: &BTreeSet<MemberId>, names: &dyn Names) -> String {
+    let mut all: Vec<_> = ids.iter().map(|id| names.member(*id)).collect();
+    all.sort();
+    if all.len() > MOST_NAMED {
+        let more = count(all.len() - MOST_NAMED, "more", "more");
+        all.truncate(MOST_NAMED);
+        all.push(more);
+    }
+    listed(&all)
+}
+
+/// What is to be known where proposals are open beside one; nothing where it is alone.
+pub(super) fn beside(decision: &Decision, rivals: &[RecordId], names: &dyn Names) -> String {
+    let [first, rest @ ..] = rivals else { return String::new() };
+    let open = match rest.len() {
+        0 => format!("Another proposal is open: {}", names.decision(*first)),
+        n => format!("Other proposals are open: {} and {}", names.decision(*first), count(n, "more", "more")),
+    };
+    if answers::yes_spends(decision.model) {
+        let who = if matches!(decision.model, Model::Stewards { .. }) { "steward" } else { "elector" };
+        format!("{open}. Each {who} can back only one of them.")
+    } else {
+        format!("{open}. Only one of them can be decided; the others then fall and can be proposed again.")
+    }
 }
 
 /// How it stands, as far as windows tell apart.
@@ -467,6 +536,24 @@ mod tests {
             assert_eq!(said.0, Outcome::Fallen, "{reason:?}");
             assert!(said.1.contains(short) && said.2.contains(long), "{reason:?}: {} {}", said.1, said.2);
         }
+    }
+
+    #[test]
+    fn what_lacks_a_yes_says_who_can_give_it_or_that_nobody_can() {
+        let lacks = |yes| decision(Model::Majority, Standing::Not(vec![Reason::Lacks(Needed { yes, ballots: yes })]));
+        let can = |all: &[u8]| Chances { yes: all.iter().copied().map(member).collect(), ..Chances::default() };
+        assert_eq!(still(&lacks(1), &can(&[2, 3]), "", &Numbered), "Who can still say yes: Member 2 and Member 3.");
+        let few = still(&lacks(2), &can(&[2]), "", &Numbered);
+        assert!(few.starts_with("It can only fall: only Member 2 can still say yes to it. It falls when"), "{few}");
+        assert!(few.contains("also by a no") && few.ends_with("proposed again."), "{few}");
+        let none = still(&lacks(1), &can(&[]), "", &Numbered);
+        assert!(none.starts_with("It can only fall: nobody can say yes to it any more. It falls when"), "{none}");
+        let stuck = still(&lacks(1), &can(&[]), "Nobody can decide anything here any more.", &Numbered);
+        assert!(stuck.ends_with("any more. Nobody can decide anything here any more."), "{stuck}");
+        let many: Vec<u8> = (1..=12).collect();
+        assert!(still(&lacks(1), &can(&many), "", &Numbered).ends_with("and 4 more."));
+        let fallen = decision(Model::Majority, Standing::Not(vec![Reason::Exhausted]));
+        assert_eq!(still(&fallen, &can(&[]), "", &Numbered), "");
     }
 
     #[test]

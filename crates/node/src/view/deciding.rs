@@ -249,6 +249,14 @@ views! {
         counts: bool,
     }
 
+    /// An elector who has said nothing to a proposal and cannot say yes to it any more.
+    pub struct Unable {
+        /// Who.
+        who: Named,
+        /// Why, in words: on what their ballot of the round is spent, or that they are gone.
+        why: String,
+    }
+
     /// A proposal, and what became of it and why.
     pub struct DecisionView {
         /// The line of it.
@@ -261,6 +269,10 @@ views! {
         electorate: Vec<Named>,
         /// Who said what.
         voices: Vec<Voice>,
+        /// Who of those who decide has said nothing and cannot say yes any more.
+        unable: Vec<Unable>,
+        /// That other proposals are open beside it and want the same ballots, in words; empty where none is.
+        beside: String,
         /// Electors who say yes.
         yes: u32,
         /// Electors who have to.

@@ -95,6 +95,15 @@ async fn who_knocks_without_a_pause_stands_there_once() {
     drop(at_door);
     let gone = async || stage.ines.engine.knocks().await.unwrap().is_empty();
     stage.ines.until("nobody stands at the door", gone).await;
+    // Who stands there is answered by the name that they gave, and nobody by another.
+    let (mut to, mut from) = stranger.at_door().await;
+    to.send(&Door::Knock(introduction("Mallory")).bytes()).await.unwrap();
+    let knocks = async || !stage.ines.engine.knocks().await.unwrap().is_empty();
+    stage.ines.until("somebody stands at the door", knocks).await;
+    let refused = stage.ines.engine.knock_answer("Tomás".to_owned(), None).await.unwrap_err();
+    assert!(refused.message.contains("knocks here now"), "{}", refused.message);
+    stage.ines.engine.knock_answer("mallory".to_owned(), None).await.unwrap();
+    assert!(matches!(hear(&mut from).await, Some(Door::No(_))));
     stage.ends_well(2).await;
 }
 

@@ -150,6 +150,31 @@ async fn a_majority_decides_and_each_has_one_vote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_ballot_serves_all_open_proposals_and_the_words_say_so() {
+    let (ines, tomas, _noor, commons) = three(model(Deciding::Majority)).await;
+    let purpose = Proposed::Purpose { purpose: "Mend what is broken".into() };
+    let first = ines.propose(&commons, purpose).await;
+    assert_eq!(first.beside, "");
+    ines.vote(&commons, &first.row.id, Answer::Yes).await;
+    tomas.until_decision(&first.row.id, "he has heard of the vote", |d| d.yes == 1).await;
+    let done = tomas.engine.propose(commons.clone(), name("Mending Café"), None).await.unwrap();
+    assert!(done.said.contains("Another proposal is open: “change the purpose"), "{}", done.said);
+    assert!(done.said.ends_with("Each elector can back only one of them."), "{}", done.said);
+    let second = done.decision.unwrap().row.id;
+    // Who backs the first is not shown as one who may yet answer the second.
+    let shown = ines.until_decision(&second, "it has come", |_| true).await;
+    let unable: Vec<_> = shown.unable.iter().map(|unable| (unable.who.name.as_str(), unable.why.as_str())).collect();
+    assert_eq!(unable.len(), 1, "{unable:?}");
+    assert!(unable[0].0 == "Ines" && unable[0].1.contains("on “change the purpose"), "{unable:?}");
+    // Of two that it takes, both are still there; once Tomás backs the first as well, it is decided and this one falls.
+    assert!(shown.why.iter().any(|why| why == "Who can still say yes: Noor and Tomás."), "{:?}", shown.why);
+    let refused = ines.engine.vote(Some(commons.clone()), second, Answer::Yes).await.unwrap_err();
+    assert!(refused.message.contains("is spent on “change the purpose"), "{}", refused.message);
+    let charter = ines.engine.charter(commons).await.unwrap();
+    assert!(charter.meaning.contains("one vote for all proposals that are open beside each other"), "{charter:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stewards_decide_and_others_only_propose() {
     let (ines, tomas, noor, commons) = three(stewards(2, &["Ines", "Tomás"])).await;
     let charter = noor.engine.charter(commons.clone()).await.unwrap();

@@ -238,6 +238,10 @@ export type DecisionView = {
     electorate: Array<Named>,
     /** Who said what. */
     voices: Array<Voice>,
+    /** Who of those who decide has said nothing and cannot say yes any more. */
+    unable: Array<Unable>,
+    /** That other proposals are open beside it and want the same ballots, in words; empty where none is. */
+    beside: string,
     /** Electors who say yes. */
     yes: number,
     /** Electors who have to. */
@@ -865,6 +869,14 @@ export type TicketView = {
     expired: boolean,
     /** The ticket as a QR picture, SVG. */
     qrSvg: string,
+};
+
+/** An elector who has said nothing to a proposal and cannot say yes to it any more. */
+export type Unable = {
+    /** Who. */
+    who: Named,
+    /** Why, in words: on what their ballot of the round is spent, or that they are gone. */
+    why: string,
 };
 
 /** What an elector said to a proposal. */
