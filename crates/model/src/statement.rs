@@ -37,10 +37,11 @@ impl FromStr for Tag {
     type Err = TagError;
 
     fn from_str(text: &str) -> Result<Self, TagError> {
-        let text = text.trim().trim_start_matches('#');
         let words: Vec<&str> =
             text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
-        let tag: String = words.join("-").nfc().flat_map(char::to_lowercase).nfc().collect();
+        // What stands before the sign may be nothing of a word, so the sign is taken away last: a tag read again is the same.
+        let joined = words.join("-");
+        let tag: String = joined.trim_start_matches('#').nfc().flat_map(char::to_lowercase).nfc().collect();
         if !tag.chars().any(char::is_alphanumeric) {
             return Err(TagError::Empty);
         }
@@ -193,6 +194,14 @@ fn hashed(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_tag_read_again_is_the_same() {
+        for text in ["# #j", "\u{1}#j", "##j", " #\tj"] {
+            let tag: Tag = text.parse().expect("a tag");
+            assert_eq!(tag.as_str().parse::<Tag>().as_ref(), Ok(&tag), "{text:?}");
+        }
+    }
 
     #[test]
     fn one_word_is_one_tag() {
