@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use commonplace_model::Page;
-use commonplace_node::view::{ExportReport, ImportReport};
+use commonplace_node::view::{ExportReport, ImportReport, PageRow, PageView};
 use commonplace_tests::{
     cli::{Device, Place, files, program},
     story,
@@ -286,6 +286,34 @@ fn an_export_keeps_what_somebody_else_wrote() -> Result<()> {
     device.feed(["page", "write", &commons, "Rules"], b"new rules\n")?;
     let sixth = export(&device, &commons, &target, false)?;
     ensure!(did(&sixth) == (1, 2, Vec::new(), 0), "{sixth:?}");
+    Ok(())
+}
+
+#[test]
+fn a_file_of_an_earlier_export_is_not_taken_for_what_its_page_is_now() -> Result<()> {
+    let device = Device::named(Place::Loopback, "Maren")?;
+    let commons = story::found(&device, "The Kettle")?;
+    let folder = device.beside("exported");
+    let made = |text: &str| -> Result<String> {
+        let row: PageRow = device.json(["page", "new", &commons, "Tea"])?;
+        device.feed(["page", "write", &commons, &row.id], text.as_bytes())?;
+        Ok(row.id)
+    };
+    let first = made("Boil.\n")?;
+    device.ok(["page", "delete", &commons, &first])?;
+    let second = made("Grind.\n")?;
+    device.ok(["page", "restore", &commons, &first])?;
+    export(&device, &commons, &folder, false)?;
+    ensure!(
+        !folder.join("Tea.md").exists() && files(&folder)?.len() == 2,
+        "two pages of one name are in files with their ids"
+    );
+    device.ok(["page", "delete", &commons, &second])?;
+    export(&device, &commons, &folder, false)?;
+    fs::write(folder.join("Tea.md"), "Boil, and pour.\n")?;
+    let report: ImportReport = device.json(["import", &commons, folder.to_str().context("a name")?])?;
+    let shown: PageView = device.json(["page", "show", &commons, &first])?;
+    ensure!(shown.body == "Boil, and pour.\n", "the page is {:?} now; {report:?}", shown.body);
     Ok(())
 }
 

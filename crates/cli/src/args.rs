@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 /// COMMONS and PAGE are an id, an unambiguous beginning of one, or a name (of a page: its title, with folders before it
 /// parted by "/"). When the app or a peer runs on the same profile, commands are carried out through it.
 ///
-/// Exit status: 0 done, 1 refused with a reason on standard error, 2 wrong usage.
+/// Exit status: 0 done, 1 refused with a reason on standard error, or done in part, which the answer says, 2 wrong usage.
 #[derive(Debug, Parser)]
 #[command(name = "commonplace", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -76,7 +76,7 @@ pub(crate) enum Command {
     /// Take in a folder of Markdown; folders below it become the pages' folders.
     Import {
         commons: String,
-        /// The folder with the .md files.
+        /// The folder with the Markdown files (.md, .markdown).
         dir: PathBuf,
     },
     /// Write all pages as a folder of Markdown.

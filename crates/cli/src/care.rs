@@ -66,8 +66,12 @@ fn run_lines(run: &ChangeRun) -> Vec<String> {
     lines.extend(run.flags.iter().map(|flag| format!("    flagged by {}{}", flag.who.name, reason(flag))));
     lines.extend(and_more(run.more_flags, "flag", "flags"));
     if run.unread > 0 {
-        let more = count(run.unread, "change", "changes");
-        lines.push(format!("    …and {more} more, not looked at here: --within {}", short_change(&run.id)));
+        let changes = if run.unread == 1 { "change" } else { "changes" };
+        lines.push(format!(
+            "    …and {} more {changes}, not looked at here: --within {}",
+            run.unread,
+            short_change(&run.id)
+        ));
     }
     lines
 }
@@ -95,7 +99,8 @@ pub(crate) async fn revert(client: &Client, out: &Out, args: args::Revert) -> Re
 fn reverted_lines(done: &Reverted) -> Vec<String> {
     let mut lines: Vec<String> = done.pages.iter().flat_map(|page| page_lines(page, done.dry)).collect();
     let name = |page: Option<&PageRow>| page.map_or_else(|| "Your ledger".to_owned(), full_name);
-    lines.extend(done.failed.iter().map(|no| format!("{}: not done. {}", name(no.page.as_ref()), no.reason)));
+    let not = if done.dry { "cannot be done" } else { "not done" };
+    lines.extend(done.failed.iter().map(|no| format!("{}: {not}. {}", name(no.page.as_ref()), no.reason)));
     lines.extend(done.refused.iter().map(|no| format!("{}: {}", short_change(&no.change), no.reason)));
     if lines.is_empty() {
         lines.push("Nothing of theirs came since then. Nothing was changed.".to_owned());

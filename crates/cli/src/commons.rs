@@ -124,7 +124,7 @@ pub(crate) async fn import(client: &Client, out: &Out, commons: String, dir: &Pa
         left_out(&report.skipped, report.skipped_total, "Left out").iter().for_each(|line| show::remark(line));
     }
     if !out.is_json() && report.made + report.changed + report.same + report.skipped_total == 0 {
-        show::remark(&format!("There are no Markdown files (.md) in {dir}."));
+        show::remark(&format!("There are no Markdown files (.md, .markdown) in {dir}."));
     }
     Ok(())
 }
@@ -156,7 +156,7 @@ pub(crate) async fn export(
         left_out(&report.unread, report.unread_total, "Not read").iter().for_each(|line| show::remark(line));
     }
     let words = format!(
-        "{} of this damaged profile could not be read; all others are written. Other devices of the commons still hold them.",
+        "{} of this damaged profile could not be read; all others are written. Other devices of the commons may still hold them.",
         count(report.unread_total, "page", "pages")
     );
     Err(ApiError::new(ErrorCode::ProfileDamaged, words).into())
@@ -215,11 +215,11 @@ mod tests {
     fn what_was_left_out_is_told_in_a_line_for_each_reason() {
         let file = |path: &str, reason: &str| Skipped { path: path.to_owned(), reason: reason.to_owned() };
         let mut skipped = vec![file("old.md", "not UTF-8 text")];
-        skipped.extend((1..=7).map(|n| file(&format!("{n}.png"), "not Markdown (.md)")));
+        skipped.extend((1..=7).map(|n| file(&format!("{n}.png"), "not Markdown (.md, .markdown)")));
         skipped.extend([".obsidian", ".trash"].map(|name| file(name, "hidden")));
         let told = [
             "Left out: old.md: not UTF-8 text",
-            "Left out: 1.png, 2.png, 3.png, 4.png, 5.png and 2 more: not Markdown (.md)",
+            "Left out: 1.png, 2.png, 3.png, 4.png, 5.png and 2 more: not Markdown (.md, .markdown)",
             "Left out: .obsidian, .trash: hidden",
             "Left out: 2 more",
         ];

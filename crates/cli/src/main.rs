@@ -1,7 +1,7 @@
 //! The `commonplace` command: a thin layer from arguments to commands, and from answers to text or JSON.
 //!
-//! Exit status: 0 done, 1 refused with a reason on standard error, 2 wrong usage. The engine runs in this process, or in the
-//! app or peer that has the profile open; no command knows which.
+//! Exit status: 0 done, 1 refused with a reason on standard error, or done in part, which the answer says, 2 wrong usage. The
+//! engine runs in this process, or in the app or peer that has the profile open; no command knows which.
 
 mod args;
 mod care;

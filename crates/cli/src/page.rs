@@ -92,7 +92,7 @@ async fn show(client: &Client, out: &Out, commons: String, page: String) -> Resu
     } else {
         show::text(&page.body)?;
         if page.row.deleted {
-            show::remark("This page is deleted; `page restore` brings it back.");
+            show::remark("This page is deleted; commonplace page restore brings it back.");
         }
         if page.hidden {
             show::remark("A decision hid this page from lists and searches.");

@@ -25,7 +25,7 @@ use automerge::{
 use crate::{
     document::{Document, JOINED, LocalChange},
     page::EditError,
-    portion::{Bounds, Work},
+    portion::{ChangeBounds, Work},
     text::Splice,
 };
 
@@ -134,7 +134,7 @@ impl Document {
     ///
     /// # Errors
     /// When the document refuses.
-    pub fn put_anew(&mut self, anew: &Anew, bounds: &Bounds) -> Result<Vec<LocalChange>, EditError> {
+    pub fn put_anew(&mut self, anew: &Anew, bounds: &ChangeBounds) -> Result<Vec<LocalChange>, EditError> {
         let is_there = |key: &str| self.doc.get(ROOT, key).ok().flatten();
         let is_so = |key: &str, value: &ScalarValue| {
             is_there(key).is_some_and(|(found, _)| found.as_scalar().is_some_and(|found| found == value))

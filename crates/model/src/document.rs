@@ -11,7 +11,7 @@ use automerge::{
 use crate::{
     id::{Actor, ChangeHash, DocId},
     page::EditError,
-    portion::{Bounds, Work},
+    portion::{ChangeBounds, Work},
 };
 
 /// Key of the text object of a page.
@@ -200,16 +200,23 @@ impl Document {
     ///
     /// # Errors
     /// When Automerge cannot go back to some of the heads; the document is then to be dropped.
-    pub fn join_heads(&mut self, actor: Actor, most: usize, bounds: &Bounds) -> Result<Vec<LocalChange>, EditError> {
+    pub fn join_heads(
+        &mut self,
+        actor: Actor,
+        most: usize,
+        bounds: &ChangeBounds,
+    ) -> Result<Vec<LocalChange>, EditError> {
         let mut made = Vec::new();
         loop {
             let mut heads = self.doc.get_heads();
-            if heads.len() <= most {
+            // A change builds on its actor's previous one as well, whether that is a head or not.
+            let own = self.doc.get_last_local_change().map(|change| change.hash());
+            let besides = usize::from(own.is_some_and(|own| !heads.contains(&own)));
+            if heads.len() + besides <= most {
                 return Ok(made);
             }
-            // A change builds on its actor's previous one as well, whether that is a head or not.
             heads.truncate(most.saturating_sub(1).max(2));
-            heads.extend(self.doc.get_last_local_change().map(|change| change.hash()));
+            heads.extend(own);
             let mut joined = Self { kind: self.kind, doc: self.doc.fork_at(&heads)? };
             joined.set_actor(actor);
             // Putting what is there already would do nothing.

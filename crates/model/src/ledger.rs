@@ -7,7 +7,7 @@ use automerge::{ActorId, ObjId, PatchAction, ROOT, ReadDoc, ScalarValue, Value, 
 use crate::{
     document::{DocKind, Document, LocalChange},
     page::EditError,
-    portion::{Bounds, Work},
+    portion::{ChangeBounds, Work},
     statement::{Statement, StatementKey},
 };
 
@@ -90,7 +90,7 @@ impl Ledger {
         &mut self,
         say: &[Statement],
         unsay: &[StatementKey],
-        bounds: &Bounds,
+        bounds: &ChangeBounds,
     ) -> Result<Vec<LocalChange>, EditError> {
         let work = Work { puts: self.puts(say, unsay), ..Work::default() };
         self.0.make(&work, bounds, &mut |_| Vec::new())

@@ -28,6 +28,6 @@ pub use ledger::Ledger;
 pub use line::{LineError, shown};
 pub use name::{Folder, NameError, Title};
 pub use page::{Page, PageChange, PageEdit};
-pub use portion::Bounds;
+pub use portion::ChangeBounds;
 pub use statement::{Span, Statement, StatementKey, Tag, TagError};
 pub use text::{Splice, splices_between};

@@ -10,7 +10,7 @@ use automerge::{
 use crate::{
     document::{BODY, DocKind, Document, LocalChange},
     name::{Folder, Title},
-    portion::{Bounds, Work},
+    portion::{ChangeBounds, Work},
     text::Splice,
 };
 
@@ -149,7 +149,7 @@ impl Page {
     pub fn make(
         &mut self,
         edit: &PageEdit,
-        bounds: &Bounds,
+        bounds: &ChangeBounds,
         mut marks: impl FnMut(Range<usize>) -> Vec<(String, Vec<u8>)>,
     ) -> Result<Vec<LocalChange>, EditError> {
         let text = |key: &str, text: &str| (key.to_owned(), Some(ScalarValue::Str(text.into())));
@@ -285,6 +285,27 @@ mod tests {
         theirs.document_mut().apply_ungated(vec![one]).expect("applies");
         let joined = "Each kettle must be cleaned on Tuesdays by whoever opens the kitchen first, please.\n";
         assert_eq!((ours.body().as_str(), theirs.body().as_str()), (joined, joined));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "these changes were made here")]
+    fn as_many_heads_as_a_change_can_build_on_leave_no_room_for_ones_own() {
+        const MOST: usize = 16;
+        let mut ours = page(1, "ours");
+        let saved = ours.document().save();
+        for n in 0..MOST {
+            let mut theirs =
+                Page::from_document(Document::load(DocKind::Page, &saved).expect("loads")).expect("a page");
+            theirs.document_mut().set_actor(Actor::new([100 + u8::try_from(n).expect("few"); 16]));
+            let said =
+                theirs.edit(&[Splice { at: 0, delete: 0, insert: "x".to_owned() }]).expect("fits").expect("a change");
+            ours.document_mut().apply_ungated(vec![said.change]).expect("applies");
+        }
+        assert_eq!(ours.document().heads().len(), MOST);
+        let wide = ChangeBounds { operations: 1_000, bytes: 1 << 20, actors: 1_000 };
+        assert!(!ours.document_mut().join_heads(Actor::new([1; 16]), MOST, &wide).expect("joins").is_empty());
+        let said = ours.edit(&[Splice { at: 0, delete: 0, insert: "y".to_owned() }]).expect("fits").expect("a change");
+        assert!(said.change.deps().len() <= MOST, "{}", said.change.deps().len());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Portions: an edit of any size, made as changes each of which is within the bounds that every gate holds a change to.
 //!
 //! A change may have so many operations and bytes and may name so many other actors, whose characters it deletes or writes
-//! after ([`Bounds`]; the numbers are the gate's, and the caller's to give). What is more than that is made as several changes,
+//! after ([`ChangeBounds`]; the numbers are the gate's, and the caller's to give). What is more than that is made as several changes,
 //! one after the other. Each piece of the work is weighed before it is done, by what it can take at most in any change; when the
 //! next one would not fit, the change is done and another begins. Whose characters go is looked up only in documents that more
 //! actors wrote in than one change may name.
@@ -32,7 +32,7 @@ use crate::{
 
 /// What a change may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct ChangeBounds {
     /// Operations, together with those whose place they take.
     pub operations: usize,
     /// Bytes, besides the changes that it builds on.
@@ -85,7 +85,7 @@ impl Document {
     pub(crate) fn make(
         &mut self,
         work: &Work<'_>,
-        bounds: &Bounds,
+        bounds: &ChangeBounds,
         marks: &mut Marks<'_>,
     ) -> Result<Vec<LocalChange>, EditError> {
         let body = self.body_id();
@@ -110,7 +110,7 @@ impl Document {
     }
 
     /// Takes away hidden values where there are too many under a key that is put.
-    fn thin(&mut self, work: &Work<'_>, bounds: &Bounds) -> Result<Vec<LocalChange>, AutomergeError> {
+    fn thin(&mut self, work: &Work<'_>, bounds: &ChangeBounds) -> Result<Vec<LocalChange>, AutomergeError> {
         let most = (bounds.actors).min(bounds.operations / 2).min(bounds.bytes / (PLACE + ACTOR + OPERATION)).max(1);
         let mut made = Vec::new();
         for key in work.puts.iter().map(|(key, _)| key).chain(&work.mark_keys) {
@@ -232,7 +232,7 @@ impl Progress {
 /// What a change still has room for.
 #[derive(Debug)]
 struct Room {
-    left: Bounds,
+    left: ChangeBounds,
     /// Actors that it names; nothing where all there are may be named.
     named: Option<HashSet<ActorId>>,
     /// Whether nothing was done in it yet: the first piece is always done, for it cannot be made smaller.
@@ -240,12 +240,12 @@ struct Room {
 }
 
 impl Room {
-    fn new(bounds: &Bounds, actors: u64, work: &Work<'_>) -> Self {
+    fn new(bounds: &ChangeBounds, actors: u64, work: &Work<'_>) -> Self {
         let marks = work.mark_keys.len();
         let each = OPERATION + Page::MAX_KEY_BYTES + Page::MAX_PROPERTY_BYTES + SHARED * (PLACE + ACTOR);
         let few = usize::try_from(actors).is_ok_and(|actors| actors <= bounds.actors);
         let names = if few { usize::try_from(actors).unwrap_or(0) } else { 0 };
-        let left = Bounds {
+        let left = ChangeBounds {
             operations: bounds.operations.saturating_sub(marks * (1 + SHARED)),
             bytes: bounds.bytes.saturating_sub(marks * each + names * ACTOR),
             actors: bounds.actors.saturating_sub(marks * SHARED),
@@ -391,7 +391,7 @@ mod tests {
                 whole.edit(std::slice::from_ref(&splice)).expect("fits");
                 splices.push(splice);
             }
-            let bounds = Bounds { operations, bytes: 100 + operations * OPERATION, actors: names };
+            let bounds = ChangeBounds { operations, bytes: 100 + operations * OPERATION, actors: names };
             let mut counted = 0;
             let made = parts
                 .make(&PageEdit { splices: splices.clone(), ..PageEdit::default() }, &bounds, |range| {
@@ -418,7 +418,7 @@ mod tests {
             Splice { at: 0, delete: 3, insert: "z".repeat(50) },
             Splice { at: 51, delete: 0, insert: "x".to_owned() },
         ];
-        let bounds = Bounds { operations: 9, bytes: 900, actors: 9 };
+        let bounds = ChangeBounds { operations: 9, bytes: 900, actors: 9 };
         let made = page.make(&PageEdit { splices, ..PageEdit::default() }, &bounds, |_| Vec::new());
         assert!(matches!(made, Err(EditError::OutOfRange)));
         assert_eq!(page.body(), "abc");
@@ -429,7 +429,7 @@ mod tests {
         let mut page = Page::default();
         page.document_mut().set_actor(Actor::new([1; 16]));
         let edit = PageEdit { title: Some(page.title()), ..PageEdit::default() };
-        let bounds = Bounds { operations: 9, bytes: 900, actors: 9 };
+        let bounds = ChangeBounds { operations: 9, bytes: 900, actors: 9 };
         assert_eq!(page.make(&edit, &bounds, |_| Vec::new()).expect("begins").len(), 1);
         assert_eq!(page.make(&edit, &bounds, |_| Vec::new()).expect("has it").len(), 0);
     }
@@ -441,7 +441,7 @@ mod tests {
             page: crate::PageId::new([1; 16]),
             tag: n.to_string().parse::<Tag>().expect("a tag"),
         };
-        let bounds = Bounds { operations: 40, bytes: 4_000, actors: 5 };
+        let bounds = ChangeBounds { operations: 40, bytes: 4_000, actors: 5 };
         for n in 0..20_u8 {
             ledger.document_mut().set_actor(Actor::new([1 + n; 16]));
             ledger.state(&[tag(n.into())], &[]).expect("says");

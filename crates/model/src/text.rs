@@ -21,7 +21,8 @@ pub fn utf16_len(text: &str) -> u32 {
     u32::try_from(text.chars().map(char::len_utf16).sum::<usize>()).unwrap_or(u32::MAX)
 }
 
-/// Words on both sides of a changed stretch up to which it is compared word by word: that costs as much as their product.
+/// Words on both sides of changed stretches up to which they are compared word by word, in all: that costs at most as much as
+/// their product.
 const COMPARED: usize = 16_000;
 
 /// The edits that turn one text into another, each to be made after those before it: found line by line, and in lines that
@@ -32,14 +33,16 @@ pub fn splices_between(old: &str, new: &str) -> Vec<Splice> {
     let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
     let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
     let mut splices = Vec::new();
-    let mut at = 0;
+    let (mut at, mut left) = (0, COMPARED);
     for piece in pieces(&old_lines, &new_lines) {
         if piece.same {
             at += utf16_len(&piece.came);
             continue;
         }
         let (gone, came) = (words(&piece.gone), words(&piece.came));
-        let finer = if gone.len() + came.len() <= COMPARED { joined(pieces(&gone, &came)) } else { vec![piece] };
+        let count = gone.len() + came.len();
+        let finer = if count <= left { joined(pieces(&gone, &came)) } else { vec![piece.clone()] };
+        left -= count.min(left);
         for piece in finer {
             splices.extend(trimmed(at, &piece.gone, &piece.came).filter(|_| !piece.same));
             at += utf16_len(&piece.came);
@@ -80,10 +83,13 @@ fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
         while !piece.same
             && let [.., before, between] = &all[..]
             && between.len() <= before.len().min(piece.len())
+            && let (Some(between), Some(mut whole)) = (all.pop(), all.pop())
         {
-            let (gone, came) = (before.gone.clone() + &between.gone, before.came.clone() + &between.came);
-            piece = Piece { gone: gone + &piece.gone, came: came + &piece.came, same: false };
-            all.truncate(all.len() - 2);
+            for part in [between, piece] {
+                whole.gone.push_str(&part.gone);
+                whole.came.push_str(&part.came);
+            }
+            piece = whole;
         }
         all.push(piece);
     }

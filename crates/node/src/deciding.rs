@@ -77,9 +77,7 @@ pub(crate) fn refused(error: &RollError) -> Error {
             ErrorCode::NotAllowed,
             "The charter has people come in another way. Nothing was changed: the charter says how they come.",
         ),
-        RollError::Spent => {
-            Error::bad("Your one ballot of this round is spent, and cannot be taken back. Nothing was changed.")
-        }
+        RollError::Spent => Error::bad(format!("{} Nothing was changed.", answers::Refusal::Spent.words())),
         RollError::Unfit => Error::bad(
             "As things stand here, that cannot be said: something it builds on has changed. Nothing was changed: look at \
              the decisions and the charter, and try again.",

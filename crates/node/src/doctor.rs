@@ -109,8 +109,9 @@ impl Core {
     fn check_twins(&self) -> Option<Finding> {
         let caught = self.commons.iter().flat_map(|(id, held)| held.roll.caught().map(|(_, caught)| (*id, caught)));
         let words: Vec<_> = caught.map(|(id, caught)| self.caught_in_words(id, caught)).collect();
-        let said = "Such a device writes here no longer. What it wrote from then on is taken out, and what others wrote on top of \
-                    that comes back from their devices.";
+        let said = "Such a device writes here no longer. Where it is shown where its two ways part, what it wrote from there on is taken \
+             out, and what others wrote on top of that comes back from their devices. Elsewhere nothing is taken out, and the page \
+             may look different on other devices.";
         (!words.is_empty()).then(|| finding("devices", true, format!("{} {said}", words.join(" ")), ""))
     }
 
@@ -181,9 +182,12 @@ pub(crate) fn look_through(reader: &Reader, home: &Path, findings: &mut Vec<Find
 fn check_disk(home: &Path) -> Finding {
     match nix::sys::statvfs::statvfs(home) {
         Ok(disk) => disk_finding(u128::from(disk.blocks_available()) * u128::from(disk.fragment_size())),
-        Err(error) => {
-            finding("disk", false, format!("Not checked: the profile’s disk cannot be asked ({error})."), FULL_ADVICE)
-        }
+        Err(error) => finding(
+            "disk",
+            false,
+            format!("Not checked: the profile’s disk cannot be asked ({error})."),
+            "See whether the profile’s folder is there and the disk is connected.",
+        ),
     }
 }
 
@@ -236,7 +240,7 @@ fn check_documents(reader: &Reader, home: &Path) -> Finding {
     }
     let count = damaged.len();
     let mut detail = if count == 0 && unlisted.is_some() {
-        format!("{looked_at} documents could be looked at, and those are what their writers signed.")
+        format!("{looked_at} documents could be looked at; each is what its writers signed.")
     } else if count == 0 {
         format!("Every document is what its writers signed ({looked_at}).")
     } else {
@@ -247,11 +251,15 @@ fn check_documents(reader: &Reader, home: &Path) -> Finding {
     if let Some(error) = &unlisted {
         detail.push_str(&format!(" Not all were checked: {error}"));
     }
-    let advice = format!(
-        "The disk or another program changed them. Copy {} somewhere safe first. The other devices of your commons still have \
-         them as they were: join from one of those with a new profile.",
-        home.display()
-    );
+    let advice = if count == 0 {
+        format!("Copy {} somewhere safe, and see to the database first.", home.display())
+    } else {
+        format!(
+            "The disk or another program changed them. Copy {} somewhere safe first. Other devices of your commons may still have \
+             them as they were: join from one of those with a new profile.",
+            home.display()
+        )
+    };
     finding("documents", count == 0 && unlisted.is_none(), detail, advice)
 }
 

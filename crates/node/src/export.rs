@@ -2,7 +2,8 @@
 //!
 //! Files are written outside the engine's thread, in batches, so that keystrokes pass between them. A file appears whole or
 //! not at all, and nothing is written through a link: whatever the folder held before, what lies elsewhere is not touched.
-//! Which file a page is in, `filenames` says. A file that holds something other than what an export wrote (`notes`) is kept, unless it is asked to be replaced.
+//! Which file a page is in, `filenames` says. A file that holds something other than what an export wrote (`notes`) is kept,
+//! unless it is asked to be replaced.
 
 mod notes;
 

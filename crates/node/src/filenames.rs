@@ -80,6 +80,12 @@ impl FileNames {
         files
     }
 
+    /// The name of a page's file, without its ending.
+    pub(crate) fn stem_of(&self, page: PageId) -> Option<String> {
+        let file = self.file_of(page, self.pages.get(&page)?);
+        Some(file.path.strip_suffix(".md").unwrap_or(&file.path).to_owned())
+    }
+
     fn file_of(&self, page: PageId, named: &Named) -> PageFile {
         let Named { own, shown } = named;
         let wanted = format!("{own}.md");
@@ -142,7 +148,8 @@ fn unhidden(part: &str) -> String {
 /// A folder that is not hidden, and not called as a file that bears an id.
 fn shown_folder(part: &str) -> String {
     let part = unhidden(part);
-    part.strip_suffix(").md").map_or_else(|| part.clone(), |rest| format!("{rest}_.md"))
+    let stem = part.strip_suffix(").md").or_else(|| part.strip_suffix(".md").filter(|id| id.parse::<PageId>().is_ok()));
+    stem.map_or_else(|| part.clone(), |stem| format!("{stem}_.md"))
 }
 
 /// The listing of a commons' pages, under way.

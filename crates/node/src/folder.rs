@@ -7,7 +7,7 @@
 
 mod finding;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use commonplace_model::{CommonsId, DocId, Folder, Page, PageId, Title, splices_between};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
@@ -44,10 +44,19 @@ pub(crate) struct Import {
 struct Known {
     /// The pages that were there when it began.
     names: FileNames,
+    /// Names of all files that were found, without their endings.
+    found: HashSet<String>,
     /// Pages that a file was taken into, and that file.
     taken: HashMap<PageId, String>,
     /// Pages made, by name: their file, and the hash of its text.
     made: HashMap<String, (String, blake3::Hash)>,
+}
+
+impl Known {
+    /// The name of the file that a page has now, if that was found and is another one than this.
+    fn own_file_besides(&self, page: PageId, name: &str) -> Option<String> {
+        self.names.stem_of(page).filter(|own| own != name && self.found.contains(own))
+    }
 }
 
 /// A file that was read.
@@ -90,7 +99,8 @@ impl Import {
     pub(crate) fn new(commons: CommonsId, listing: Listing, files: Files) -> Self {
         let total = files.found.len() as u64;
         let report = ImportReport { made: 0, changed: 0, same: 0, skipped: Vec::new(), skipped_total: 0 };
-        Self { commons, files, total, known: Known { names: listing.names, ..Known::default() }, report }
+        let found = files.found.iter().map(|found| full_name(found.folder.as_str(), &found.stem)).collect();
+        Self { commons, files, total, known: Known { names: listing.names, found, ..Known::default() }, report }
     }
 
     /// The next files, read; nothing when all are.
@@ -195,7 +205,9 @@ impl Core {
                 Err(error) => Taken::Not(format!("no page can be called so: {error}")),
             }),
             several if several.iter().any(|(_, text)| *text == file.text) => {
-                if let [(page, _)] = several {
+                if let [(page, _)] = several
+                    && known.own_file_besides(*page, &name).is_none()
+                {
                     known.taken.entry(*page).or_insert_with(|| file.shown.clone());
                 }
                 Ok(Taken::Same)
@@ -203,6 +215,10 @@ impl Core {
             [(page, old)] => {
                 if let Some(other) = known.taken.get(page) {
                     return Ok(of_one_page(other));
+                }
+                // An export of an earlier day left a file of another name there.
+                if let Some(own) = known.own_file_besides(*page, &name) {
+                    return Ok(Taken::Not(format!("{own}.md is the file of that page now")));
                 }
                 self.edit_page(commons, *page, &splices_between(old, &file.text))?;
                 known.taken.insert(*page, file.shown.clone());

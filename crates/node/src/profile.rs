@@ -27,7 +27,7 @@ const DEVICE: &str = "device";
 /// The profile's folder: the one given, else that of `COMMONPLACE_HOME`, else the platform's place for such data.
 ///
 /// # Errors
-/// When the platform names no such place.
+/// When the platform names no such place, or one that depends on the current folder.
 pub fn home_dir(given: Option<PathBuf>) -> Result<PathBuf> {
     let named = given.or_else(|| std::env::var_os(HOME_VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from));
     if let Some(named) = named {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use commonplace_model::{Actor, CommonsId, DocId, RecordId};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, RecordId};
 use commonplace_store::{Store, StoreError};
 use commonplace_sync::{Replica, Segment};
 use commonplace_trust::{Attestation, History};
@@ -46,6 +46,10 @@ impl Replica for StoredReplica<'_> {
     fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>> {
         let history = self.store.history(self.commons, *doc).ok()?;
         history.numbered(actor, seq).map(Cow::into_owned)
+    }
+
+    fn hash(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<ChangeHash> {
+        self.or_nothing(self.store.hash_of(self.commons, *doc, actor, seq))
     }
 
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {

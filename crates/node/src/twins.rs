@@ -1,6 +1,6 @@
 //! What follows when a device provably wrote in two ways (`commonplace_trust::twins`): the proof goes into the roll, which ends
-//! the device; documents are left with what both ways share and what was not built on the rest; and what this device wrote on
-//! it is written anew.
+//! the device. Where it shows where the ways part, documents are left with what both share and what was not built on the rest,
+//! and what this device wrote on that is written anew. Where it does not, documents stay as they are.
 //!
 //! Invariants:
 //! - What falls follows from the proofs and the changes alone, so that all who hold them end with the same.

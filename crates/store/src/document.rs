@@ -294,6 +294,28 @@ impl Reader {
         }
     }
 
+    /// The hash of the change of an actor with this number, if it is here.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn hash_of(
+        &self,
+        commons: CommonsId,
+        doc: DocId,
+        actor: &Actor,
+        seq: u64,
+    ) -> Result<Option<ChangeHash>, StoreError> {
+        let Some(doc) = self.doc_no(commons, doc)? else {
+            return Ok(None);
+        };
+        let Some(actor) = actor_no(&self.db, doc, actor)? else {
+            return Ok(None);
+        };
+        let mut find = self.db.prepare_cached("SELECT hash FROM change WHERE actor = ?1 AND seq = ?2")?;
+        let mut rows = find.query(params![actor, int(seq)])?;
+        rows.next()?.map(|row| Ok(ChangeHash::from_slice(blob(row, 0)?)?)).transpose()
+    }
+
     /// The digest of a document's frontier; nothing while it has none.
     ///
     /// # Errors

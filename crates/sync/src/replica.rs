@@ -1,7 +1,7 @@
 //! What a session reads of the replica it speaks for.
 
-use commonplace_model::{Actor, DocId, RecordId};
-use commonplace_trust::Attestation;
+use commonplace_model::{Actor, ChangeHash, DocId, RecordId};
+use commonplace_trust::{Attestation, chunk};
 
 /// Synchronous reads of what is durable on this device, of one commons. A session must never be shown what a crash could
 /// still take away.
@@ -20,6 +20,12 @@ pub trait Replica {
 
     /// The change of an actor with this number, raw. Asked only where the other side has less of that actor, or another one.
     fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>>;
+
+    /// The hash of the change of an actor with this number. Asked for each actor of which the other side has less, so it should
+    /// be a look into an index.
+    fn hash(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<ChangeHash> {
+        chunk::hash(&self.numbered(doc, actor, seq)?).ok()
+    }
 
     /// Changes of a document beyond those numbered up to `have` of each actor, each after those it builds on; about
     /// `max_bytes` with their attestations, and at least one when there is any.

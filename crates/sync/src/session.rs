@@ -379,7 +379,9 @@ impl Session {
         if !held.is_empty() {
             turn.effects.push(Effect::Acknowledged { docs: held });
         }
-        for entry in entries {
+        let mut named = BTreeSet::new();
+        // A document named again would only be compared again.
+        for entry in entries.iter().filter(|entry| named.insert(entry.doc)) {
             let compared = frontier::compare(self.commons, entry, turn.replica);
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);
@@ -412,8 +414,9 @@ impl Session {
     /// attestation alone has to do.
     fn show_fork(&mut self, doc: DocId, said: Attestation, turn: &mut Turn<'_>) -> Result<(), Reason> {
         let room = if self.live_room < frontier::FORK { 0 } else { frontier::FORK };
-        let (part, bytes) = frontier::fork(self.commons, doc, said, room, turn.replica);
-        self.live_room -= bytes;
+        let part = frontier::fork(self.commons, doc, said, room, turn.replica);
+        // What is looked at counts, also where it is too large to be shown.
+        self.live_room -= room;
         let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
         turn.send(&Frame::Changes { live: true, body })?;
         Ok(())

@@ -12,7 +12,7 @@
 //!
 //! Deliberately absent: what the operations mean (`vocabulary`), and whether what they refer to exists (`ancestry`).
 
-use commonplace_model::{Actor, Bounds, ChangeHash};
+use commonplace_model::{Actor, ChangeBounds, ChangeHash};
 use sha2::{Digest, Sha256};
 
 mod column;
@@ -36,7 +36,7 @@ pub const MAX_OTHER_ACTORS: u64 = 1_024;
 /// What an edit made here keeps each of its changes within, below what the gate lets through: beside these bytes it names what it
 /// builds on and some numbers, beside these actors the one that began all documents of its kind, and changes of a part of what
 /// is let through are soon sent and stored.
-pub const OWN: Bounds = Bounds { operations: 50_000, bytes: MAX_CHANGE_BYTES - 12 * 1024, actors: 1_023 };
+pub const OWN: ChangeBounds = ChangeBounds { operations: 50_000, bytes: MAX_CHANGE_BYTES - 12 * 1024, actors: 1_023 };
 const _: () = assert!(OWN.operations as u64 <= MAX_OPS && OWN.actors as u64 + 1 == MAX_OTHER_ACTORS);
 const _: () = assert!((MAX_CHANGE_BYTES - OWN.bytes) as u64 >= 48 * MAX_DEPS);
 /// The last operation counter that a change may reach; Automerge counts in 32 bits.

@@ -220,7 +220,7 @@ pub struct Passed {
     pub attestations: Vec<VerifiedAttestation>,
     /// Changes that cannot be judged yet: a dependency, an attestation or the roll's word on a device is missing.
     pub waiting: Vec<Vec<u8>>,
-    /// Devices of which something was left out because they began to write anew more often than there is room for.
+    /// Devices of which something was left out because they began under more actors than there is room for.
     pub beyond: BTreeSet<DeviceId>,
     /// Proofs that devices wrote in two ways, one for each actor at most.
     pub twins: Vec<VerifiedTwins>,

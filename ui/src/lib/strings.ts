@@ -241,7 +241,7 @@ When you need this page no more, delete it. It can be brought back.
     tagged: (count: number) => `tagged ${of(count, "page", "pages")}`,
     caught: (devices: readonly string[]) => `${devices.map((name) => `“${name}”`).join(", ")} wrote in two ways, and ${devices.length === 1 ? "is" : "are"} out`,
     aboutCaught:
-      "It gave others different changes of one number, and its own signatures prove it. That happens when a profile is copied or a computer is set back while Commonplace runs, or when a device runs another program. What it wrote from then on is taken out, and what others wrote on top of that comes back from their devices.",
+      "It gave others different changes of one number, and its own signatures prove it. That happens when a profile is copied or a computer is set back while Commonplace runs, or when a device runs another program. Where it is shown where its two ways part, what it wrote from there on is taken out, and what others wrote on top of that comes back from their devices. Elsewhere nothing is taken out, and the page may look different on other devices.",
     mute: "Mute", unmute: "Unmute",
     mutes: (name: string) => `Mute ${name}`, unmutes: (name: string) => `Unmute ${name}`,
     muted: "muted on this device",
@@ -251,7 +251,7 @@ When you need this page no more, delete it. It can be brought back.
 
   changes: {
     title: "Changes",
-    lead: "The last first. Times are when it came to this device; changes bear none.",
+    lead: "The latest first. Times are when a change came to this device; changes themselves bear none.",
     byWhom: "Whose changes", byAll: "Everybody’s",
     empty: "What members write will stand here, to be looked over.",
     emptyBy: "Nothing of theirs is here.",
@@ -285,10 +285,10 @@ When you need this page no more, delete it. It can be brought back.
     moreFlags: (count: number) => `…and ${of(count, "flag", "flags")} more.`,
     moreFlagsBy: (count: number, name: string) => `…and ${of(count, "flag", "flags")} more by ${name}.`,
     allFlagsOf: "Show them all", flagsOf: (name: string) => `All flags of ${name}`, flagsOfAll: "Flags of everybody",
-    unread: (count: number) => `…and ${of(count, "change", "changes")} more, too large to be looked at here.`,
+    unread: (count: number) => `…and ${of(count, "change", "changes")} more, too large or too many to be looked at here.`,
     look: "Look piece by piece", within: "These changes, piece by piece.", notWithin: "Back to all changes",
     notDone: (name: string) => `Not done in ${name}`,
-    failed: (count: number) => `In ${of(count, "page", "pages")} it could not be done. Nothing was changed there; elsewhere it is done.`,
+    failed: (count: number) => `In ${of(count, "page", "pages")} it could not be done, and nothing was changed there:`,
     wouldFail: (count: number) => `In ${of(count, "page", "pages")} it cannot be done:`,
     close: "Close",
   },
@@ -357,7 +357,7 @@ When you need this page no more, delete it. It can be brought back.
 
   import: {
     title: "Import a folder",
-    lead: "Every .md file in it becomes a page, and folders below it become the pages’ folders. The files themselves stay as they are.",
+    lead: "Every Markdown file in it (.md, .markdown) becomes a page, and folders below it become the pages’ folders. The files themselves stay as they are.",
     dir: "Folder", choose: "Choose…",
     example: "/home/you/notes",
     go: "Import", going: (done: number, total: number) => (total > 0 ? `${n(done)} of ${of(total, "file", "files")}` : "Looking at the folder…"),
@@ -376,7 +376,7 @@ When you need this page no more, delete it. It can be brought back.
     done: (written: number, same: number) => [`${of(written, "file", "files")} written`, ...(same > 0 ? [`${n(same)} the same as before`] : [])].join(", "),
     kept: (count: number) => `${of(count, "file holds", "files hold")} something other than what an export wrote, and so was kept:`,
     replace: "Replace them",
-    unread: (count: number) => `${of(count, "damaged page", "damaged pages")} could not be read; all others are written:`,
+    unread: (count: number) => `All other pages are written. ${of(count, "damaged page", "damaged pages")} could not be read:`,
     renamed: (count: number) => `${of(count, "file has", "files have")} another name than their page`,
     choosing: "Choose an empty folder to write into",
   },

@@ -35,12 +35,12 @@ pub struct Roomy {
 
 /// What is left of a member's room.
 #[derive(Debug, Clone, Copy)]
-struct Left {
+struct Rest {
     records: usize,
     bytes: u64,
 }
 
-impl Left {
+impl Rest {
     fn takes(&mut self, bytes: u64) -> bool {
         let fits = self.records > 0 && self.bytes >= bytes;
         if fits {
@@ -68,7 +68,7 @@ impl Roll {
         };
         let records = in_order(records.into_iter().filter(|record| !self.has(&record.id())).collect());
         let built_on = built_on(&records, |record| account(record).is_none());
-        let mut left: BTreeMap<Option<MemberId>, Left> = BTreeMap::new();
+        let mut left: BTreeMap<Option<MemberId>, Rest> = BTreeMap::new();
         let (mut roomy, mut taken) = (Roomy::default(), BTreeSet::new());
         for record in records {
             let is_free = built_on.contains(&record.id());
@@ -90,10 +90,10 @@ impl Roll {
         roomy
     }
 
-    fn left(&self, member: Option<&MemberId>, room: Room) -> Left {
-        let Some(member) = member else { return Left { records: OF_NOBODY, bytes: room.bytes } };
+    fn left(&self, member: Option<&MemberId>, room: Room) -> Rest {
+        let Some(member) = member else { return Rest { records: OF_NOBODY, bytes: room.bytes } };
         let (records, bytes) = self.dag.written_by(member);
-        Left { records: room.records.saturating_sub(records), bytes: room.bytes.saturating_sub(bytes) }
+        Rest { records: room.records.saturating_sub(records), bytes: room.bytes.saturating_sub(bytes) }
     }
 
     /// The member whose device this is or was.

@@ -13,8 +13,8 @@ use super::{RunId, since};
 use crate::{
     core::Core,
     error::{Error, ErrorCode, Result},
-    phrase::count,
     profile,
+    sentence::count,
     view::{Event, FailedPage, NotReverted, PageRow, Reverted, RevertedPage},
 };
 

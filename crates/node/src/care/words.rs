@@ -6,7 +6,7 @@ use commonplace_model::{PageId, Statement};
 use commonplace_trust::Summary;
 
 use crate::{
-    phrase::{count, listed},
+    sentence::{count, listed},
     view::PageRow,
 };
 

@@ -11,7 +11,7 @@ use crate::{
     core::Core,
     error::{Error, ErrorCode, Result},
     licence::licence_of,
-    phrase::count,
+    sentence::count,
     view::{Deciding, Proposed},
 };
 

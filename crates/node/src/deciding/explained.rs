@@ -12,7 +12,7 @@ use crate::{
     core::Core,
     error::{Error, Result},
     pages::full_name,
-    phrase::listed,
+    sentence::listed,
     view::{DecisionRow, DecisionView, Outcome, Unable, Voice},
 };
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use commonplace_governance::{DeviceStanding, Roomy};
+use commonplace_governance::Roomy;
 use commonplace_model::{CommonsId, DeviceId};
 use commonplace_trust::{Arrival, History, VerifiedRecord};
 
@@ -10,13 +10,14 @@ use super::offence::Offence;
 use crate::{
     commons::Commons,
     core::Core,
+    endings::member_once,
     error::{Error, Result},
     view::Event,
 };
 
 impl Core {
-    /// How many actors may still begin, in the document of an arrival that this device brings, of those devices of its own member
-    /// of which one might.
+    /// How many actors may still begin, in the document of an arrival that this device brings, of the devices of its own member;
+    /// none where nothing begins.
     pub(super) fn room(
         &self,
         held: &Commons,
@@ -24,16 +25,16 @@ impl Core {
         arrival: &Arrival,
         history: &impl History,
     ) -> Result<HashMap<DeviceId, usize>> {
-        let member = |device: &DeviceId| match held.roll.standing_of(device) {
-            DeviceStanding::Good(member) | DeviceStanding::Ended(member) => Some(member),
-            DeviceStanding::None => None,
-        };
+        let member = |device: &DeviceId| member_once(&held.roll, device);
         let (commons, doc, most) = (held.roll.commons(), arrival.doc, self.bounds.actors);
         let mut room = HashMap::new();
+        if arrival.attestations.iter().all(|said| history.tip(&said.actor(commons, doc)).is_some()) {
+            return Ok(room);
+        }
+        // All of them: what one device of a member built on another one's is nothing that anybody else built on.
         for said in &arrival.attestations {
             let device = said.device;
-            let begins = || history.tip(&said.actor(commons, doc)).is_none();
-            if !room.contains_key(&device) && member(&device) == member(&brought_by) && begins() {
+            if !room.contains_key(&device) && member(&device) == member(&brought_by) {
                 let there = self.store.actors_of(commons, doc, &device, most)?;
                 room.insert(device, most.saturating_sub(there));
             }
@@ -44,13 +45,13 @@ impl Core {
     /// Says once per device that it began to write in a page more often than any device needs.
     pub(super) fn tell_beyond(&mut self, device: DeviceId) {
         if self.network.meetings.offences.is_first_beyond(device) {
-            tracing::warn!(device = %device.short(), most = self.bounds.actors, "a device begins to write anew again and again");
+            tracing::warn!(device = %device.short(), most = self.bounds.actors, "a device has more actors in a document than there is room for");
             let (whose, ask) = self.whose(&device);
             self.tell(Event::Trouble {
                 message: format!(
-                    "{whose} began to write anew in one page more often than any device needs. What it begins there from now on \
-                     is left out, but for what others built on. Everything here is safe and as it was. It may be damaged or run \
-                     another program{ask}."
+                    "{whose} began to write in one page under a new name more often than any device needs. What it begins there from now on \
+                     is left out, but for what others built on. Everything here is safe and as it was. That device may be \
+                     damaged or run another program{ask}."
                 ),
             });
         }

@@ -171,7 +171,7 @@ async fn one_ballot_serves_all_open_proposals_and_the_words_say_so() {
     let refused = ines.engine.vote(Some(commons.clone()), second, Answer::Yes).await.unwrap_err();
     assert!(refused.message.contains("is spent on “change the purpose"), "{}", refused.message);
     let charter = ines.engine.charter(commons).await.unwrap();
-    assert!(charter.meaning.contains("one vote for all proposals that are open beside each other"), "{charter:?}");
+    assert!(charter.meaning.contains("one ballot for all proposals that are open beside each other"), "{charter:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

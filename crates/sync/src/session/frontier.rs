@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
-use commonplace_trust::{Attestation, VerifiedTwins, chunk};
+use commonplace_trust::{Attestation, VerifiedTwins};
 
 use crate::{
     frame::{Entry, MAX_ENTRIES, Parcel, Part, Tip},
@@ -39,14 +39,8 @@ pub(super) const FORK: usize = VerifiedTwins::MAX_BYTES;
 
 /// What shows the other side, which has another change of that number, that this one is another way, and as far as there is
 /// room for it also where the two part. Nothing is promised by it.
-pub(super) fn fork(
-    commons: CommonsId,
-    doc: DocId,
-    said: Attestation,
-    mut room: usize,
-    replica: &dyn Replica,
-) -> (Part, usize) {
-    let (actor, all, mut changes) = (said.actor(commons, doc), room, Vec::new());
+pub(super) fn fork(commons: CommonsId, doc: DocId, said: Attestation, mut room: usize, replica: &dyn Replica) -> Part {
+    let (actor, mut changes) = (said.actor(commons, doc), Vec::new());
     for seq in (said.seq.saturating_sub(SHOWN) + 1..=said.seq).rev() {
         if room == 0 {
             break;
@@ -56,7 +50,7 @@ pub(super) fn fork(
         changes.push(Parcel(change));
     }
     changes.reverse();
-    (Part { doc, attestations: vec![said], changes, more: true }, all - room)
+    Part { doc, attestations: vec![said], changes, more: true }
 }
 
 /// The frontier of a document here.
@@ -114,7 +108,7 @@ pub(super) fn compare(commons: CommonsId, theirs: &Entry, replica: &dyn Replica)
             }
             Some(their) => {
                 compared.more_here = true;
-                let here = replica.numbered(&theirs.doc, &mine.actor, their.seq).and_then(|c| chunk::hash(&c).ok());
+                let here = replica.hash(&theirs.doc, &mine.actor, their.seq);
                 if here.is_some_and(|here| mark(&here) != their.mark) {
                     // With more than they lack they can see where the two ways part.
                     compared.have.insert(mine.actor, their.seq.saturating_sub(SHOWN));

@@ -18,7 +18,7 @@ class CommonsShelf {
     return this.all.find((c) => c.id === id)?.out?.how ?? null;
   }
 
-  /** Whether another device of the same person had it so. */
+  /** Whether this device is out because another of the same person revoked it. */
   wasRevoked(id: string): boolean {
     return this.howOut(id) === "revoked";
   }
