@@ -379,9 +379,7 @@ impl Session {
         if !held.is_empty() {
             turn.effects.push(Effect::Acknowledged { docs: held });
         }
-        let mut named = BTreeSet::new();
-        // A document named again would only be compared again.
-        for entry in entries.iter().filter(|entry| named.insert(entry.doc)) {
+        for entry in entries {
             let compared = frontier::compare(self.commons, entry, turn.replica);
             if compared.more_here {
                 self.outbound.enqueue(entry.doc, compared.have);
