@@ -20,7 +20,7 @@ use super::pictures::Album;
 use super::processes;
 
 /// How long anything may take that a person waits for. Far beyond what is bearable, so that only what never comes fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long the app may take to put everything in order when it is told to quit.
 const QUITTING: Duration = Duration::from_secs(15);
 
