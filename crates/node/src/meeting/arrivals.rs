@@ -77,8 +77,7 @@ impl Core {
             return Err(Error::internal("a meeting that is over brought something"));
         };
         let (commons, device, doc) = (meeting.commons, meeting.device, arrival.doc);
-        let passed = self.judge_arrival(id, arrival)?;
-        let mut passed = passed;
+        let mut passed = self.judge_arrival(id, arrival)?;
         let twins = std::mem::take(&mut passed.twins);
         // Whose device is proved to have made twins is told with the proof; who brought them is not at fault.
         let told = |why: &&Refusal| twins.is_empty() || !matches!(why, Refusal::Equivocation | Refusal::Sequence);
