@@ -14,7 +14,7 @@ use commonplace_model::DeviceId;
 use mdns_sd::{ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 use tokio::{
     sync::{mpsc, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -33,6 +33,8 @@ const INTERFACES: u32 = 1;
 const AGAIN: Duration = Duration::from_secs(3);
 /// How long a device that fell silent may take to say that it is there.
 const VERIFY: Duration = Duration::from_secs(3);
+/// How long another start of this device may take to say that it is still there, when what is known under our name is gone.
+const DOUBT: Duration = Duration::from_secs(2);
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -78,6 +80,8 @@ impl Finder {
         daemon.set_ip_check_interval(INTERFACES)?;
         let mut found = daemon.browse(SERVICE)?;
         let mut announced = self.announce(shared.me, daemon).is_ok();
+        // Of another start of this device it is known by when it must have been heard of, or it is gone.
+        let mut doubt: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = shared.closed() => {
@@ -85,7 +89,16 @@ impl Finder {
                     return Ok(());
                 }
                 event = found.recv_async() => match event {
-                    Ok(event) => hear(shared, self.start, event),
+                    Ok(event) => match hear(shared, self.start, event) {
+                        Heard::Others => {}
+                        Heard::Copy => doubt = None,
+                        Heard::OwnNameGone => {
+                            // Two that use one name flush each other's records out of everybody's memory; what is
+                            // left of the other's is told when asked for anew, and only then.
+                            found = daemon.browse(SERVICE)?;
+                            doubt = doubt.or_else(|| Some(Instant::now() + DOUBT));
+                        }
+                    },
                     Err(_) => {
                         // More came at once than could wait: what is there is told anew.
                         sleep(AGAIN).await;
@@ -98,6 +111,10 @@ impl Finder {
                     } else {
                         sleep(AGAIN).await;
                     }
+                }
+                () = sleep_until(doubt.unwrap_or_else(Instant::now)), if doubt.is_some() => {
+                    doubt = None;
+                    lose(shared, shared.me);
                 }
                 () = sleep(AGAIN), if !announced => announced = self.announce(shared.me, daemon).is_ok(),
                 Some(Request::Verify(device)) = self.requests.recv() => {
@@ -140,38 +157,56 @@ fn device_of(full_name: &str) -> Option<DeviceId> {
     full_name.split('.').next()?.parse().ok()
 }
 
-fn hear(shared: &Arc<Shared>, start: Start, event: ServiceEvent) {
+/// Whom a word of the network was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// Others, or nobody.
+    Others,
+    /// Another start of this device.
+    Copy,
+    /// Something that used the name of this device is gone; it may have been this very start.
+    OwnNameGone,
+}
+
+fn hear(shared: &Arc<Shared>, start: Start, event: ServiceEvent) -> Heard {
     match event {
         ServiceEvent::ServiceResolved(service) => see(shared, start, &service),
-        ServiceEvent::ServiceRemoved(_, full_name) => {
-            if let Some(device) = device_of(&full_name) {
+        ServiceEvent::ServiceRemoved(_, full_name) => match device_of(&full_name) {
+            Some(device) if device == shared.me => Heard::OwnNameGone,
+            Some(device) => {
                 lose(shared, device);
+                Heard::Others
             }
-        }
-        _ => {}
+            None => Heard::Others,
+        },
+        _ => Heard::Others,
     }
 }
 
-fn see(shared: &Arc<Shared>, start: Start, service: &ResolvedService) {
-    let Some(record) = read(|key| service.get_property_val_str(key)) else { return };
+fn see(shared: &Arc<Shared>, start: Start, service: &ResolvedService) -> Heard {
+    let Some(record) = read(|key| service.get_property_val_str(key)) else { return Heard::Others };
     let device = record.device;
     let is_this = device == shared.me && record.start == Some(start);
     if is_this || device_of(service.get_fullname()) != Some(device) {
-        return;
+        return Heard::Others;
     }
     let addresses = addresses(service, record.port_v6);
     if addresses.is_empty() {
         // Heard over link-local IPv6 only, so far.
-        return;
+        return Heard::Others;
     }
     let sighting = Sighting { announcement: record.announcement, addresses: addresses.clone() };
     if !shared.sightings.see(device, shared.door.is_member(&device), sighting) {
         tracing::debug!(device = %device.short(), "too many devices are announced; one is not taken notice of");
-        return;
+        return Heard::Others;
     }
-    if device != shared.me && shared.book.see(device, &addresses) {
+    if device == shared.me {
+        return Heard::Copy;
+    }
+    if shared.book.see(device, &addresses) {
         shared.said_to_be_at(device, &addresses);
     }
+    Heard::Others
 }
 
 fn lose(shared: &Shared, device: DeviceId) {
