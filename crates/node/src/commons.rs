@@ -42,6 +42,8 @@ pub(crate) struct Commons {
     pub(crate) heeded: Heeded,
     /// Devices that are out by proofs, and all of whose work that counts and is here was named.
     pub(crate) named_for: BTreeSet<DeviceId>,
+    /// Decisions of this person to remove somebody whose cuts are being completed.
+    pub(crate) completing: BTreeSet<RecordId>,
 }
 
 /// How far the first sync of a commons is.
@@ -110,6 +112,7 @@ impl Core {
             roll,
             heeded: Heeded::default(),
             named_for: BTreeSet::new(),
+            completing: BTreeSet::new(),
         };
         self.acknowledge_soon(commons.roll.commons());
         self.commons.insert(commons.roll.commons(), commons);

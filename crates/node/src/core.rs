@@ -21,6 +21,7 @@ use crate::{
     editor::Editors,
     engine::OpenOptions,
     error::{Error, ErrorCode, Result},
+    indexing::Indexer,
     network::Network,
     profile::{self, Owner},
     timekeeping::{self, Clock},
@@ -52,6 +53,11 @@ impl Mailbox {
     /// Has `job` run in turn; waits while too many do.
     pub(crate) async fn bulk(&self, job: impl FnOnce(&mut Core) + Send + 'static) -> Result<(), ()> {
         self.bulk.send(Box::new(job)).await.map_err(|_| ())
+    }
+
+    /// As [`Mailbox::bulk`], from a thread that is none of the runtime's.
+    pub(crate) fn bulk_from_thread(&self, job: impl FnOnce(&mut Core) + Send + 'static) -> Result<(), ()> {
+        self.bulk.blocking_send(Box::new(job)).map_err(|_| ())
     }
 
     /// Waits until the thread is gone and the profile free.
@@ -87,6 +93,8 @@ pub(crate) struct Core {
     pub(crate) looks: Cell<u64>,
     /// Whether documents may wait to be indexed.
     pub(crate) index_waits: bool,
+    /// Reads them; nothing where that thread could not be started.
+    pub(crate) indexer: Option<Indexer>,
     /// Earliest moment at which [`Core::tick`] has something to do.
     pub(crate) next_tick: Option<Instant>,
     pub(crate) mailbox: Mailbox,
@@ -145,6 +153,7 @@ impl Core {
             timekeeping::must_be_after_1970(clock())?;
         }
         let (store, key) = profile::open(&options.home)?;
+        let indexer = Indexer::start(&store, mailbox.clone());
         let mut core = Self {
             home: options.home.clone(),
             clock,
@@ -163,6 +172,7 @@ impl Core {
             found: Vec::new(),
             looks: Cell::new(0),
             index_waits: true,
+            indexer,
             next_tick: None,
             mailbox,
             runtime,
@@ -193,6 +203,11 @@ impl Core {
             }
         }
         self.flush_all();
+        // Nothing is put to the engine from here on, so whoever waits to do so is told.
+        drop(bulk);
+        if let Some(indexer) = self.indexer.take() {
+            indexer.end();
+        }
         if let Some(net) = self.network.take() {
             net.close().await;
         }
@@ -249,12 +264,8 @@ impl Core {
         }
     }
 
-    fn has_background(&self) -> bool {
-        self.index_waits
-    }
-
     fn background(&mut self) {
-        if let Err(error) = self.index_some() {
+        if let Err(error) = self.index_in_background() {
             // Tried again with the next write, not in a loop.
             self.index_waits = false;
             self.trouble(&error);

@@ -1,4 +1,4 @@
-//! Documents in memory: loaded when needed, changed, signed, stored, indexed, and dropped when long unused.
+//! Documents in memory: loaded when needed, changed, signed, stored, and dropped when long unused.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,7 +8,7 @@ use std::{
 use commonplace_model::{
     CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageEdit, PageId,
 };
-use commonplace_store::{Batch, DocBatch, PageProjection, Projection};
+use commonplace_store::{Batch, DocBatch, PageProjection, Projection, Reader};
 use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
 
 use crate::{
@@ -24,8 +24,6 @@ const KEPT: usize = 64;
 const QUIET: Duration = Duration::from_millis(1_000);
 /// What members say in so long is told together.
 const SAYING: Duration = Duration::from_millis(100);
-/// Documents indexed in one transaction.
-const INDEX_STEP: usize = 32;
 /// Changes beyond the last compact form that make a new one worth its while.
 const COMPACT_AFTER: u64 = 256;
 /// Operations, of which a letter is one, that do so too: few changes can hold a large text.
@@ -54,7 +52,7 @@ impl Loaded {
         }
     }
 
-    fn new(document: Document) -> Self {
+    pub(crate) fn new(document: Document) -> Self {
         match document.kind() {
             DocKind::Page => Self::Page(Box::new(Page::from_document(document).unwrap_or_default())),
             DocKind::Ledger => Self::Ledger(Box::new(Ledger::from_document(document).unwrap_or_default())),
@@ -91,6 +89,11 @@ impl Documents {
         }
     }
 
+    /// Whether a document is in memory.
+    pub(crate) fn is_loaded(&self, commons: CommonsId, doc: DocId) -> bool {
+        self.loaded.contains_key(&(commons, doc))
+    }
+
     /// Drops what belongs to a document; it is loaded again from its stored changes.
     pub(crate) fn forget(&mut self, key: (CommonsId, DocId)) {
         self.loaded.remove(&key);
@@ -100,7 +103,7 @@ impl Documents {
 impl Core {
     /// Runs `work` over a loaded document, which is loaded first if need be. When `work` fails the document is dropped, so
     /// that nothing unstored stays in memory.
-    fn with_document<T>(
+    pub(crate) fn with_document<T>(
         &mut self,
         commons: CommonsId,
         doc: DocId,
@@ -120,20 +123,9 @@ impl Core {
         done
     }
 
-    /// A document from its compact form and the changes after it, or from its changes alone.
+    /// A document from what is stored of it.
     fn load(&mut self, commons: CommonsId, doc: DocId) -> Result<Loaded> {
-        let kind = DocKind::from(doc);
-        let compact = self.store.snapshot(commons, doc)?;
-        let from_compact = compact.and_then(|(bytes, upto)| Document::load(kind, &bytes).ok().map(|d| (d, Some(upto))));
-        // A compact form is a cache: one that does not load is passed over.
-        let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));
-        let changes = self.store.changes(commons, doc, after)?;
-        let counted = |at: Option<&VerifiedChange>| at.map_or(0, VerifiedChange::max_op);
-        let operations = counted(changes.last()).saturating_sub(counted(changes.first()));
-        let many = is_worthwhile(changes.len() as u64, operations);
-        if !changes.is_empty() {
-            gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
-        }
+        let Built { mut document, many } = build(&self.store, commons, doc)?;
         document.set_actor(actor_of(commons, doc, self.device(), self.nonce_in(commons, doc)?));
         if many {
             self.compact(commons, doc, &document)?;
@@ -178,12 +170,8 @@ impl Core {
 
     /// Keeps a compact form, if it loads back with the same heads.
     fn compact(&mut self, commons: CommonsId, doc: DocId, document: &Document) -> Result<()> {
-        let bytes = document.save();
-        let same = Document::load(document.kind(), &bytes).is_ok_and(|loaded| loaded.heads() == document.heads());
-        if same {
+        if let Some(bytes) = compacted(doc, document) {
             self.store.compact(commons, doc, &bytes)?;
-        } else {
-            tracing::error!(?doc, "a compact form did not load back as it was; the signed changes are kept alone");
         }
         Ok(())
     }
@@ -337,107 +325,7 @@ impl Core {
         Ok(Projection::Ledger { said, unsaid })
     }
 
-    /// Whether a document is in memory.
-    pub(crate) fn is_loaded(&self, commons: CommonsId, doc: DocId) -> bool {
-        self.documents.loaded.contains_key(&(commons, doc))
-    }
-
-    /// Indexes some of the documents that wait for it, in one transaction.
-    pub(crate) fn index_some(&mut self) -> Result<()> {
-        let waiting = self.store.unindexed(INDEX_STEP + self.warm.len())?;
-        let ready: Vec<_> = waiting.into_iter().filter(|key| !self.warm.contains_key(key)).take(INDEX_STEP).collect();
-        self.index_waits = !ready.is_empty();
-        if ready.is_empty() && self.warm.is_empty() {
-            // A quiet moment.
-            self.store.shrink_log()?;
-        }
-        self.index(&ready)
-    }
-
-    /// Indexes a document now if it waits for it.
-    pub(crate) fn index_now(&mut self, commons: CommonsId, doc: DocId) -> Result<()> {
-        if !self.store.is_unindexed(commons, doc)? {
-            return Ok(());
-        }
-        self.warm.remove(&(commons, doc));
-        self.index(&[(commons, doc)])
-    }
-
-    fn index(&mut self, keys: &[(CommonsId, DocId)]) -> Result<()> {
-        let mut by_commons: HashMap<CommonsId, Vec<DocBatch>> = HashMap::new();
-        for (commons, doc) in keys {
-            let projection = self.projection_of(*commons, *doc)?;
-            let batch = DocBatch {
-                doc: *doc,
-                changes: Vec::new(),
-                attestations: Vec::new(),
-                projection,
-                local: false,
-                at: profile::now(),
-            };
-            by_commons.entry(*commons).or_default().push(batch);
-        }
-        for (commons, docs) in by_commons {
-            let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
-            self.store.write(Batch { commons, docs })?;
-            self.listed(commons)?;
-            self.tell_indexed(commons, &ids);
-        }
-        Ok(())
-    }
-
-    fn projection_of(&mut self, commons: CommonsId, doc: DocId) -> Result<Projection> {
-        let was_loaded = self.is_loaded(commons, doc);
-        let projection = self.with_document(commons, doc, |_, loaded| {
-            Ok(match loaded {
-                Loaded::Page(page) => Projection::Page(project(page)),
-                Loaded::Ledger(ledger) => Projection::LedgerWhole { all: ledger.statements() },
-            })
-        });
-        if !was_loaded {
-            self.documents.forget((commons, doc));
-        }
-        match (projection, doc) {
-            (Ok(projection), _) => Ok(projection),
-            (Err(error), DocId::Page(_)) => {
-                // One document that cannot be read must not keep the others from being found.
-                tracing::error!(%error, ?doc, "a page cannot be read; its signed changes are kept");
-                let title = "Page that cannot be read".to_owned();
-                let text = Some(error.message);
-                Ok(Projection::Page(PageProjection {
-                    title,
-                    folder: String::new(),
-                    deleted: false,
-                    text,
-                    changed_at: None,
-                }))
-            }
-            (Err(error), DocId::Ledger(_)) => {
-                tracing::error!(%error, ?doc, "a ledger cannot be read; its signed changes are kept");
-                Ok(Projection::LedgerWhole { all: Vec::new() })
-            }
-        }
-    }
-
-    fn tell_indexed(&self, commons: CommonsId, docs: &[DocId]) {
-        let rows: Vec<_> = docs
-            .iter()
-            .filter_map(|doc| match doc {
-                DocId::Page(page) => self.store.page(commons, *page).ok().flatten(),
-                DocId::Ledger(_) => None,
-            })
-            .map(crate::pages::row)
-            .collect();
-        if docs.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
-            self.tell_said(commons);
-        }
-        if !rows.is_empty() {
-            self.tell_pages(commons, rows);
-        }
-        self.tell_commons(commons);
-    }
-
-    fn tell_said(&self, commons: CommonsId) {
+    pub(crate) fn tell_said(&self, commons: CommonsId) {
         self.tell(Event::Tags { commons: commons.to_string() });
         self.tell(Event::Flags { commons: commons.to_string() });
         self.tell(Event::People { commons: commons.to_string() });
@@ -478,6 +366,40 @@ impl Core {
     }
 }
 
+/// A document built from what is stored of it.
+pub(crate) struct Built {
+    pub(crate) document: Document,
+    /// Whether so much came since its compact form that a new one is worth its while.
+    pub(crate) many: bool,
+}
+
+/// Builds a document from its compact form and the changes after it, or from its changes alone.
+pub(crate) fn build(stored: &Reader, commons: CommonsId, doc: DocId) -> Result<Built> {
+    let kind = DocKind::from(doc);
+    let compact = stored.snapshot(commons, doc)?;
+    let from_compact = compact.and_then(|(bytes, upto)| Document::load(kind, &bytes).ok().map(|d| (d, Some(upto))));
+    // A compact form is a cache: one that does not load is passed over.
+    let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));
+    let changes = stored.changes(commons, doc, after)?;
+    let counted = |at: Option<&VerifiedChange>| at.map_or(0, VerifiedChange::max_op);
+    let operations = counted(changes.last()).saturating_sub(counted(changes.first()));
+    let many = is_worthwhile(changes.len() as u64, operations);
+    if !changes.is_empty() {
+        gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
+    }
+    Ok(Built { document, many })
+}
+
+/// The compact form of a document, if it loads back as it was.
+pub(crate) fn compacted(doc: DocId, document: &Document) -> Option<Vec<u8>> {
+    let bytes = document.save();
+    let same = Document::load(document.kind(), &bytes).is_ok_and(|loaded| loaded.heads() == document.heads());
+    if !same {
+        tracing::error!(?doc, "a compact form did not load back as it was; the signed changes are kept alone");
+    }
+    same.then_some(bytes)
+}
+
 /// A compact form is a cache, so what it was to be made of is safe.
 fn not_compacted(doc: DocId, error: &Error) {
     tracing::warn!(%error, ?doc, "no compact form could be kept");
@@ -491,6 +413,16 @@ fn is_worthwhile(changes: u64, operations: u64) -> bool {
 /// The changes that an edit of any size is, which says nothing of itself.
 pub(crate) fn whole(page: &mut Page, edit: &PageEdit) -> Result<Vec<LocalChange>> {
     page.make(edit, &chunk::OWN, |_| Vec::new()).map_err(Error::internal)
+}
+
+impl Loaded {
+    /// What it projects.
+    pub(crate) fn projection(&self) -> Projection {
+        match self {
+            Self::Page(page) => Projection::Page(project(page)),
+            Self::Ledger(ledger) => Projection::LedgerWhole { all: ledger.statements() },
+        }
+    }
 }
 
 /// What a page projects.

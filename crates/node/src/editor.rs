@@ -95,7 +95,7 @@ impl Core {
 
     /// Loads the document of a page that was just opened, and sees to it that its log has the document's text.
     fn warm_document(&mut self, commons: CommonsId, page: PageId) {
-        if !self.editors.is_open(commons, DocId::Page(page)) || self.is_loaded(commons, DocId::Page(page)) {
+        if !self.editors.is_open(commons, DocId::Page(page)) || self.documents.is_loaded(commons, DocId::Page(page)) {
             return;
         }
         match self.read_page(commons, page, Page::body) {

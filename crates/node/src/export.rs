@@ -266,7 +266,7 @@ impl Core {
             Ok(Some(text)) => Ok(text),
             listed => {
                 let doc = DocId::Page(page);
-                let was_loaded = self.is_loaded(commons, doc);
+                let was_loaded = self.documents.is_loaded(commons, doc);
                 let read = self.read_page(commons, page, Page::body);
                 if !was_loaded {
                     self.documents.forget((commons, doc));

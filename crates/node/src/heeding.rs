@@ -88,6 +88,15 @@ impl Core {
     /// Sees to it that documents hold only what counts, after the roll changed or when the profile was opened: it may have
     /// been closed, or have ended, in between.
     pub(crate) fn heed_endings(&mut self, id: CommonsId) -> Result<()> {
+        let heeded = self.heed(id);
+        if heeded.is_err() {
+            // Of some of it it is no longer known that it is still to be done: it is all looked over again, as at a start.
+            self.was_heeded(id, Heeded::default());
+        }
+        heeded
+    }
+
+    fn heed(&mut self, id: CommonsId) -> Result<()> {
         // What somebody holds who is out themselves stays as it is.
         if !self.is_in(id) {
             return Ok(());
@@ -227,15 +236,29 @@ impl Core {
             if self.store.setting(&key)?.is_some() {
                 continue;
             }
-            self.store.set_setting(&key, &[1])?;
-            let roll = &self.held_commons(id)?.roll;
-            let theirs = |device: &&DeviceId| roll.standing_of(device) == DeviceStanding::Ended(member);
-            let devices: BTreeSet<DeviceId> = roll.ended().filter(theirs).copied().collect();
-            let mut cuts = self.cut_of(id, &devices)?;
-            cuts.retain(|cut| !cut.is_empty());
-            if !cuts.is_empty() {
-                self.write_records(id, |roll, key| roll.remove(member, cuts, key))?;
+            // What is said here is heeded at once, and this is not to be done in the midst of it.
+            if !self.commons.get_mut(&id).is_some_and(|held| held.completing.insert(decision)) {
+                continue;
             }
+            let written = self.complete_cut(id, member);
+            if let Some(held) = self.commons.get_mut(&id) {
+                held.completing.remove(&decision);
+            }
+            written?;
+            self.store.set_setting(&key, &[1])?;
+        }
+        Ok(())
+    }
+
+    /// Names what is here of the work of a member who was removed.
+    fn complete_cut(&mut self, id: CommonsId, member: MemberId) -> Result<()> {
+        let roll = &self.held_commons(id)?.roll;
+        let theirs = |device: &&DeviceId| roll.standing_of(device) == DeviceStanding::Ended(member);
+        let devices: BTreeSet<DeviceId> = roll.ended().filter(theirs).copied().collect();
+        let mut cuts = self.cut_of(id, &devices)?;
+        cuts.retain(|cut| !cut.is_empty());
+        if !cuts.is_empty() {
+            self.write_records(id, |roll, key| roll.remove(member, cuts, key))?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ mod folder;
 mod fuzz;
 mod heeding;
 mod holding;
+mod indexing;
 mod invitations;
 mod joining;
 mod licence;

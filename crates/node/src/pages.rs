@@ -214,7 +214,7 @@ impl Core {
     fn body_of(&mut self, commons: CommonsId, page: PageId) -> Result<String> {
         self.flush_page(commons, page)?;
         let doc = DocId::Page(page);
-        if !self.is_loaded(commons, doc)
+        if !self.documents.is_loaded(commons, doc)
             && !self.store.is_unindexed(commons, doc)?
             && let Some(text) = self.store.page_text(commons, page)?
         {

@@ -267,7 +267,7 @@ impl Core {
     /// Carets of others on a page.
     pub(crate) fn carets_on(&mut self, commons: CommonsId, page: PageId) -> Vec<Caret> {
         let Some(held) = self.commons.get(&commons) else { return Vec::new() };
-        let loaded = self.is_loaded(commons, DocId::Page(page));
+        let loaded = self.documents.is_loaded(commons, DocId::Page(page));
         let mut carets = Vec::new();
         for (device, presence) in held.presences.heard.iter().filter(|(_, p)| p.page == Some(page)) {
             let Some(person) = self.person_of(held, device) else { continue };

@@ -143,8 +143,8 @@ pub(crate) fn rows(db: &Connection, doc: No) -> Result<Vec<Row>> {
     Ok(all)
 }
 
-/// Takes changes out of a document, the last ones first.
-pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Result<()> {
+/// Takes changes out of a document, the last ones first. Whether any is left.
+pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Result<bool> {
     let mut first_out: BTreeMap<No, u64> = BTreeMap::new();
     for row in out {
         tx.prepare_cached("DELETE FROM change WHERE no = ?1")?.execute([row.no])?;
@@ -170,7 +170,7 @@ pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Ro
         ] {
             tx.prepare_cached(sql)?.execute([doc])?;
         }
-        return Ok(());
+        return Ok(false);
     }
     // A clock may have been stored as what differs from one that is out now.
     tx.prepare_cached("DELETE FROM clock WHERE no BETWEEN ?1 AND ?2")?.execute([first, last])?;
@@ -179,7 +179,7 @@ pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Ro
     }
     keep_digest(tx, doc)?;
     tx.prepare_cached("UPDATE doc SET waits = 1 WHERE no = ?1")?.execute([doc])?;
-    Ok(())
+    Ok(true)
 }
 
 /// Has an actor end with its change of this number; 0 is before its first.

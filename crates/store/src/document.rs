@@ -351,7 +351,8 @@ impl Reader {
     /// When the database cannot be read.
     pub fn unindexed(&self, limit: usize) -> Result<Vec<(CommonsId, DocId)>, StoreError> {
         let mut find = self.db.prepare_cached(
-            "SELECT c.id, d.id FROM doc d JOIN commons c ON c.no = d.commons WHERE d.waits = 1 ORDER BY d.no LIMIT ?1",
+            "SELECT c.id, d.id FROM doc d JOIN commons c ON c.no = d.commons WHERE d.waits = 1 AND c.leaving = 0 \
+             ORDER BY d.no LIMIT ?1",
         )?;
         let mut rows = find.query([int(limit as u64)])?;
         let mut all = Vec::new();

@@ -80,12 +80,16 @@ impl Store {
         let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
         let doc: Option<No> = find.query_row(params![commons, then.doc.to_bytes()], |row| row.get(0)).optional()?;
         drop(find);
+        let mut left = false;
         if let Some(doc) = doc {
             let falling: Vec<_> =
                 rows(&tx, doc)?.into_iter().rev().filter(|row| out.contains(&row.change.hash())).collect();
-            take_out(&tx, &clocks, doc, &falling)?;
+            left = take_out(&tx, &clocks, doc, &falling)?;
         }
-        put_doc(&tx, &clocks, commons, then)?;
+        // A document of which all fell projects nothing: it is as if it had never come.
+        if left || !then.changes.is_empty() {
+            put_doc(&tx, &clocks, commons, then)?;
+        }
         tx.commit()?;
         Ok(())
     }

@@ -16,7 +16,7 @@ async fn to_build(engine: &Engine, commons: CommonsId, page: PageId) -> u64 {
 }
 
 async fn is_built(engine: &Engine, commons: CommonsId, page: PageId) -> bool {
-    engine.ask(move |core| Ok(core.is_loaded(commons, DocId::Page(page)))).await.unwrap()
+    engine.ask(move |core| Ok(core.documents.is_loaded(commons, DocId::Page(page)))).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

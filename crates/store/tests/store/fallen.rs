@@ -73,3 +73,18 @@ proptest! {
         prop_assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_page_that_falls_whole_is_gone() {
+    let (_dir, mut store, commons) = profile();
+    let doc = DocId::Page(page_id(1));
+    let mut writer = Writer::new(LIAR, commons, page_id(1));
+    let made = [writer.begin("Toasters", ""), writer.insert("all of it")];
+    store.write(batch(commons, doc, &made, Projection::Later, false)).expect("stores");
+    assert!(store.is_unindexed(commons, doc).expect("reads"));
+    let out = made.iter().map(|(change, _)| change.hash()).collect();
+    let then = batch(commons, doc, &[], Projection::Later, true).docs.remove(0);
+    store.let_fall(commons, &out, then).expect("takes out");
+    assert!(!store.is_unindexed(commons, doc).expect("reads"), "it waits to be listed");
+    assert_eq!(store.digest(commons, doc).expect("reads"), None);
+}
