@@ -1,6 +1,7 @@
 //! The bench: measures, prints a table and writes it as JSON (`target/bench.json`).
 //!
-//! `bench [--quick] [--out FILE]`. `--quick` runs everything small: it shows that the bench works, and measures nothing.
+//! `bench [--quick] [--only PART] [--out FILE]`. `--quick` runs everything small: it shows that the bench works, and measures
+//! nothing. Parts are `keys`, `flood` and `pages`.
 
 mod figures;
 mod flood;
@@ -24,8 +25,11 @@ use anyhow::{Context, Result, bail};
 
 use figures::Figures;
 
+const PARTS: [&str; 3] = ["keys", "flood", "pages"];
+
 fn main() -> Result<ExitCode> {
-    let (quick, out) = arguments()?;
+    let Arguments { quick, only, out } = arguments()?;
+    let wanted = |part| only.as_deref().is_none_or(|only| only == part);
     if !wire::is_own()
         && let Some(status) = wire::again_in_own_network()?
     {
@@ -35,9 +39,16 @@ fn main() -> Result<ExitCode> {
     figures.tell_machine()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        keys::measure(&mut figures, quick).await?;
-        flood::measure(&mut figures, quick).await?;
-        pages::measure(&mut figures, quick).await
+        if wanted("keys") {
+            keys::measure(&mut figures, quick).await?;
+        }
+        if wanted("flood") {
+            flood::measure(&mut figures, quick).await?;
+        }
+        if wanted("pages") {
+            pages::measure(&mut figures, quick).await?;
+        }
+        anyhow::Ok(())
     })?;
     figures.write(&out)?;
     let over = figures.over();
@@ -48,18 +59,28 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn arguments() -> Result<(bool, PathBuf)> {
-    let (mut quick, mut out) = (false, None);
+struct Arguments {
+    quick: bool,
+    only: Option<String>,
+    out: PathBuf,
+}
+
+fn arguments() -> Result<Arguments> {
+    let (mut quick, mut only, mut out) = (false, None, None);
     let mut given = std::env::args_os().skip(1);
     while let Some(argument) = given.next() {
         match argument.to_str() {
             Some("--quick") => quick = true,
+            Some("--only") => {
+                let part = given.next().and_then(|part| part.into_string().ok());
+                only = Some(part.filter(|part| PARTS.contains(&part.as_str())).context("--only keys, flood or pages")?);
+            }
             Some("--out") => out = Some(PathBuf::from(given.next().context("--out FILE")?)),
-            _ => bail!("usage: bench [--quick] [--out FILE]"),
+            _ => bail!("usage: bench [--quick] [--only PART] [--out FILE]"),
         }
     }
     // Beside the folder of the profile that the bench was built in: target/bench.json.
     let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("bench.json"));
     let out = out.or_else(beside).context("a place for the figures")?;
-    Ok((quick, out))
+    Ok(Arguments { quick, only, out })
 }

@@ -3,12 +3,13 @@
 use std::{fs, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context, Result, ensure};
-use commonplace_node::view::PageQuery;
+use commonplace_node::view::{Event, Job, PageQuery};
 use commonplace_tests::{
     cli::{Device, Place, files, program},
     corpus,
 };
 use tempfile::TempDir;
+use tokio::sync::broadcast;
 
 use crate::{
     figures::Figures,
@@ -52,13 +53,14 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
     figures.note(key(full, "import_rate", "import_rate_tenth"), "import", Some(pages / import), "pages/s")?;
 
     let before = wire::now();
+    let mut events = second.engine.events();
     let start = Instant::now();
     join(&first, &second, &commons).await?;
     let admitted = start.elapsed();
-    second.until(&commons, |commons| !commons.arriving).await?;
+    caught_up(&mut events).await?;
     let arrived = start.elapsed().as_secs_f64();
     let sent = wire::since(before);
-    second.until(&commons, |commons| commons.pages == count as u64).await?;
+    second.until(&commons, |commons| !commons.arriving && commons.pages == count as u64).await?;
     let indexed = start.elapsed().as_secs_f64();
     figures.note(key(full, "join_admitted", "join_admitted_tenth"), "cold join: let in", Some(ms(admitted)), "ms")?;
     figures.note(
@@ -95,13 +97,24 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
         figures.note(
             "join_judged",
             "the gate's part of the cold join",
-            Some(100.0 * judged / arrived),
+            Some(100.0 * judged.whole / arrived),
             "of a hundred",
         )?;
-        let against = arrived / (arrived - judged);
-        figures.hold("join_against_ungated", "cold join, against one that judges nothing", against, "times", 1.25)?;
+        let looking = judged.whole - judged.unlooked;
+        figures.note("join_looked", "looking at operations, of it", Some(100.0 * looking / arrived), "of a hundred")?;
+        let against = arrived / (arrived - looking);
+        figures.hold("join_against_unlooked", "against one that looks at no operations", against, "times", 1.25)?;
     }
     Ok(Cost { import: import / pages, arrived: arrived / pages })
+}
+
+/// Waits until all that the other side has is stored here.
+async fn caught_up(events: &mut broadcast::Receiver<Event>) -> Result<()> {
+    loop {
+        if let Event::Progress { job: Job::Sync, total: 0, finished: true, .. } = next(events).await? {
+            return Ok(());
+        }
+    }
 }
 
 fn key(full: bool, whole: &'static str, tenth: &'static str) -> &'static str {

@@ -2,8 +2,9 @@
 //!
 //! A file bears the name of its page, if that page alone is called so and such a file can be; else the page's id too, as in
 //! `Tea (k3jdabcd).md`. So which page a file is of never depends on which pages came first or came since, and devices that hold
-//! the same pages write the same files. No two pages are in one file, no file lies where a folder is, and none is hidden, nor is
-//! a folder: what begins with a dot begins with `_` there.
+//! the same pages write the same files. No two pages are in one file, and no file lies where a folder is. What programs keep for
+//! themselves is neither written nor taken in: a folder that begins with a dot, and a file that begins with `._`, begins with `_`
+//! instead of the dot. A page may be called `.`, and its file is `..md`.
 //!
 //! Left out: disks that do not tell upper from lower case.
 
@@ -24,7 +25,7 @@ const MAX_STEM: usize = 252;
 struct Named {
     /// Folder and title.
     own: String,
-    /// The same, so that nothing in it is hidden.
+    /// The same, so that no program takes a part of it for its own.
     shown: String,
 }
 
@@ -65,7 +66,7 @@ impl FileNames {
             }
             shown.push('/');
         }
-        shown.push_str(&unhidden(title.as_str()));
+        shown.push_str(&if is_kept(title.as_str(), true) { unhidden(title.as_str()) } else { title.to_string() });
         if shown != own {
             self.shown_as.entry(shown.clone()).or_default().push(page);
         }
@@ -90,7 +91,7 @@ impl FileNames {
         let Named { own, shown } = named;
         let wanted = format!("{own}.md");
         let reason = if own != shown {
-            "such a file or folder cannot be: it would be hidden, or taken for another page"
+            "such a file or folder cannot be: it would be taken for a program’s own, or for another page"
         } else if self.called.get(own).is_some_and(|all| all.len() > 1) {
             "several pages are called so, so the file bears the page’s id as well"
         } else if self.folders.contains(&wanted) {
@@ -141,11 +142,16 @@ fn parted(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
+/// Whether programs keep something so called for themselves: `.git`, `._Tea.md` beside `Tea.md`.
+pub(crate) fn is_kept(name: &str, markdown: bool) -> bool {
+    name.starts_with('.') && (!markdown || name.starts_with("._"))
+}
+
 fn unhidden(part: &str) -> String {
     part.strip_prefix('.').map_or_else(|| part.to_owned(), |rest| format!("_{rest}"))
 }
 
-/// A folder that is not hidden, and not called as a file that bears an id.
+/// A folder that no program takes for its own, and not called as a file that bears an id.
 fn shown_folder(part: &str) -> String {
     let part = unhidden(part);
     let stem = part.strip_suffix(").md").or_else(|| part.strip_suffix(".md").filter(|id| id.parse::<PageId>().is_ok()));
@@ -286,7 +292,9 @@ mod tests {
         let different: HashSet<_> = files.iter().map(|(path, _)| path).collect();
         assert_eq!(different.len(), pages.len(), "{files:?}");
         for (path, id) in &files {
-            assert!(path.split('/').all(|part| !part.starts_with('.') && part.len() <= 255), "{path}");
+            let (folder, file) = parted(path);
+            assert!(path.split('/').all(|part| part.len() <= 255), "{path}");
+            assert!(!folder.split('/').any(|part| is_kept(part, false)) && !is_kept(file, true), "{path}");
             assert!(!files.iter().any(|(other, _)| other.starts_with(&format!("{path}/"))), "{path} is a folder too");
             let stem = path.strip_suffix(".md").expect("Markdown");
             assert_eq!(first.pages_of(stem), [*id], "{path} is taken back");
@@ -294,6 +302,7 @@ mod tests {
         let by_id: HashMap<_, _> = files.iter().map(|(path, id)| (*id, path.as_str())).collect();
         assert_eq!(by_id[&id(1)], format!("TU ({}).md", id(1).short()));
         assert_eq!((by_id[&id(4)], by_id[&id(13)]), ("TU (2).md", "_git/x.md"));
+        assert_eq!((by_id[&id(14)], by_id[&id(16)]), (".git.md", "..md"));
         assert_eq!((by_id[&id(9)], by_id[&id(11)].starts_with("a.md/b (")), ("x.md/in.md", true));
         pages.reverse();
         assert_eq!(paths(&names(&pages)), files);

@@ -15,6 +15,7 @@ use commonplace_model::{Folder, Page};
 
 use crate::{
     error::{Error, ErrorCode, Result},
+    filenames::is_kept,
     view::{ImportReport, Skipped},
 };
 
@@ -126,7 +127,7 @@ fn go_through(listing: fs::ReadDir, inside: &Folder, files: &mut Files) -> Vec<W
             continue;
         };
         let markdown = stem_of(name).filter(|_| !kind.is_dir());
-        if is_hidden(name, markdown.is_some()) {
+        if is_kept(name, markdown.is_some()) {
             files.skip(Missed::Hardly, &shown, "hidden, so taken for something of a program’s own");
         } else if kind.is_symlink() {
             files.skip(Missed::Surely, &shown, "a link, and links are not followed");
@@ -163,11 +164,6 @@ fn is_second(name: &std::ffi::OsStr) -> bool {
 
 fn within(inside: &Folder, name: &str) -> String {
     if inside.as_str().is_empty() { name.to_owned() } else { format!("{inside}/{name}") }
-}
-
-/// Whether programs keep something so called for themselves: `.git`, `._Tea.md` beside `Tea.md`. A page may be called `.`.
-fn is_hidden(name: &str, markdown: bool) -> bool {
-    name.starts_with('.') && (!markdown || name.starts_with("._"))
 }
 
 /// The folder of the pages in a folder, or why there cannot be one.
