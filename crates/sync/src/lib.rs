@@ -11,7 +11,8 @@
 //! 3. **Documents**: which of them differ. When one side has far fewer, it lists all of its own with their frontiers and
 //!    the other answers for those where it lacks something; a cold join is that with an empty list. Otherwise the sets of
 //!    `BLAKE3_keyed(salt, document ‖ digest)` are reconciled by ranges (negentropy), and both list those that differ.
-//! 4. **Changes** that the other lacks, in frames of some 256 KiB, one at a time as the stream takes them.
+//! 4. **Changes** that the other lacks, one frame at a time as the stream takes them: the first of some 16 KiB, so that something
+//!    is durable soon, the later ones of up to 256 KiB.
 //! 5. **Live**: new changes and records as they are made; each is acknowledged once it is durable. Whoever finds a gap
 //!    *asks*: it sends its frontier of that document, and is sent what it lacks.
 //!

@@ -16,6 +16,9 @@ use crate::{
 const MAX_URGENT: usize = 64;
 /// The least room in a frame that is worth asking the replica for.
 const LEAST: usize = 4 * 1024;
+/// Bytes of changes in the first frame, about; each has twice as many as the one before, up to [`FRAME_CHANGES`]. Nothing of
+/// a frame is durable before all of it came: where connections never last for a large one, small ones still bring something.
+const FIRST: usize = 16 * 1024;
 
 /// How far what we catch the other side up with is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +35,6 @@ pub(super) enum Delivery {
 }
 
 /// What goes.
-#[derive(Default)]
 pub(super) struct Outbound {
     pub(super) delivery: Delivery,
     order: VecDeque<DocId>,
@@ -42,8 +44,25 @@ pub(super) struct Outbound {
     urgent: Vec<DocId>,
     sent: u64,
     to_send: u64,
+    /// Bytes of changes that the next frame has room for.
+    room: usize,
     /// What catching up has sent and the other side has not acknowledged.
     in_doubt: BTreeMap<DocId, BTreeMap<Actor, u64>>,
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            delivery: Delivery::default(),
+            order: VecDeque::new(),
+            have: BTreeMap::new(),
+            urgent: Vec::new(),
+            sent: 0,
+            to_send: 0,
+            room: FIRST,
+            in_doubt: BTreeMap::new(),
+        }
+    }
 }
 
 impl Outbound {
@@ -134,7 +153,7 @@ impl Outbound {
     }
 
     fn next_parts(&mut self, commons: CommonsId, replica: &dyn Replica) -> Vec<Part> {
-        let (mut parts, mut room) = (Vec::new(), FRAME_CHANGES);
+        let (mut parts, mut room) = (Vec::new(), self.room);
         while room >= LEAST && parts.len() < MAX_PARTS {
             let Some(doc) = self.order.front().copied() else { break };
             let have: Vec<_> = self.have.get(&doc).into_iter().flatten().map(|(actor, seq)| (*actor, *seq)).collect();
@@ -150,6 +169,9 @@ impl Outbound {
                 let changes = segment.changes.into_iter().map(Parcel).collect();
                 parts.push(Part { doc, attestations: segment.attestations, changes, more });
             }
+        }
+        if !parts.is_empty() {
+            self.room = FRAME_CHANGES.min(2 * self.room);
         }
         parts
     }
@@ -191,5 +213,48 @@ mod tests {
         (0..10).for_each(|_| outbound.hurry(page(MAX_URGENT)));
         assert_eq!((outbound.urgent.len(), outbound.urgent.first()), (MAX_URGENT, Some(&page(1))));
         assert_eq!(outbound.urgent.last(), Some(&page(MAX_URGENT)));
+    }
+
+    /// A replica with one document, of which there is always more.
+    struct Endless;
+
+    impl Replica for Endless {
+        fn record_ids(&self) -> Vec<commonplace_model::RecordId> {
+            Vec::new()
+        }
+
+        fn records(&self, _: &[commonplace_model::RecordId]) -> Vec<Vec<u8>> {
+            Vec::new()
+        }
+
+        fn digests(&self) -> Vec<(DocId, [u8; 32])> {
+            Vec::new()
+        }
+
+        fn frontier(&self, _: &DocId) -> Vec<commonplace_trust::Attestation> {
+            Vec::new()
+        }
+
+        fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], max_bytes: usize) -> Segment {
+            Segment { changes: vec![vec![7; 1024]; max_bytes / 1024], more: true, ..Segment::default() }
+        }
+
+        fn waiting_order(&self, _: &mut [DocId]) {}
+    }
+
+    #[test]
+    fn the_first_frame_is_small_so_that_a_connection_that_does_not_last_brings_something() {
+        let mut outbound = Outbound::default();
+        outbound.enqueue(DocId::Page(PageId::new([1; 16])), BTreeMap::new());
+        let mut next = || {
+            let parts = outbound.next_parts(CommonsId::new([1; 32]), &Endless);
+            parts.iter().flat_map(|part| &part.changes).map(|change| change.0.len() / 1024).sum::<usize>()
+        };
+        let kilobytes: Vec<_> = (0..6).map(|_| next()).collect();
+        assert_eq!(kilobytes, [16, 32, 64, 128, 256, 256]);
     }
 }
