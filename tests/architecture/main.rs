@@ -5,6 +5,7 @@
 //! in the sources that are said to need it.
 
 mod bounds;
+mod packages;
 mod page;
 mod sources;
 
