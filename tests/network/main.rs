@@ -4,6 +4,7 @@
 //! changes; and nothing that anybody wrote is ever lost.
 
 mod found;
+mod hundred;
 mod killed;
 mod knock;
 mod moved;

@@ -21,8 +21,8 @@ use tempfile::TempDir;
 
 /// No command may take longer: a suite must end.
 const LIMIT: Duration = Duration::from_secs(180);
-/// A `peer` ends by itself after so many seconds, should everything that ought to stop it be gone.
-const PEER_FOR: &str = "600";
+/// A `peer` ends by itself after so long, should everything that ought to stop it be gone.
+const PEER_FOR: Duration = Duration::from_secs(600);
 
 /// The built program: beside the suite's own, in the same target folder.
 ///
@@ -184,7 +184,15 @@ impl Device {
     /// # Errors
     /// When it ends at once.
     pub fn peer(&self) -> Result<Peer> {
-        let mut command = self.command(["peer", "--for", PEER_FOR])?;
+        self.peer_for(PEER_FOR)
+    }
+
+    /// The same, for as long as a story may take.
+    ///
+    /// # Errors
+    /// When it ends at once.
+    pub fn peer_for(&self, limit: Duration) -> Result<Peer> {
+        let mut command = self.command(["peer", "--for", &limit.as_secs().to_string()])?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         // Its first line says that it has the profile open. Before that no command may be run: it would take the profile.

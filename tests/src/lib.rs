@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod corpus;
 pub mod desktop;
+pub mod draw;
 pub mod namespaces;
 pub mod patience;
 pub mod skipped;

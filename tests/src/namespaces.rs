@@ -27,6 +27,20 @@ done
 exit 0
 "#;
 
+/// What a slow cable keeps at most for a device that cannot take it yet, in words of `tc`.
+const QUEUE: &str = "40kb";
+/// The same in bytes.
+pub const QUEUE_BYTES: u64 = 40 * 1024;
+
+/// Bytes that crossed a device's cable since it was laid, with all that any layer added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crossed {
+    /// To the device.
+    pub to: u64,
+    /// From the device.
+    pub from: u64,
+}
+
 /// How the devices of a network are addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressing {
@@ -146,6 +160,20 @@ impl Lan {
         inside(namespace, &["address", "add", &self.addressing.address(host), "dev", "eth0"])
     }
 
+    /// What crossed a device's cable so far.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn crossed(&self, at: usize) -> Result<Crossed> {
+        let mut ask = Command::new("ip");
+        ask.args(["-n", &self.hosts[at].namespace, "-j", "-s", "link", "show", "dev", "eth0"]);
+        let done = ask.output()?;
+        ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+        let bytes = |way: &str| said[0]["stats64"][way]["bytes"].as_u64().context("bytes that crossed a cable");
+        Ok(Crossed { to: bytes("rx")?, from: bytes("tx")? })
+    }
+
     /// Makes a device's cable slow, in kilobits a second; false where the system has no means for it.
     pub fn slow(&self, at: usize, kilobits: u32) -> bool {
         let rate = format!("{kilobits}kbit");
@@ -160,8 +188,8 @@ impl Lan {
             &rate,
             "burst",
             "16kb",
-            "latency",
-            "1s",
+            "limit",
+            QUEUE,
         ];
         Command::new("tc").args(["-n", &self.bridge]).args(limit).output().is_ok_and(|done| done.status.success())
     }
