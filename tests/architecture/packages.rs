@@ -162,7 +162,8 @@ fn the_command_line_needs_no_library_of_a_desktop() -> Result<()> {
     let done = Command::new("ldd").arg(program()?).output()?;
     ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let needed = String::from_utf8(done.stdout)?;
-    let name = |line: &str| Path::new(line.split_whitespace().next().unwrap_or_default()).file_name().map(ToOwned::to_owned);
+    let name =
+        |line: &str| Path::new(line.split_whitespace().next().unwrap_or_default()).file_name().map(ToOwned::to_owned);
     for library in needed.lines().filter_map(name) {
         let library = library.to_string_lossy();
         ensure!(LIBRARIES.iter().any(|known| library.starts_with(known)), "the container has no {library}");

@@ -3,6 +3,7 @@
 //! They find each other by mDNS, with and without a default route; the plug is pulled, a process is killed, an address
 //! changes; and nothing that anybody wrote is ever lost.
 
+mod eight;
 mod found;
 mod hundred;
 mod killed;
