@@ -31,11 +31,6 @@ impl Draw {
         Ok(Self(seed))
     }
 
-    /// A draw with this seed.
-    pub fn with(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// Any number.
     pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
