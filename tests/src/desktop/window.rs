@@ -21,6 +21,8 @@ use super::processes;
 
 /// How long anything may take that a person waits for. Far beyond what is bearable, so that only what never comes fails.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Lines of the log that are told when a wait is in vain.
+const LAST_WORDS: usize = 40;
 /// How long the app may take to put everything in order when it is told to quit.
 const QUITTING: Duration = Duration::from_secs(15);
 
@@ -262,11 +264,21 @@ impl Window {
                 self.album.spoil();
                 let picture =
                     self.picture("failed").map_or_else(|e| format!("no picture: {e:#}"), |p| p.display().to_string());
-                let why = last.map_or_else(String::new, |error| format!(" ({error:#})"));
-                bail!("{} waited in vain for {what}{why}; {picture}", self.name);
+                // The driver often has no words for what it tells, but always the kind of error.
+                let why = last.map_or_else(String::new, |error| format!(" ({error:?})"));
+                let log = self.last_words();
+                bail!("{} waited in vain for {what}{why}; {picture}\n{log}", self.name);
             }
             self.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
+    }
+
+    /// The end of what the app, the driver and the display wrote.
+    fn last_words(&self) -> String {
+        let log = std::fs::read(self.album.folder().join(format!("{}.log", self.name))).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = log.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(LAST_WORDS)).map(|line| format!("  | {line}\n")).collect()
     }
 
     /// Takes a picture of the window.
