@@ -21,6 +21,7 @@ use crate::{
 };
 
 /// What one size of commons cost.
+#[cfg_attr(not(feature = "compare"), expect(dead_code, reason = "some of it is only compared"))]
 struct Cost {
     /// Seconds a page.
     import: f64,
