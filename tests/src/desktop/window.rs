@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use fantoccini::Locator;
 use fantoccini::actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key as Code;
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::driver::{Display, Driver, LOOK_EVERY};
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LAST_WORDS: usize = 40;
 /// How long the app may take to put everything in order when it is told to quit.
 const QUITTING: Duration = Duration::from_secs(15);
+
+/// What the process is called that draws a window.
+const DRAWS: &str = "WebKitWebProcess";
 
 /// What elements say: what a person reads in them.
 const TEXTS: &str = "
@@ -312,10 +316,34 @@ impl Window {
         &self.name
     }
 
-    fn end(self, signal: Signal) -> anyhow::Result<()> {
+    fn app(&self) -> anyhow::Result<Pid> {
         let home = self.home.to_str().context("the home's name is no text")?;
-        let app = processes::find(&desktop_binary()?, home)
-            .ok_or_else(|| anyhow!("the app of {} is not running", self.name))?;
+        processes::find(&desktop_binary()?, home).ok_or_else(|| anyhow!("the app of {} is not running", self.name))
+    }
+
+    /// Kills the process that draws the window, as the system does when there is no memory left, and waits until there is
+    /// another one.
+    ///
+    /// # Errors
+    /// When there is none, or no other one comes.
+    pub fn kill_page(&self) -> anyhow::Result<()> {
+        let app = self.app()?;
+        let drawing = || processes::children(app, DRAWS);
+        let first = drawing();
+        ensure!(!first.is_empty(), "nothing draws the window of {}", self.name);
+        for process in &first {
+            processes::signal(*process, Signal::SIGKILL)?;
+        }
+        self.until("another process that draws", || {
+            Ok(drawing()
+                .into_iter()
+                .any(|process| !first.contains(&process) && !processes::ended(process))
+                .then_some(()))
+        })
+    }
+
+    fn end(self, signal: Signal) -> anyhow::Result<()> {
+        let app = self.app()?;
         processes::signal(app, signal)?;
         let until = Instant::now() + QUITTING;
         while !processes::ended(app) {
