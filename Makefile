@@ -105,7 +105,7 @@ mutants: setup ## change the code of trust and governance line by line and list 
 
 .PHONY: bench
 bench: setup-test ui ## measure, print a table and write it as JSON (target/bench.json)
-	@cargo build --release --workspace --bins
+	@cargo build --release --workspace --bins --features commonplace-tests/compare
 	@$(RELEASE)/bench
 
 # --- Tidy ---

@@ -30,8 +30,22 @@ pub(crate) fn open(app: &App, options: &Options) -> tauri::Result<()> {
     if let Some(folder) = options.webview_data() {
         window = window.data_directory(folder);
     }
-    window.build()?;
+    let window = window.build()?;
+    #[cfg(target_os = "linux")]
+    window.with_webview(|shown| bring_back(&shown.inner()))?;
     Ok(())
+}
+
+/// Shows the page again when the process that draws it ended: it was out of memory, or fell over. What was written is the
+/// engine's, which is in this process; without this, the window would stay empty for as long as it is open.
+#[cfg(target_os = "linux")]
+fn bring_back(shown: &webkit2gtk::WebView) {
+    use webkit2gtk::WebViewExt;
+
+    shown.connect_web_process_terminated(|shown, why| {
+        tracing::error!(?why, "the process that draws the window ended; it is begun anew");
+        shown.reload();
+    });
 }
 
 /// Closes the window as its button would. False when there is none.

@@ -3,6 +3,8 @@
 //! `bench [--quick] [--only PART] [--out FILE]`. `--quick` runs everything small: it shows that the bench works, and measures
 //! nothing. Parts are `keys`, `flood` and `pages`.
 
+#[cfg(feature = "compare")]
+mod compare;
 mod figures;
 mod flood;
 mod gate;

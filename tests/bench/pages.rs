@@ -11,6 +11,8 @@ use commonplace_tests::{
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
+#[cfg(feature = "compare")]
+use crate::compare;
 use crate::{
     figures::Figures,
     gate,
@@ -19,9 +21,14 @@ use crate::{
 };
 
 /// What one size of commons cost.
+#[cfg_attr(not(feature = "compare"), expect(dead_code, reason = "some of it is only compared"))]
 struct Cost {
+    /// Seconds a page.
     import: f64,
     arrived: f64,
+    indexed: f64,
+    /// Milliseconds of meeting again after one page changed.
+    warm: f64,
 }
 
 /// Measures everything about many pages.
@@ -32,7 +39,43 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     let whole = one_size(figures, all, true).await?;
     Figures::part("Cost of a page among all, against a tenth of them")?;
     figures.note("import_growth", "import", Some(whole.import / tenth.import), "times")?;
-    figures.note("join_growth", "cold join", Some(whole.arrived / tenth.arrived), "times")
+    figures.note("join_growth", "cold join", Some(whole.arrived / tenth.arrived), "times")?;
+    compared(figures, all, &tenth, &whole).await
+}
+
+/// Beside samod, at a tenth of all pages and at a fifth: beyond that it takes minutes.
+#[cfg(feature = "compare")]
+async fn compared(figures: &mut Figures, all: usize, tenth: &Cost, whole: &Cost) -> Result<()> {
+    let small =
+        compare::measure(figures, all / 10, ["samod_join_tenth", "samod_warm_tenth", "samod_warm_bytes_tenth"]).await?;
+    let large =
+        compare::measure(figures, all / 5, ["samod_join_fifth", "samod_warm_fifth", "samod_warm_bytes_fifth"]).await?;
+    Figures::part("Against samod 0.16")?;
+    let (Some(small), Some(large)) = (small, large) else {
+        return figures.note("samod_growth", "it was not done in time", None, "times");
+    };
+    figures.note(
+        "samod_growth",
+        "cost of a page of its cold join, a fifth against a tenth",
+        Some(small.join / large.join),
+        "times",
+    )?;
+    for (ours, theirs, name, what) in [
+        (1.0 / tenth.arrived, small.join, "join_against_samod_tenth", "cold join, durable: a tenth against a tenth"),
+        (1.0 / whole.arrived, large.join, "join_against_samod", "cold join, durable: all against its fifth"),
+        (1.0 / whole.indexed, large.join, "indexed_against_samod", "cold join, searchable: all against its fifth"),
+        (large.warm, whole.warm, "warm_against_samod", "one page changed: all against its fifth"),
+    ] {
+        figures.note(name, what, Some(ours / theirs), "times")?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "compare"))]
+async fn compared(_: &mut Figures, _: usize, _: &Cost, _: &Cost) -> Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "*** built without samod to compare with: `make bench` has it")?;
+    Ok(())
 }
 
 async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cost> {
@@ -84,9 +127,10 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
         ratio,
         "times",
     )?;
+    let mut again = 0.0;
     if full {
         equal(&first, &second, &commons, folder.path()).await?;
-        warm(figures, &first, second, &commons).await?;
+        again = warm(figures, &first, second, &commons).await?;
         on_disk(figures, first.home.path(), pages, text)?;
         start_again(figures, &mut first, count).await?;
     }
@@ -105,7 +149,7 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
         let against = arrived / (arrived - looking);
         figures.hold("join_against_unlooked", "against one that looks at no operations", against, "times", 1.25)?;
     }
-    Ok(Cost { import: import / pages, arrived: arrived / pages })
+    Ok(Cost { import: import / pages, arrived: arrived / pages, indexed: indexed / pages, warm: again })
 }
 
 /// Waits until all that the other side has is stored here.
@@ -133,9 +177,10 @@ async fn equal(first: &Side, second: &Side, commons: &str, folder: &Path) -> Res
     Ok(())
 }
 
-/// One page changes while the other is away.
-async fn warm(figures: &mut Figures, first: &Side, mut second: Side, commons: &str) -> Result<()> {
+/// One page changes while the other is away; gives how long meeting again took then.
+async fn warm(figures: &mut Figures, first: &Side, mut second: Side, commons: &str) -> Result<f64> {
     Figures::part("Meeting again")?;
+    let mut last = 0.0;
     for (changed, key) in [
         (0, ["warm_same", "warm_same_bytes", "warm_same_packets"]),
         (1, ["warm_one", "warm_one_bytes", "warm_one_packets"]),
@@ -159,13 +204,14 @@ async fn warm(figures: &mut Figures, first: &Side, mut second: Side, commons: &s
         }
         first.until(commons, |commons| commons.here == 1 && commons.only_here == 0).await?;
         let (took, sent) = (start.elapsed(), wire::since(before));
+        last = ms(took);
         let what = if changed == 0 { "nothing changed" } else { "one page changed" };
         figures.note(key[0], &format!("{what}: from start to equal"), Some(ms(took)), "ms")?;
         figures.note(key[1], &format!("{what}: over the wire, both ways"), sent.map(|w| w.bytes), "bytes")?;
         figures.note(key[2], &format!("{what}: over the wire, both ways"), sent.map(|w| w.packets), "packets")?;
     }
     second.engine.close().await;
-    Ok(())
+    Ok(last)
 }
 
 fn on_disk(figures: &mut Figures, home: &Path, pages: f64, text: f64) -> Result<()> {

@@ -40,3 +40,22 @@ fn a_page_is_renamed_deleted_and_brought_back() -> anyhow::Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_window_whose_drawing_process_is_killed_shows_the_page_again() -> anyhow::Result<()> {
+    tell("pages::a_window_whose_drawing_process_is_killed_shows_the_page_again", |stage| {
+        let (maren, tomas) = stage.together()?;
+        maren.write_at_end("Then let it cool.")?;
+        tomas.wait_for_words("Then let it cool.")?;
+        // The driver has lost the window then; that there is a page again is seen in that it hands over what it has, and closes.
+        maren.kill_page()?;
+        tomas.write_at_end("And descale it.")?;
+        maren.quit()?;
+        let maren = stage.maren.open()?;
+        maren.arrive(COMMONS)?;
+        maren.open_page("Kettles")?;
+        maren.wait_for_words("And descale it.")?;
+        maren.wait_equal(&tomas)?;
+        Ok(())
+    })
+}

@@ -11,6 +11,10 @@ const MAX_RECORDS: usize = 16_384;
 /// Bytes of these.
 const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Changes of its own, one by one, that a device may send within a minute in one document: more than a hundred in each
+/// second. What came while two were apart comes together and is not counted.
+const MAX_CHANGES_A_MINUTE: u32 = 8_192;
+
 /// Bounds on what members' devices bring of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -18,11 +22,17 @@ pub struct Bounds {
     pub actors: usize,
     /// Records of a member, and their bytes.
     pub records: Room,
+    /// Changes of its own that a device sends one by one within a minute, in one document.
+    pub changes_a_minute: u32,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { actors: MAX_ACTORS, records: Room { records: MAX_RECORDS, bytes: MAX_RECORD_BYTES } }
+        Self {
+            actors: MAX_ACTORS,
+            records: Room { records: MAX_RECORDS, bytes: MAX_RECORD_BYTES },
+            changes_a_minute: MAX_CHANGES_A_MINUTE,
+        }
     }
 }
 
@@ -33,6 +43,6 @@ mod tests {
     #[test]
     fn they_are_those_that_are_written_down() {
         let records = Room { records: 16_384, bytes: 16 << 20 };
-        assert_eq!(Bounds::default(), Bounds { actors: 4_096, records });
+        assert_eq!(Bounds::default(), Bounds { actors: 4_096, records, changes_a_minute: 8_192 });
     }
 }

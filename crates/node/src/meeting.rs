@@ -340,7 +340,18 @@ impl Core {
                     self.break_off(id, Offence::TakesNothing);
                 }
             }
-            Effect::Arrived(arrivals) => return self.arrivals(id, arrivals).map(Some),
+            Effect::Arrived(arrivals) => {
+                if let Some(offence) = self.floods(id, &arrivals) {
+                    self.break_off(id, offence);
+                    return Ok(None);
+                }
+                let stored = self.arrivals(id, arrivals)?;
+                if self.network.meetings.offences.is_refused_too_often(&device) {
+                    self.break_off(id, Offence::Refused);
+                    return Ok(None);
+                }
+                return Ok(Some(stored));
+            }
             Effect::ArrivedRecords(records) => {
                 let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
                 if self.take_records(device, commons, verified)? {

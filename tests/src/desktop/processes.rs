@@ -51,6 +51,19 @@ pub(super) fn find(binary: &Path, argument: &str) -> Option<Pid> {
     })
 }
 
+/// The processes that this one started and that are called so, cut to the 15 bytes that the system keeps of a name.
+pub(super) fn children(of: Pid, name: &str) -> Vec<Pid> {
+    let name = name.get(..15).unwrap_or(name);
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let is_it = |entry: fs::DirEntry| {
+        let number: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let status = fs::read_to_string(entry.path().join("status")).ok()?;
+        let line = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        (line("Name:") == Some(name) && line("PPid:") == Some(&of.to_string())).then(|| pid(number))
+    };
+    all.flatten().filter_map(is_it).collect()
+}
+
 /// Whether the process has ended. One that has ended and was not yet collected by its parent has.
 pub(super) fn ended(process: Pid) -> bool {
     let Ok(status) = fs::read_to_string(format!("/proc/{process}/stat")) else { return true };

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use fantoccini::Locator;
 use fantoccini::actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key as Code;
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::driver::{Display, Driver, LOOK_EVERY};
@@ -21,8 +22,13 @@ use super::processes;
 
 /// How long anything may take that a person waits for. Far beyond what is bearable, so that only what never comes fails.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Lines of the log that are told when a wait is in vain.
+const LAST_WORDS: usize = 40;
 /// How long the app may take to put everything in order when it is told to quit.
 const QUITTING: Duration = Duration::from_secs(15);
+
+/// What the process is called that draws a window.
+const DRAWS: &str = "WebKitWebProcess";
 
 /// What elements say: what a person reads in them.
 const TEXTS: &str = "
@@ -262,11 +268,21 @@ impl Window {
                 self.album.spoil();
                 let picture =
                     self.picture("failed").map_or_else(|e| format!("no picture: {e:#}"), |p| p.display().to_string());
-                let why = last.map_or_else(String::new, |error| format!(" ({error:#})"));
-                bail!("{} waited in vain for {what}{why}; {picture}", self.name);
+                // The driver often has no words for what it tells, but always the kind of error.
+                let why = last.map_or_else(String::new, |error| format!(" ({error:?})"));
+                let log = self.last_words();
+                bail!("{} waited in vain for {what}{why}; {picture}\n{log}", self.name);
             }
             self.block_on(async { tokio::time::sleep(LOOK_EVERY).await });
         }
+    }
+
+    /// The end of what the app, the driver and the display wrote.
+    fn last_words(&self) -> String {
+        let log = std::fs::read(self.album.folder().join(format!("{}.log", self.name))).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = log.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(LAST_WORDS)).map(|line| format!("  | {line}\n")).collect()
     }
 
     /// Takes a picture of the window.
@@ -300,10 +316,34 @@ impl Window {
         &self.name
     }
 
-    fn end(self, signal: Signal) -> anyhow::Result<()> {
+    fn app(&self) -> anyhow::Result<Pid> {
         let home = self.home.to_str().context("the home's name is no text")?;
-        let app = processes::find(&desktop_binary()?, home)
-            .ok_or_else(|| anyhow!("the app of {} is not running", self.name))?;
+        processes::find(&desktop_binary()?, home).ok_or_else(|| anyhow!("the app of {} is not running", self.name))
+    }
+
+    /// Kills the process that draws the window, as the system does when there is no memory left, and waits until there is
+    /// another one.
+    ///
+    /// # Errors
+    /// When there is none, or no other one comes.
+    pub fn kill_page(&self) -> anyhow::Result<()> {
+        let app = self.app()?;
+        let drawing = || processes::children(app, DRAWS);
+        let first = drawing();
+        ensure!(!first.is_empty(), "nothing draws the window of {}", self.name);
+        for process in &first {
+            processes::signal(*process, Signal::SIGKILL)?;
+        }
+        self.until("another process that draws", || {
+            Ok(drawing()
+                .into_iter()
+                .any(|process| !first.contains(&process) && !processes::ended(process))
+                .then_some(()))
+        })
+    }
+
+    fn end(self, signal: Signal) -> anyhow::Result<()> {
+        let app = self.app()?;
         processes::signal(app, signal)?;
         let until = Instant::now() + QUITTING;
         while !processes::ended(app) {

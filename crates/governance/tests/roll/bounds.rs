@@ -186,3 +186,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_introduction_is_fair_in_all_its_parts() {
+    let most = "n".repeat(Introduction::MAX_BYTES);
+    let with = |name: &str, device_name: &str, ink| Introduction {
+        name: name.to_owned(),
+        device_name: device_name.to_owned(),
+        ink,
+    };
+    for fair in [with(&most, &most, 11), with("Noor", "", 0)] {
+        assert!(fair.is_fair(), "{fair:?}");
+    }
+    let longer = format!("{most}n");
+    let control = "a\u{7}b";
+    for unfair in [
+        with(" ", "laptop", 0),
+        with(&longer, "laptop", 0),
+        with("Noor", &longer, 0),
+        with(control, "laptop", 0),
+        with("Noor", control, 0),
+        with("Noor", "laptop", 12),
+    ] {
+        assert!(!unfair.is_fair(), "{unfair:?}");
+    }
+}

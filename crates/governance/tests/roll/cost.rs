@@ -92,7 +92,7 @@ fn a_large_roll_folds_fast_and_one_more_record_costs_its_own_size() {
         usual.members().count(),
         each / 100,
     );
-    // Tests are not optimised and share their machine; the figures are printed to be read.
-    assert!(in_order < Duration::from_secs(8) && reversed < Duration::from_secs(8));
+    // Tests are not optimised and share their machine: the figures are printed to be read, and only what they are to one another
+    // is asserted, by a wide margin.
     assert!(each / 100 < in_order / 50, "one more record costs far less than folding all");
 }

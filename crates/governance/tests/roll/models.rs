@@ -89,6 +89,21 @@ fn consent_is_suspended_by_an_objection_and_goes_on_when_it_is_withdrawn() {
 }
 
 #[test]
+fn who_objects_again_after_withdrawing_objects() {
+    let [mut a, mut b, mut c] = commons(Model::Consent { quorum: 60 });
+    let proposal = a.propose(licence("CC0-1.0"));
+    meet(&mut [&mut a, &mut b, &mut c]);
+    a.yes(proposal);
+    b.yes(proposal);
+    for choice in [Choice::Object, Choice::Withdraw, Choice::Object] {
+        c.vote(proposal, choice);
+    }
+    meet(&mut [&mut a, &mut b, &mut c]);
+    assert_eq!(a.why_not(proposal)[0], Reason::Objection([c.me()].into()));
+    assert!(a.roll.seal(proposal, &a.key).is_err());
+}
+
+#[test]
 fn acknowledgements_that_did_not_know_of_each_other_are_joined_by_one_more() {
     for model in [Model::Open, Model::Consent { quorum: 1 }, Model::Stewards { needed: 1 }] {
         let [mut a, mut b, mut c] = commons(model);

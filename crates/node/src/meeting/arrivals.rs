@@ -1,11 +1,13 @@
 //! What a meeting brings: through the gate, into documents that are in memory, onto the disk.
 
+use std::time::Instant;
+
 use commonplace_model::{Actor, CommonsId, DocId, PageId};
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::Input;
 use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal};
 
-use super::waiting::Waiting;
+use super::{offence::Offence, waiting::Waiting};
 use crate::{
     core::Core,
     error::{Error, Result},
@@ -19,6 +21,21 @@ const FEW: usize = 4;
 type Said = (DocId, Vec<(Actor, u64)>);
 
 impl Core {
+    /// What a device does by bringing this that no honest one does: as told by how much it brought of late.
+    pub(super) fn floods(&mut self, id: u64, arrivals: &[Arrival]) -> Option<Offence> {
+        let meeting = self.network.meetings.all.get(&id)?;
+        let (commons, device) = (meeting.commons, meeting.device);
+        if arrivals.len() > FEW {
+            return None;
+        }
+        let (most, now) = (self.bounds.changes_a_minute, Instant::now());
+        // A first change is one of a page just made, of which many come at an import; beginnings have a bound of their own.
+        let own = |arrival: &&Arrival| arrival.attestations.iter().any(|said| said.device == device && said.seq > 1);
+        let offences = &mut self.network.meetings.offences;
+        let mut written = arrivals.iter().filter(own).map(|arrival| (commons, arrival.doc));
+        written.any(|doc| !offences.may_write_on(device, doc, most, now)).then_some(Offence::Flood)
+    }
+
     /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.
     pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>) -> Result<Input> {
         let Some(meeting) = self.network.meetings.all.get(&id) else {
@@ -83,7 +100,9 @@ impl Core {
         let told = |why: &&Refusal| twins.is_empty() || !matches!(why, Refusal::Equivocation | Refusal::Sequence);
         if let Some(why) = passed.refused.iter().find(told) {
             tracing::warn!(device = %device.short(), ?doc, refused = ?passed.refused, "the gate refused changes");
-            self.tell_refused(device, *why);
+            let why = *why;
+            self.tell_refused(device, why);
+            self.network.meetings.offences.was_refused(device, Instant::now());
         }
         self.twins_found(commons, twins);
         for device in std::mem::take(&mut passed.beyond) {

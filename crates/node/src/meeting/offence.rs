@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DeviceId, MemberId};
+use commonplace_model::{CommonsId, DeviceId, DocId, MemberId};
 use commonplace_sync::Reason;
 
 /// How long a device is left alone after its first offence; doubled with each further one, up to [`LONGEST`].
@@ -17,6 +17,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Meetings about one commons that a device may open within [`WINDOW`]: each costs a look at all its documents.
 const MAX_OPENED: u32 = 32;
 const WINDOW: Duration = Duration::from_secs(10);
+
+/// Changes that no gate takes, which a device may bring within [`MINUTE`]: each costs to be judged.
+const MAX_REFUSED: u32 = 1_024;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Documents of a device in which its own changes are counted at a time.
+const MAX_PACED: usize = 4_096;
 
 /// What a device did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +45,12 @@ pub(super) enum Offence {
     /// It brought more records of its own member's than there is room for.
     #[error("brought more records of its own than any member needs")]
     Records,
+    /// It sent one by one, of what it wrote itself in one document, more than anybody types.
+    #[error("sent thousands of changes within a minute, one by one")]
+    Flood,
+    /// It brought very much that the gate refused.
+    #[error("brought very many changes that were not let in")]
+    Refused,
 }
 
 impl Offence {
@@ -79,6 +91,19 @@ impl Spare {
     }
 }
 
+/// What a device brought since then.
+struct Pace {
+    since: Instant,
+    refused: u32,
+    own: HashMap<(CommonsId, DocId), u32>,
+}
+
+impl Pace {
+    fn from(now: Instant) -> Self {
+        Self { since: now, refused: 0, own: HashMap::new() }
+    }
+}
+
 struct Noted {
     times: u32,
     until: Instant,
@@ -97,6 +122,7 @@ pub(super) struct Offences {
     refused: HashSet<DeviceId>,
     beyond: HashSet<DeviceId>,
     spare: HashMap<(CommonsId, MemberId), Spare>,
+    paces: HashMap<DeviceId, Pace>,
 }
 
 impl Offences {
@@ -123,6 +149,36 @@ impl Offences {
         opened.times <= MAX_OPENED
     }
 
+    fn pace(&mut self, device: DeviceId, now: Instant) -> &mut Pace {
+        let pace = self.paces.entry(device).or_insert_with(|| Pace::from(now));
+        if now.duration_since(pace.since) > MINUTE {
+            *pace = Pace::from(now);
+        }
+        pace
+    }
+
+    /// Counts a change that a device sent of its own by itself. False when those in one document were more than `most` of late.
+    pub(super) fn may_write_on(&mut self, device: DeviceId, doc: (CommonsId, DocId), most: u32, now: Instant) -> bool {
+        let own = &mut self.pace(device, now).own;
+        if own.len() >= MAX_PACED && !own.contains_key(&doc) {
+            return true;
+        }
+        let count = own.entry(doc).or_default();
+        *count = count.saturating_add(1);
+        *count <= most
+    }
+
+    /// Counts something that a device brought and the gate refused.
+    pub(super) fn was_refused(&mut self, device: DeviceId, now: Instant) {
+        let pace = self.pace(device, now);
+        pace.refused = pace.refused.saturating_add(1);
+    }
+
+    /// Whether that was too much of late.
+    pub(super) fn is_refused_too_often(&self, device: &DeviceId) -> bool {
+        self.paces.get(device).is_some_and(|pace| pace.refused > MAX_REFUSED)
+    }
+
     /// Whether a record of a member for which there is no room is let in all the same.
     pub(super) fn spares(&mut self, commons: CommonsId, member: MemberId, now: Instant) -> bool {
         self.spare.entry((commons, member)).or_insert(Spare { left: SPARE, at: now }).takes(now)
@@ -141,6 +197,8 @@ impl Offences {
 
 #[cfg(test)]
 mod tests {
+    use commonplace_model::PageId;
+
     use super::*;
 
     const DEVICE: DeviceId = DeviceId::new([1; 32]);
@@ -183,5 +241,35 @@ mod tests {
         assert!(offences.may_open(DeviceId::new([2; 32]), commons, now));
         assert!(offences.may_open(DEVICE, CommonsId::new([4; 32]), now));
         assert!(offences.may_open(DEVICE, commons, now + WINDOW + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn what_a_device_writes_in_one_document_within_a_minute_is_counted() {
+        let (mut offences, now, commons) = (Offences::default(), Instant::now(), CommonsId::new([3; 32]));
+        let doc = |n: u16| {
+            let mut id = [0; 16];
+            id[..2].copy_from_slice(&n.to_le_bytes());
+            (commons, DocId::Page(PageId::new(id)))
+        };
+        assert!((0..5).all(|_| offences.may_write_on(DEVICE, doc(0), 5, now)));
+        assert!(!offences.may_write_on(DEVICE, doc(0), 5, now));
+        assert!(offences.may_write_on(DeviceId::new([2; 32]), doc(0), 5, now));
+        // As many documents as are counted, and one more that is not.
+        assert!((1..MAX_PACED).all(|n| offences.may_write_on(DEVICE, doc(u16::try_from(n).expect("few")), 5, now)));
+        assert!((0..99).all(|_| offences.may_write_on(DEVICE, doc(9_999), 5, now)));
+        assert!(!offences.may_write_on(DEVICE, doc(0), 5, now));
+        assert!(offences.may_write_on(DEVICE, doc(0), 5, now + MINUTE + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn so_much_is_refused_and_not_more() {
+        let (mut offences, now) = (Offences::default(), Instant::now());
+        let often = |offences: &mut Offences, now| {
+            offences.was_refused(DEVICE, now);
+            offences.is_refused_too_often(&DEVICE)
+        };
+        assert!((0..MAX_REFUSED).all(|_| !often(&mut offences, now)));
+        assert!(often(&mut offences, now));
+        assert!(!often(&mut offences, now + MINUTE + Duration::from_millis(1)));
     }
 }

@@ -1,7 +1,10 @@
 //! Too much: frames without end, each of them small and well made.
 
-use commonplace_model::{Actor, DocId, Folder, Nonce, Page, PageId, Splice};
+use commonplace_governance::body::member_of;
+use commonplace_model::{Actor, DocId, Folder, Ledger, Nonce, Page, PageId, Splice, Statement, Tag};
 use commonplace_net::{FrameReceiver, FrameSender};
+use commonplace_node::Bounds;
+use commonplace_sync::Input;
 use commonplace_trust::{Arrival, VerifiedChange, actor_of};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -66,7 +69,7 @@ async fn a_stream_without_end_keeps_nobody_from_writing_and_nothing_out_of_the_l
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_changes_that_nobody_can_judge_keep_nobody_waiting() {
-    let mut stage = Stage::new().await;
+    let mut stage = Stage::within(Bounds { changes_a_minute: u32::MAX, ..Bounds::default() }).await;
     let mallory = Mallory::join(&stage.ticket(1).await).await;
     let talk = mallory.meets().await;
     let doc = DocId::Page(stage.page.parse().unwrap());
@@ -107,5 +110,62 @@ async fn who_asks_without_end_and_takes_nothing_is_left_alone() {
     ended(&mut from).await;
     assert!(mallory.offers().await.is_none(), "met again at once");
     stage.types_on().await;
+    stage.ends_well(3).await;
+}
+
+/// Sends as much of this as it can until the meeting ends.
+async fn pours(mut talk: Talk, all: Vec<Arrival>) {
+    let frames: Vec<_> = all.into_iter().flat_map(|arrival| talk.says(Input::LocalChange(arrival)).0).collect();
+    let Talk { mut to, mut from, .. } = talk;
+    let sending = async {
+        for frame in &frames {
+            if to.send(frame).await.is_err() {
+                break;
+            }
+        }
+    };
+    soon("an end to it", async { tokio::join!(sending, ended(&mut from)) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_ten_thousand_things_one_by_one_is_named_and_left_alone() {
+    const MOST: u32 = 500;
+    let mut stage = Stage::within(Bounds { changes_a_minute: MOST, ..Bounds::default() }).await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let talk = mallory.meets().await;
+    let doc = DocId::Ledger(member_of(mallory.commons, mallory.key.id()));
+    let (nonce, mut ledger) = (Nonce::new([6; 16]), Ledger::default());
+    ledger.document_mut().set_actor(actor_of(mallory.commons, doc, mallory.key.id(), nonce));
+    let page: PageId = stage.page.parse().unwrap();
+    let tags = (0..10_000).map(|n| {
+        let tag: Tag = format!("tag{n}").parse().unwrap();
+        let made = ledger.state(&[Statement::Tag { page, tag }], &[]).unwrap().unwrap();
+        let (change, said) = VerifiedChange::local(made, &mallory.key, mallory.commons, doc, nonce).unwrap();
+        Arrival { doc, attestations: vec![*said.get()], changes: vec![change.bytes().to_vec()] }
+    });
+    let tags = tags.collect();
+    let ((), ()) = tokio::join!(pours(talk, tags), stage.types_on());
+    stage.is_told(&["a device of Mallory", "thousands of changes", "left alone", "safe"]).await;
+    assert!(mallory.offers().await.is_none(), "met again at once");
+    // The first is a beginning, which is not counted; the one that was too much is not let in.
+    let tags = stage.ines.engine.tags(stage.commons.clone()).await.unwrap();
+    assert_eq!(tags.len(), 1 + 1 + MOST as usize);
+    stage.types_on().await;
+    stage.was_told_nothing_else();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_brings_nothing_but_what_is_refused_is_left_alone() {
+    let mut stage = Stage::new().await;
+    let mallory = Mallory::join(&stage.ticket(1).await).await;
+    let talk = mallory.meets().await;
+    let doc = DocId::Page(stage.page.parse().unwrap());
+    let garbage = Arrival { doc, attestations: vec![], changes: vec![vec![0xff; 400]] };
+    let ((), ()) = tokio::join!(pours(talk, vec![garbage; 10_000]), stage.types_on());
+    stage.is_told(&["a device of Mallory", "were not let in", "safe"]).await;
+    stage.is_told(&["a device of Mallory", "very many changes", "left alone", "safe"]).await;
+    assert!(mallory.offers().await.is_none(), "met again at once");
+    stage.types_on().await;
+    stage.was_told_nothing_else();
     stage.ends_well(3).await;
 }

@@ -17,7 +17,8 @@ use crate::{
 
 const ROOM: usize = 8;
 const RECORDS: usize = 40;
-const BOUNDS: Bounds = Bounds { actors: ROOM, records: Room { records: RECORDS, bytes: 1 << 30 } };
+const BOUNDS: Bounds =
+    Bounds { actors: ROOM, records: Room { records: RECORDS, bytes: 1 << 30 }, changes_a_minute: 8_192 };
 /// Records that are let in beyond that at once.
 const SPARE: usize = 8;
 const TOLD: [&str; 3] = ["a device of Mallory", "more often than any device needs", "safe"];
