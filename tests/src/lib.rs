@@ -6,8 +6,10 @@
 pub mod cli;
 pub mod corpus;
 pub mod desktop;
+pub mod internet;
 pub mod namespaces;
 pub mod patience;
+pub mod relay;
 pub mod skipped;
 pub mod story;
 pub mod trace;
