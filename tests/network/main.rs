@@ -3,6 +3,7 @@
 //! They find each other by mDNS, with and without a default route; the plug is pulled, a process is killed, an address
 //! changes; and nothing that anybody wrote is ever lost. Where no packet leads from one to another, they meet by a relay.
 
+mod alive;
 mod found;
 mod killed;
 mod knock;
