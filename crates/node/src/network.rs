@@ -359,9 +359,9 @@ impl Core {
     }
 
     fn connected(&mut self, device: DeviceId, connection: Connection) {
-        self.network.connected.insert(device, connection.clone());
-        self.network.dials.remove(&device);
         self.keep_reached(device, &connection);
+        self.network.connected.insert(device, connection);
+        self.network.dials.remove(&device);
         self.wake_in(Duration::ZERO);
         let shared = self.shared(&device);
         if !shared.is_empty() {
