@@ -12,7 +12,9 @@ use std::{
 
 use commonplace_governance::{Introduction, JoinRequest, Ticket};
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId, RecordId};
-use commonplace_net::{Bind, Connection, Discovery, FrameReceiver, FrameSender, Net, NetConfig, StreamKind, Welcome};
+use commonplace_net::{
+    Bind, Connection, Discovery, FrameReceiver, FrameSender, Net, NetConfig, Reach, StreamKind, Welcome,
+};
 use commonplace_sync::{Effect, Input, Replica, Role, Segment, Session, VERSION, offer};
 use commonplace_trust::{Arrival, Attestation, DeviceKey, VerifiedRecord};
 use serde::{Deserialize, Serialize};
@@ -114,6 +116,7 @@ impl Mallory {
             bind: Bind::Loopback,
             discovery: Discovery::Off,
             announcement: None,
+            reach: Reach::Lan,
             welcome: Arc::new(|_: &DeviceId| Welcome::Member),
         };
         let net = Net::open(config, events).await.unwrap();

@@ -61,6 +61,8 @@ pub enum Place {
 pub struct Device {
     home: PathBuf,
     place: Place,
+    variables: Vec<(String, PathBuf)>,
+    names_from: Option<PathBuf>,
     _dir: TempDir,
 }
 
@@ -71,7 +73,7 @@ impl Device {
     /// When its folder cannot be made.
     pub fn new(place: Place) -> Result<Self> {
         let dir = TempDir::with_prefix("commonplace-")?;
-        Ok(Self { home: dir.path().join("home"), place, _dir: dir })
+        Ok(Self { home: dir.path().join("home"), place, variables: Vec::new(), names_from: None, _dir: dir })
     }
 
     /// A device whose person has a name.
@@ -88,6 +90,20 @@ impl Device {
     #[must_use]
     pub fn at(mut self, home: PathBuf) -> Self {
         self.home = home;
+        self
+    }
+
+    /// The same device, whose processes have one more variable.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &Path) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same device, whose processes find this in the place of `/etc/resolv.conf`; in a namespace only.
+    #[must_use]
+    pub fn with_names_from(mut self, file: &Path) -> Self {
+        self.names_from = Some(file.to_owned());
         self
     }
 
@@ -111,11 +127,18 @@ impl Device {
             }
             Place::Namespace(name) => {
                 let mut command = Command::new("ip");
-                command.args(["netns", "exec", name]).arg(program);
+                command.args(["netns", "exec", name]);
+                if let Some(file) = &self.names_from {
+                    // `ip netns exec` gives each process mounts of its own.
+                    let script = r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#;
+                    command.args(["sh", "-c", script]).arg(file);
+                }
+                command.arg(program);
                 command
             }
         };
         command.arg("--home").arg(&self.home).args(args);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env_remove("COMMONPLACE_HOME").stdin(Stdio::null());
         Ok(command)
     }

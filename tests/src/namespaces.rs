@@ -91,13 +91,8 @@ impl Lan {
         let hosts: Vec<Host> =
             (1..=devices).map(|n| Host { namespace: format!("{name}-{n}"), port: format!("port{n}") }).collect();
         // Before the first of them exists, so that none is ever left behind.
-        let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "watchdog", &bridge])
-            .args(hosts.iter().map(|host| &host.namespace))
-            .stdin(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .context("the watchdog")?;
+        let all: Vec<&String> = [&bridge].into_iter().chain(hosts.iter().map(|host| &host.namespace)).collect();
+        let watchdog = watchdog(&all)?;
         let lan = Self { bridge, addressing, hosts, watchdog };
         lan.build()?;
         Ok(lan)
@@ -148,6 +143,14 @@ impl Lan {
     /// When the system refuses.
     pub fn mend(&self, at: usize) -> Result<()> {
         inside(&self.bridge, &["link", "set", &self.hosts[at].port, "up"])
+    }
+
+    /// Switches a device's own interface off, or on again.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn switch(&self, at: usize, on: bool) -> Result<()> {
+        inside(&self.hosts[at].namespace, &["link", "set", "eth0", if on { "up" } else { "down" }])
     }
 
     /// Gives a device another address in place of its own.
@@ -212,15 +215,22 @@ impl Drop for Lan {
     }
 }
 
-fn inside(namespace: &str, args: &[&str]) -> Result<()> {
+/// Takes these namespaces down, with all that runs in them, when its input ends.
+pub(crate) fn watchdog(namespaces: &[&String]) -> Result<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", WATCHDOG, "watchdog"]).args(namespaces).stdin(Stdio::piped()).process_group(0);
+    command.spawn().context("the watchdog")
+}
+
+pub(crate) fn inside(namespace: &str, args: &[&str]) -> Result<()> {
     run(Command::new("ip").args(["-n", namespace]).args(args))
 }
 
-fn ip(args: &[&str]) -> Result<()> {
+pub(crate) fn ip(args: &[&str]) -> Result<()> {
     run(Command::new("ip").args(args))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let done = command.output().with_context(|| format!("{command:?}"))?;
     ensure!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
     Ok(())

@@ -7,8 +7,8 @@ use commonplace_node::view::{
     Answer, Asking, ChangeList, ChangeQuery, CharterView, CommonsView, Deciding, DecisionRow, DecisionView,
     DeviceTicketView, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, ExportReport, Finding, FlagList,
     FlagQuery, FlagView, Holding, ImportReport, Ink, Invitation, Knock, Leaving, Named, NearbyDevice, OwnDevices,
-    PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile, Proposed, Resolution, Reverted,
-    Revoked, SearchResult, Status, TagRow, TicketView,
+    PageList, PageQuery, PageRow, PageView, Paired, PairingView, Person, Profile, Proposed, ReachKind, ReachView,
+    Resolution, Reverted, Revoked, SearchResult, Status, TagRow, TicketView,
 };
 
 commands! {
@@ -16,6 +16,10 @@ commands! {
     status => Status {}
     /// Gives the person at this device a name and an ink; the first step.
     init => Profile { name: String, ink: Option<Ink>, device_name: Option<String> }
+    /// How far this device reaches: the local network only, or also by relays.
+    reach => ReachView {}
+    /// Chooses that, from the next start on. `relay` is the address of a relay of one's own, and of no use for another kind.
+    reach_set => ReachView { kind: ReachKind, relay: Option<String> }
     /// Checks the profile and its surroundings; thoroughly, also every byte that is stored, which takes seconds.
     doctor => Vec<Finding> { thorough: bool }
 

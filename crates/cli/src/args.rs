@@ -71,6 +71,11 @@ pub(crate) enum Command {
     List,
     /// Show who you are, what is here and who is connected.
     Status,
+    /// Show how far this device reaches, or choose it: the local network only, or also by relays.
+    Reach {
+        #[command(subcommand)]
+        to: Option<ReachTo>,
+    },
     /// Check the profile and its surroundings; refuses when something is not well.
     Doctor,
     /// Take in a folder of Markdown; folders below it become the pages' folders.
@@ -252,6 +257,20 @@ pub(crate) enum Command {
     /// Write the manual, a page for each command, into a folder that is there.
     #[command(hide = true)]
     Manual { dir: PathBuf },
+}
+
+/// How far a device is to reach.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReachTo {
+    /// The local network only.
+    Lan,
+    /// Also by the relays that the makers of iroh run for all.
+    Public,
+    /// Also by a relay of your own.
+    Relay {
+        /// Its address: https://, a host and perhaps a port.
+        url: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

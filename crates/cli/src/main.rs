@@ -12,6 +12,7 @@ mod device;
 mod page;
 mod peer;
 mod people;
+mod reach;
 mod show;
 mod tickets;
 
@@ -123,6 +124,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         }
         Command::List => commons::list(client, out).await,
         Command::Status => commons::status(client, out).await,
+        Command::Reach { to } => reach::reach(client, out, to).await,
         Command::Doctor => commons::doctor(client, out).await,
         Command::Import { commons, dir } => commons::import(client, out, commons, &dir).await,
         Command::Export { commons, dir, overwrite } => commons::export(client, out, commons, &dir, overwrite).await,

@@ -3,7 +3,7 @@
 use commonplace_api::{
     ApiError, Client, ErrorCode,
     command::{leave, leaving, people},
-    view::Person,
+    view::{DevicePath, Person},
 };
 
 use crate::{
@@ -42,6 +42,12 @@ pub(crate) async fn leave(
     Ok(())
 }
 
+/// The way to a device that is connected.
+fn way(path: &DevicePath) -> String {
+    let rtt = path.rtt_ms.map(|ms| format!(", {ms:.0} ms")).unwrap_or_default();
+    format!("{}: {}{rtt}", path.device_name, path.path)
+}
+
 fn row(person: &Person) -> Vec<String> {
     let place = match (&person.page, person.you, person.here) {
         (Some(page), ..) if person.writing => format!("writing in {}", full_name(page)),
@@ -54,5 +60,6 @@ fn row(person: &Person) -> Vec<String> {
     };
     let caught = person.caught.iter().map(|device| format!("{device} wrote in two ways and is out"));
     let devices: Vec<String> = person.devices.iter().cloned().chain(caught).collect();
-    vec![person.name.clone(), place, devices.join(", ")]
+    let ways = person.reached.iter().map(way);
+    vec![person.name.clone(), place, devices.join(", "), ways.collect::<Vec<_>>().join(", ")]
 }

@@ -1,8 +1,11 @@
 //! Tickets: what one person hands another to let them into a commons, or a device of theirs to a new one.
+//!
+//! Their first byte is a version. One that names no relay is of the first, which every version of the program reads; one that does
+//! is of the second: the same, with the relays behind it (decision 0047).
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, Relay};
 use commonplace_trust::DeviceKey;
 use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -11,8 +14,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 const PREFIX: &str = "commonplace://join/";
 /// What stands before a ticket for a device.
 const DEVICE_PREFIX: &str = "commonplace://device/";
-/// Version of tickets, their first byte.
+/// Version of tickets that name no relay, their first byte.
 const VERSION: u8 = 1;
+/// Version of tickets that name relays.
+const WITH_RELAYS: u8 = 2;
 /// Bytes of the check at the end.
 const CHECK: usize = 4;
 
@@ -48,6 +53,9 @@ pub struct Ticket {
     pub device: DeviceId,
     /// Where that device could be reached then.
     pub addresses: Vec<SocketAddr>,
+    /// Relays by which that device could be reached then.
+    #[serde(skip)]
+    pub relays: Vec<Relay>,
     /// The secret; whoever has it may ask to be let in.
     pub secret: [u8; 16],
     /// When it ends, milliseconds since 1970.
@@ -61,6 +69,8 @@ impl Ticket {
     pub const MAX_CHARS: usize = 2_048;
     /// Addresses in it at most.
     pub const MAX_ADDRESSES: usize = 8;
+    /// Relays in it at most.
+    pub const MAX_RELAYS: usize = 2;
 
     /// The key that its secret makes.
     pub fn key(&self) -> DeviceKey {
@@ -70,7 +80,7 @@ impl Ticket {
 
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, PREFIX, self)
+        write(f, PREFIX, self, &self.relays)
     }
 }
 
@@ -78,11 +88,11 @@ impl FromStr for Ticket {
     type Err = TicketError;
 
     fn from_str(text: &str) -> Result<Self, TicketError> {
-        let ticket: Self = read(text, PREFIX)?;
+        let (ticket, relays): (Self, _) = read(text, PREFIX)?;
         if ticket.addresses.len() > Self::MAX_ADDRESSES {
             return Err(TicketError::Damaged);
         }
-        Ok(ticket)
+        Ok(Self { relays, ..ticket })
     }
 }
 
@@ -94,6 +104,9 @@ pub struct DeviceTicket {
     pub device: DeviceId,
     /// Where that device could be reached then.
     pub addresses: Vec<SocketAddr>,
+    /// Relays by which that device could be reached then.
+    #[serde(skip)]
+    pub relays: Vec<Relay>,
     /// The secret; whoever has it may ask, once.
     pub secret: [u8; 16],
     /// When it ends, milliseconds since 1970.
@@ -102,7 +115,7 @@ pub struct DeviceTicket {
 
 impl fmt::Display for DeviceTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, DEVICE_PREFIX, self)
+        write(f, DEVICE_PREFIX, self, &self.relays)
     }
 }
 
@@ -110,26 +123,29 @@ impl FromStr for DeviceTicket {
     type Err = TicketError;
 
     fn from_str(text: &str) -> Result<Self, TicketError> {
-        let ticket: Self = read(text, DEVICE_PREFIX).map_err(|error| match error {
+        let (ticket, relays): (Self, _) = read(text, DEVICE_PREFIX).map_err(|error| match error {
             TicketError::NoTicket => TicketError::NoDeviceTicket,
             other => other,
         })?;
         if ticket.addresses.len() > Ticket::MAX_ADDRESSES {
             return Err(TicketError::Damaged);
         }
-        Ok(ticket)
+        Ok(Self { relays, ..ticket })
     }
 }
 
-fn write(f: &mut fmt::Formatter<'_>, prefix: &str, ticket: &impl Serialize) -> fmt::Result {
-    let mut bytes = vec![VERSION];
+fn write(f: &mut fmt::Formatter<'_>, prefix: &str, ticket: &impl Serialize, relays: &[Relay]) -> fmt::Result {
+    let mut bytes = vec![if relays.is_empty() { VERSION } else { WITH_RELAYS }];
     bytes.extend(postcard::to_allocvec(ticket).map_err(|_| fmt::Error)?);
+    if !relays.is_empty() {
+        bytes.extend(postcard::to_allocvec(relays).map_err(|_| fmt::Error)?);
+    }
     let check = blake3::hash(&bytes);
     bytes.extend_from_slice(&check.as_bytes()[..CHECK]);
     write!(f, "{prefix}{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }
 
-fn read<T: DeserializeOwned>(text: &str, prefix: &str) -> Result<T, TicketError> {
+fn read<T: DeserializeOwned>(text: &str, prefix: &str) -> Result<(T, Vec<Relay>), TicketError> {
     // Mail and chat programs break long lines.
     let text: String = text.chars().filter(|c| !c.is_whitespace()).take(Ticket::MAX_CHARS + 1).collect();
     let at = text.to_ascii_lowercase().find(prefix).ok_or(TicketError::NoTicket)?;
@@ -141,7 +157,15 @@ fn read<T: DeserializeOwned>(text: &str, prefix: &str) -> Result<T, TicketError>
         return Err(TicketError::Damaged);
     }
     match payload.split_first() {
-        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| TicketError::Damaged),
+        Some((&VERSION, rest)) => {
+            postcard::from_bytes(rest).map(|ticket| (ticket, Vec::new())).map_err(|_| TicketError::Damaged)
+        }
+        Some((&WITH_RELAYS, rest)) => {
+            let (ticket, relays): (T, Vec<Relay>) = postcard::from_bytes(rest).map_err(|_| TicketError::Damaged)?;
+            // One that names none is of the first version: there is one way only to write a ticket.
+            let as_many = (1..=Ticket::MAX_RELAYS).contains(&relays.len());
+            if as_many { Ok((ticket, relays)) } else { Err(TicketError::Damaged) }
+        }
         Some(_) => Err(TicketError::Newer),
         None => Err(TicketError::Damaged),
     }
@@ -159,6 +183,7 @@ mod tests {
             ink: 3,
             device: DeviceId::new([7; 32]),
             addresses: (1..=addresses).map(|port| ([127, 0, 0, 1], port).into()).collect(),
+            relays: Vec::new(),
             secret: [9; 16],
             expires_at: 5,
             uses: 1,
@@ -181,11 +206,60 @@ mod tests {
         assert_eq!(format!("{PREFIX}{}", "a".repeat(1 << 20)).parse::<Ticket>(), Err(TicketError::Damaged));
     }
 
+    /// A ticket as the program made it before it knew of relays.
+    const FIRST: &str = "commonplace://join/ahrfdlvjkm5wuccvhnpvqf7j5u6d5j2zs4vuewnjn22gh5qakkuwib2lmv2hi3dfomces3tfomci6dmpk7ztywupk4qgc23qavznkqw6xikz2yavo5eyryx5lmt66mqab5a7omcwqau5ffeiw5frnrg57dmozc7tsy2qdqkkpsja";
+
+    #[test]
+    fn a_ticket_without_a_relay_is_written_and_read_as_ever() {
+        let ticket: Ticket = FIRST.parse().expect("a ticket");
+        assert_eq!((ticket.name.as_str(), ticket.inviter.as_str(), ticket.uses), ("Kettles", "Ines", 1));
+        assert!(ticket.relays.is_empty());
+        assert_eq!(ticket.to_string(), FIRST);
+    }
+
+    #[test]
+    fn a_ticket_brings_relays_and_not_more_than_it_may() {
+        let relay = |n: usize| format!("https://relay{n}.example.org").parse::<Relay>().expect("an address");
+        let with = |relays: usize| Ticket { relays: (0..relays).map(relay).collect(), ..ticket(9, 2) };
+        for relays in 0..=Ticket::MAX_RELAYS {
+            assert_eq!(with(relays).to_string().parse(), Ok(with(relays)));
+        }
+        assert_eq!(with(Ticket::MAX_RELAYS + 1).to_string().parse::<Ticket>(), Err(TicketError::Damaged));
+        let device = |relays: usize| DeviceTicket {
+            device: DeviceId::new([7; 32]),
+            addresses: Vec::new(),
+            relays: (0..relays).map(relay).collect(),
+            secret: [9; 16],
+            expires_at: 5,
+        };
+        assert_eq!(device(2).to_string().parse(), Ok(device(2)));
+        assert_eq!(device(3).to_string().parse::<DeviceTicket>(), Err(TicketError::Damaged));
+
+        // The longest that there can be still fit, with all addresses of the longer kind.
+        let long = format!("https://{}", "a".repeat(Relay::MAX_BYTES - 8)).parse::<Relay>().expect("an address");
+        let mut full = ticket(200, 0);
+        full.inviter = "i".repeat(200);
+        full.addresses = vec!["[2001:db8:1111:2222:3333:4444:5555:6666]:65535".parse().expect("an address"); 8];
+        full.relays = vec![long];
+        assert_eq!(full.to_string().parse(), Ok(full));
+    }
+
+    #[test]
+    fn a_ticket_with_something_else_for_a_relay_is_damaged() {
+        let mut bytes = vec![WITH_RELAYS];
+        bytes.extend(postcard::to_allocvec(&(ticket(9, 1), vec!["https://ada@relay.example.org"])).expect("written"));
+        let check = blake3::hash(&bytes);
+        bytes.extend_from_slice(&check.as_bytes()[..CHECK]);
+        let text = format!("{PREFIX}{}", BASE32_NOPAD.encode(&bytes));
+        assert_eq!(text.parse::<Ticket>(), Err(TicketError::Damaged));
+    }
+
     #[test]
     fn a_ticket_for_a_device_is_read_as_written_and_is_no_ticket_for_a_commons() {
         let ticket = DeviceTicket {
             device: DeviceId::new([7; 32]),
             addresses: vec!["127.0.0.1:4000".parse().expect("an address")],
+            relays: Vec::new(),
             secret: [9; 16],
             expires_at: 5,
         };

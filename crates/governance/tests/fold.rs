@@ -55,7 +55,7 @@ proptest! {
     fn a_ticket_survives_its_text_and_notices_damage(at in 20_usize..200, secret: [u8; 16]) {
         let ticket = Ticket {
             commons: CommonsId::new([1; 32]), name: "Mill Lane Repair Café".to_owned(), inviter: "Ines".to_owned(), ink: 5,
-            device: key(1).id(), addresses: vec!["192.0.2.1:4433".parse().expect("an address")], secret,
+            device: key(1).id(), addresses: vec!["192.0.2.1:4433".parse().expect("an address")], relays: Vec::new(), secret,
             expires_at: 1_800_000_000_000, uses: 1,
         };
         let text = ticket.to_string();

@@ -184,25 +184,34 @@ fn real_tickets_are_changed_anywhere() {
         ink: 3,
         device: key(1).id(),
         addresses: addresses.clone(),
+        relays: Vec::new(),
         secret: [9; 16],
         expires_at: 5,
         uses: 1,
     };
-    let device = DeviceTicket { device: key(1).id(), addresses, secret: [9; 16], expires_at: 5 };
+    let device = DeviceTicket { device: key(1).id(), addresses, relays: Vec::new(), secret: [9; 16], expires_at: 5 };
+    let relays = vec!["https://relay.example.org:8443".parse().expect("an address")];
+    let (far, far_device) =
+        (Ticket { relays: relays.clone(), ..ticket.clone() }, DeviceTicket { relays, ..device.clone() });
     let [joins, pairs] = ["commonplace://join/", "commonplace://device/"];
     // What stands in it, without the check at its end.
     let inside = |text: &str, prefix: &str| {
         let bytes = BASE32_NOPAD_NOCASE.decode(&text.as_bytes()[prefix.len()..]).expect("base 32");
         bytes[..bytes.len() - 4].to_vec()
     };
-    let real = [inside(&ticket.to_string(), joins), inside(&device.to_string(), pairs)];
+    let real = [
+        inside(&ticket.to_string(), joins),
+        inside(&device.to_string(), pairs),
+        inside(&far.to_string(), joins),
+        inside(&far_device.to_string(), pairs),
+    ];
     check!().with_test_time(time()).with_type::<Place>().for_each(|place| {
         let mut bytes = altered(&real, place);
         let check = blake3::hash(&bytes);
         bytes.extend_from_slice(&check.as_bytes()[..4]);
         let text = BASE32_NOPAD.encode(&bytes);
         if let Ok(read) = format!("{joins}{text}").parse::<Ticket>() {
-            assert!(read.addresses.len() <= Ticket::MAX_ADDRESSES);
+            assert!(read.addresses.len() <= Ticket::MAX_ADDRESSES && read.relays.len() <= Ticket::MAX_RELAYS);
             assert_eq!(read.to_string().parse(), Ok(read));
         }
         if let Ok(read) = format!("{pairs}{text}").parse::<DeviceTicket>() {

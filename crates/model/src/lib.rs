@@ -18,6 +18,7 @@ pub mod line;
 pub mod name;
 pub mod page;
 pub mod portion;
+pub mod relay;
 pub mod statement;
 pub mod text;
 
@@ -29,5 +30,6 @@ pub use line::{LineError, shown};
 pub use name::{Folder, NameError, Title};
 pub use page::{Page, PageChange, PageEdit};
 pub use portion::ChangeBounds;
+pub use relay::{Relay, RelayError};
 pub use statement::{Span, Statement, StatementKey, Tag, TagError};
 pub use text::{Splice, splices_between};

@@ -11,7 +11,7 @@ use std::{
 };
 
 use commonplace_net::{
-    Announcement, Bind, Connection, Discovery, Net, NetConfig, NetEvent, StreamKind, TopicEvent, Welcome,
+    Announcement, Bind, Connection, Discovery, Net, NetConfig, NetEvent, Reach, StreamKind, TopicEvent, Welcome,
 };
 use tokio::sync::mpsc;
 
@@ -45,6 +45,7 @@ async fn main() -> Outcome<()> {
         bind: Bind::Everywhere,
         discovery: Discovery::Lan,
         announcement: Some(Announcement { name: name.clone(), ink: 1, device_name: "example".into() }),
+        reach: Reach::Lan,
         welcome: Arc::new(|_| Welcome::Member),
     };
     let (events, mut happening) = mpsc::channel(64);

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use iroh::endpoint::{Incoming, RecvStream, SendStream};
+use futures_util::StreamExt;
+use iroh::endpoint::{Incoming, PathEvent, RecvStream, SendStream};
 use iroh_gossip::ALPN as GOSSIP;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -105,6 +106,7 @@ async fn serve(shared: Arc<Shared>, link: Arc<Link>) {
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     look.reset();
     let mut unused_before = false;
+    let mut paths = link.connection.path_events();
     loop {
         tokio::select! {
             // The permit comes after the stream, so that one that nobody uses takes no place.
@@ -114,6 +116,11 @@ async fn serve(shared: Arc<Shared>, link: Arc<Link>) {
                 let Some(Ok(permit)) = shared.while_open(permit).await else { break };
                 let (shared, link) = (Arc::clone(&shared), Arc::clone(&link));
                 tokio::spawn(async move { shared.while_open(begin(&shared, &link, send, recv, permit)).await });
+            }
+            Some(change) = paths.next() => {
+                if matches!(change, PathEvent::Selected { .. } | PathEvent::Lagged { .. }) {
+                    shared.table.reroute(link.device);
+                }
             }
             _ = look.tick() => {
                 let unused = link.is_unused() && !shared.door.is_member(&link.device);

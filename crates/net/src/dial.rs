@@ -7,7 +7,7 @@ use std::{
 };
 
 use commonplace_model::DeviceId;
-use iroh::{EndpointAddr, EndpointId, TransportAddr};
+use iroh::{EndpointAddr, EndpointId};
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
@@ -54,13 +54,12 @@ async fn reach(shared: &Arc<Shared>, device: DeviceId) -> Result<Connection, Net
         if shared.door.welcome(&device) == Welcome::Refused {
             return Err(NetError::Refused);
         }
-        let tried = shared.book.addresses(&device);
+        let tried = shared.book.ways(&device);
         if tried.is_empty() {
             return Err(NetError::NoAddress);
         }
         let endpoint = EndpointId::from_bytes(device.as_bytes()).map_err(|e| NetError::Unreachable(Some(e.into())))?;
-        let addresses = tried.iter().copied().map(TransportAddr::Ip);
-        let mut dial = Dial::begin(shared, EndpointAddr::from_parts(endpoint, addresses));
+        let mut dial = Dial::begin(shared, EndpointAddr::from_parts(endpoint, tried.iter().cloned()));
         loop {
             tokio::select! {
                 connected = &mut dial.task => return connected.unwrap_or(Err(NetError::Closed)),
@@ -72,7 +71,7 @@ async fn reach(shared: &Arc<Shared>, device: DeviceId) -> Result<Connection, Net
                     }
                 }
                 _ = changes.changed() => {
-                    if !shared.book.addresses(&device).is_subset(&tried) {
+                    if !shared.book.ways(&device).is_subset(&tried) {
                         // Given up before the next begins: the other side never has two of ours.
                         break;
                     }

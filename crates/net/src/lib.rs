@@ -4,8 +4,9 @@
 //! is, or which commons there are: whom to let in is asked of a policy ([`NetConfig::welcome`]).
 //!
 //! What holds:
-//! - Nothing leaves the local network on its own account: no relay, no lookup service, no port mapping. Devices are dialled
-//!   at addresses that were announced on the local network, given by hand, or kept from before.
+//! - Out of the box nothing leaves the local network on its own account: no relay, no lookup service, no port mapping. Devices are
+//!   dialled at addresses that were announced on the local network, given by hand, or kept from before. By relays they are
+//!   reached only where a person chose that ([`Reach`]).
 //! - No default route is needed. Sockets are bound to the unspecified address, and mDNS speaks on every interface.
 //! - An address is a hint and an announcement proves nothing; the connection authenticates the device.
 //! - Whatever a peer can make grow has a cap: frames (before anything is allocated), streams, connections, devices seen.
@@ -21,6 +22,7 @@ mod error;
 mod interfaces;
 mod link;
 mod net;
+mod reach;
 mod report;
 mod shared;
 mod sightings;
@@ -36,6 +38,7 @@ pub use announcement::{Announcement, MAX_NAME};
 pub use error::{DisconnectReason, NetError};
 pub use link::{Connection, PathKind};
 pub use net::Net;
+pub use reach::{Reach, can_use};
 pub use stream::{FrameReceiver, FrameSender, MAX_FRAME, MAX_JOIN_FRAME, Stream, StreamKind};
 pub use topic::{MAX_GOSSIP, Topic, TopicEvent, TopicSender};
 
@@ -84,6 +87,8 @@ pub struct NetConfig {
     pub discovery: Discovery,
     /// What others are told of this device on the local network; none: it is invisible, and still sees others.
     pub announcement: Option<Announcement>,
+    /// How far this device reaches.
+    pub reach: Reach,
     /// Who may come in.
     pub welcome: Policy,
 }
@@ -94,6 +99,7 @@ impl fmt::Debug for NetConfig {
             .field("bind", &self.bind)
             .field("discovery", &self.discovery)
             .field("announcement", &self.announcement)
+            .field("reach", &self.reach)
             .finish_non_exhaustive()
     }
 }
@@ -126,6 +132,11 @@ pub enum NetEvent {
         device: DeviceId,
         /// The connection.
         connection: Connection,
+    },
+    /// The packets of a connection go another way than before; see [`Connection::path`].
+    Rerouted {
+        /// Which.
+        device: DeviceId,
     },
     /// The connection to a device has ended, with all its streams.
     Disconnected {

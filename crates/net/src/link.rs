@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use commonplace_model::DeviceId;
+use commonplace_model::{DeviceId, Relay};
 use iroh::{
     TransportAddr,
     endpoint::{self, Side},
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    DisconnectReason, NetError, Stream, StreamKind, error::Code, interfaces::is_local, stream::write_error,
+    DisconnectReason, NetError, Stream, StreamKind, error::Code, interfaces::is_local, reach, stream::write_error,
     table::Table,
 };
 
@@ -195,6 +195,17 @@ impl Connection {
     /// Where the other side is reached, the address in use first.
     pub fn remote_addresses(&self) -> Vec<SocketAddr> {
         self.link().remote_addresses()
+    }
+
+    /// The relays by which the other side was reached. Empty where it dialled: then they are ours, and nothing is known of its own.
+    pub fn remote_relays(&self) -> Vec<Relay> {
+        let link = self.link();
+        let paths = link.connection.paths();
+        let relay = |address: &TransportAddr| match address {
+            TransportAddr::Relay(url) => reach::relay(url),
+            _ => None,
+        };
+        if link.dialled { paths.iter().filter_map(|path| relay(path.remote_addr())).collect() } else { Vec::new() }
     }
 
     /// Opens a stream; the other side is told of it as [`NetEvent::Incoming`](crate::NetEvent::Incoming).

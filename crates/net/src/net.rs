@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use commonplace_model::DeviceId;
+use commonplace_model::{DeviceId, Relay};
 use iroh::{
-    Endpoint, RelayMode, SecretKey,
+    Endpoint, SecretKey, Watcher,
     address_lookup::MemoryLookup,
-    endpoint::{NetReportConfig, PortmapperConfig, QuicTransportConfig, VarInt, presets},
+    endpoint::{PortmapperConfig, QuicTransportConfig, VarInt, presets},
 };
 use iroh_gossip::{ALPN as GOSSIP, Gossip};
 use tokio::{
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    Announcement, Bind, Connection, Discovery, NetConfig, NetError, NetEvent, Topic, Welcome, accept,
+    Announcement, Bind, Connection, Discovery, NetConfig, NetError, NetEvent, Reach, Topic, Welcome, accept,
     announcement::Start,
     book::AddressBook,
     dial::Dials,
@@ -30,6 +30,7 @@ use crate::{
     error::Code,
     interfaces,
     link::MAX_STRANGER_STREAMS,
+    reach::{self, Roots},
     report,
     shared::{PROTOCOL, Shared},
     sightings::Sightings,
@@ -58,6 +59,7 @@ pub struct Net {
 struct Inner {
     shared: Arc<Shared>,
     dials: Dials,
+    reach: Reach,
     announcement: watch::Sender<Option<Announcement>>,
     closing: watch::Sender<bool>,
     ended: watch::Receiver<bool>,
@@ -89,13 +91,16 @@ impl Net {
     /// # Errors
     /// When no socket can be opened.
     pub async fn open_at(config: NetConfig, port: u16, events: mpsc::Sender<NetEvent>) -> Result<Self, NetError> {
-        let door = Arc::new(Door::new(config.welcome));
+        let door = Arc::new(Door::new(Arc::clone(&config.welcome)));
         let lookup = MemoryLookup::new();
-        let bind_at = |port| bind(&config.secret, config.bind, port, Arc::clone(&door), lookup.clone());
-        let endpoint = match bind_at(port).await {
-            Err(_) if port != 0 => bind_at(0).await?,
-            bound => bound?,
-        };
+        let mut bound = Err(NetError::Closed);
+        for (port, roots) in [(port, Roots::System), (0, Roots::System), (port, Roots::Usual), (0, Roots::Usual)] {
+            bound = bind(&config, port, roots, Arc::clone(&door), lookup.clone()).await;
+            if bound.is_ok() {
+                break;
+            }
+        }
+        let endpoint = bound?;
         let gossip = Gossip::builder().max_message_size(topic::MAX_GOSSIP + topic::OVERHEAD).spawn(endpoint.clone());
         let me = DeviceId::new(*endpoint.id().as_bytes());
 
@@ -115,7 +120,7 @@ impl Net {
             endpoint,
             gossip,
             door,
-            book: AddressBook::new(lookup),
+            book: AddressBook::new(lookup, config.reach.own()),
             table: Arc::new(Table::new(me)),
             sightings: Sightings::default(),
             events,
@@ -123,7 +128,8 @@ impl Net {
             closing: is_closing,
         });
         tokio::spawn(run(Arc::clone(&shared), finder, end));
-        Ok(Self { inner: Arc::new(Inner { shared, dials: Dials::default(), announcement, closing, ended }) })
+        let inner = Inner { shared, dials: Dials::default(), reach: config.reach, announcement, closing, ended };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// This device.
@@ -143,6 +149,36 @@ impl Net {
         interfaces::addresses(&self.inner.shared.endpoint.bound_sockets())
     }
 
+    /// The relays by which others reach this device, for tickets: the one that the person chose, or of the public ones that at
+    /// which it is at home now.
+    pub fn relays(&self) -> Vec<Relay> {
+        match &self.inner.reach {
+            Reach::Lan => Vec::new(),
+            Reach::Own(relay) => vec![relay.clone()],
+            Reach::Public => self.inner.shared.endpoint.addr().relay_urls().filter_map(reach::relay).collect(),
+        }
+    }
+
+    /// As [`Net::relays`], after waiting so long for a home at one of the public relays.
+    pub async fn relays_within(&self, wait: Duration) -> Vec<Relay> {
+        if self.inner.reach == Reach::Public && self.relays().is_empty() {
+            // Without one, others reach this device where it is.
+            let _ = timeout(wait, self.inner.shared.endpoint.online()).await;
+        }
+        self.relays()
+    }
+
+    /// Whether a relay answers this device now; none where it uses no relay.
+    pub fn relay_answers(&self) -> Option<bool> {
+        let status = || self.inner.shared.endpoint.home_relay_status().get();
+        (self.inner.reach != Reach::Lan).then(|| status().iter().any(iroh::endpoint::RelayStatus::is_connected))
+    }
+
+    /// How far this device reaches.
+    pub fn reach(&self) -> &Reach {
+        &self.inner.reach
+    }
+
     /// What others on the local network are told from now on; none: nothing, this device is invisible.
     pub fn set_announcement(&self, announcement: Option<Announcement>) {
         self.inner.announcement.send_if_modified(|current| {
@@ -157,6 +193,14 @@ impl Net {
     pub fn add_addresses(&self, device: DeviceId, addresses: &[SocketAddr]) {
         if device != self.device() && self.inner.shared.book.give(device, addresses) {
             self.inner.shared.said_to_be_at(device, addresses);
+        }
+    }
+
+    /// Adds relays by which a device may be reached, from a ticket or from before; the few newest are kept. Where no relay is to be
+    /// used, none are.
+    pub fn add_relays(&self, device: DeviceId, relays: &[Relay]) {
+        if device != self.device() {
+            self.inner.shared.book.give_relays(device, relays);
         }
     }
 
@@ -204,9 +248,9 @@ impl Net {
 }
 
 async fn bind(
-    secret: &[u8; 32],
-    to: Bind,
+    config: &NetConfig,
     port: u16,
+    roots: Roots,
     door: Arc<Door>,
     lookup: MemoryLookup,
 ) -> Result<Endpoint, NetError> {
@@ -222,16 +266,15 @@ async fn bind(
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .build();
     let builder = Endpoint::builder(presets::Minimal)
-        .relay_mode(RelayMode::Disabled)
         .clear_address_lookup()
         .address_lookup(lookup)
         .portmapper_config(PortmapperConfig::Disabled)
-        .net_report_config(NetReportConfig::minimal())
-        .secret_key(SecretKey::from_bytes(secret))
+        .secret_key(SecretKey::from_bytes(&config.secret))
         .alpns(vec![PROTOCOL.to_vec(), GOSSIP.to_vec()])
         .transport_config(transport)
         .hooks(Doorkeeper(door));
-    let builder = match to {
+    let builder = config.reach.apply(builder, roots);
+    let builder = match config.bind {
         // 0.0.0.0, and [::] where there is IPv6.
         Bind::Everywhere if port == 0 => builder,
         Bind::Everywhere => builder.bind_addr((Ipv4Addr::UNSPECIFIED, port)).map_err(|e| NetError::Bind(e.into()))?,

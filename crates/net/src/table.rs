@@ -32,6 +32,8 @@ struct Held {
     ended: Option<DisconnectReason>,
     /// The session that was told to be connected.
     told: Option<u64>,
+    /// Whether its packets go another way since that was told of.
+    rerouted: bool,
 }
 
 impl Held {
@@ -182,6 +184,16 @@ impl Table {
         self.to_tell.notify_one();
     }
 
+    /// The packets of a connection go another way.
+    pub(crate) fn reroute(&self, device: DeviceId) {
+        let mut state = self.state();
+        let Some(held) = state.devices.get_mut(&device) else { return };
+        held.rerouted = true;
+        state.dirty.insert(device);
+        drop(state);
+        self.to_tell.notify_one();
+    }
+
     /// What is to be told next.
     pub(crate) fn tell(self: &Arc<Self>) -> Option<NetEvent> {
         let mut state = self.state();
@@ -203,7 +215,11 @@ impl Table {
             let fresh = held.links.first().filter(|_| held.told.is_none()).cloned();
             held.told = now;
             let session = held.session;
+            let rerouted = std::mem::take(&mut held.rerouted);
             state.dirty.remove(&device);
+            if fresh.is_none() && rerouted && now.is_some() {
+                return Some(NetEvent::Rerouted { device });
+            }
             if let Some(link) = fresh {
                 let connection = Connection::new(Arc::clone(self), link, session);
                 return Some(NetEvent::Connected { device, connection });

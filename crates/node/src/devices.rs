@@ -175,10 +175,12 @@ impl Core {
         let mut ticket = DeviceTicket {
             device: self.device(),
             addresses: self.network.addresses(),
+            relays: self.own_relays(),
             secret: profile::random()?,
             expires_at,
         };
         ticket.addresses.truncate(Ticket::MAX_ADDRESSES);
+        ticket.relays.truncate(Ticket::MAX_RELAYS);
         self.end_pairing(Refused::Expired);
         self.network.pairings.offered = Some(Offered { secret: ticket.secret, expires_at, use_: Use::Open });
         Ok(DeviceTicketView { ticket: ticket.to_string(), expires_at, qr_svg: String::new() })

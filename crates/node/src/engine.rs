@@ -26,7 +26,7 @@ use crate::{
     view::{
         CommonsView, Deciding, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates, Event, ExportReport, Finding,
         Holding, ImportReport, Ink, Knock, Leaving, NearbyDevice, PageList, PageQuery, PageRow, PageView, Person,
-        Profile, SearchResult, Status, TagRow, TicketView,
+        Profile, ReachKind, ReachView, SearchResult, Status, TagRow, TicketView,
     },
 };
 
@@ -149,7 +149,10 @@ impl Engine {
     async fn network_open(&self) -> Result<()> {
         if let Some(mut net) = self.ask(|core| Ok(core.network.when_open())).await? {
             // A ticket without addresses is better than none.
-            let _ = tokio::time::timeout(OPENING, net.wait_for(Option::is_some)).await;
+            let open = async { net.wait_for(Option::is_some).await.ok().and_then(|net| net.clone()) };
+            if let Ok(Some(net)) = tokio::time::timeout(OPENING, open).await {
+                net.relays_within(OPENING).await;
+            }
         }
         Ok(())
     }
@@ -182,6 +185,22 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<Status> {
         self.ask(Core::status).await
+    }
+
+    /// How far this device reaches.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn reach(&self) -> Result<ReachView> {
+        self.ask(|core| core.reach()).await
+    }
+
+    /// Chooses how far this device reaches, from its next start on; `relay` is the address of a relay of one's own.
+    ///
+    /// # Errors
+    /// When the address is none, or is missing or superfluous, or the choice cannot be stored.
+    pub async fn reach_set(&self, kind: ReachKind, relay: Option<String>) -> Result<ReachView> {
+        self.ask(move |core| core.set_reach(kind, relay.as_deref())).await
     }
 
     /// Gives the person at this device a name and an ink.

@@ -88,6 +88,7 @@ impl Core {
             ink: person.ink,
             device: self.device(),
             addresses: self.network.addresses(),
+            relays: self.own_relays(),
             secret: profile::random()?,
             expires_at,
             uses,
@@ -97,6 +98,7 @@ impl Core {
             ticket.addresses = self.store.peer(self.device())?.map(|p| p.addresses).unwrap_or_default();
         }
         ticket.addresses.truncate(Ticket::MAX_ADDRESSES);
+        ticket.relays.truncate(Ticket::MAX_RELAYS);
         let invitation = Body::Invitation(Invitation { key: ticket.key().id(), uses, expires_at });
         self.write_record(id, &invitation)?;
         Ok(self.ticket_view(&ticket))
@@ -169,7 +171,7 @@ impl Core {
         if self.network.when_open().is_none() {
             return Err(needs_network());
         }
-        self.look_for(ticket.device, &ticket.addresses);
+        self.look_for(ticket.device, &ticket.addresses, &ticket.relays);
         self.commons_view(ticket.commons)
     }
 
@@ -446,6 +448,7 @@ impl Join {
         let opened = tokio::time::timeout_at(until, self.net.wait_for(Option::is_some)).await;
         let net = opened.ok().and_then(Result::ok).and_then(|net| net.clone()).ok_or_else(needs_network)?;
         net.add_addresses(self.ticket.device, &self.ticket.addresses);
+        net.add_relays(self.ticket.device, &self.ticket.relays);
         loop {
             match tokio::time::timeout_at(until, self.ask(&net)).await {
                 Ok(Err(error))

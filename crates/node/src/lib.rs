@@ -39,6 +39,7 @@ mod pages;
 mod people;
 mod presence;
 pub mod profile;
+mod reach;
 mod replica;
 mod sentence;
 mod tags;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use commonplace_governance::Epoch;
-use commonplace_model::{CommonsId, DeviceId, shown};
+use commonplace_model::{CommonsId, DeviceId, Relay, shown};
 use commonplace_net::{
     Announcement, Bind, Connection, Discovery, Net, NetConfig, NetEvent, StreamKind, TopicEvent, Welcome,
 };
@@ -22,6 +22,7 @@ use crate::{
     joining::Knocking,
     meeting::Meetings,
     profile,
+    reach::{Ways, rtt_ms},
     view::{ConnectedDevice, Event, KnockState, NearbyDevice},
 };
 
@@ -36,6 +37,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const PORT: &str = "port";
 /// Addresses kept of a device.
 const MAX_ADDRESSES: usize = 16;
+/// Relays kept of a device.
+const MAX_RELAYS: usize = 4;
+/// How long a home at one of the public relays may take to be found, to be kept for tickets.
+const HOME: Duration = Duration::from_secs(60);
 
 /// A device seen on the local network.
 struct Seen {
@@ -77,6 +82,7 @@ pub(crate) struct Network {
     /// What members say to each other, under the name of which epoch.
     topics: HashMap<CommonsId, (Epoch, mpsc::Sender<TopicJob>)>,
     pub(crate) meetings: Meetings,
+    pub(crate) ways: Ways,
     pub(crate) knocking: Knocking,
     pub(crate) pairings: Pairings,
 }
@@ -126,6 +132,7 @@ impl Core {
             bind: if self.options.loopback { Bind::Loopback } else { Bind::Everywhere },
             discovery: if self.options.loopback { Discovery::Off } else { Discovery::Lan },
             announcement: self.announcement(),
+            reach: self.chosen_reach(),
             welcome: Arc::new(welcome),
         };
         // At the same port as last time, others find this device again though nothing announces it to them.
@@ -163,14 +170,16 @@ impl Core {
         if let Err(error) = self.store.set_setting(PORT, &net.port().to_le_bytes()) {
             tracing::warn!(%error, "the port could not be kept");
         }
-        // For tickets that are made while the network is off.
-        let own = Peer { device: self.device(), addresses: net.addresses(), last_seen: None };
-        if let Err(error) = self.store.set_peer(&own) {
-            tracing::warn!(%error, "this device's own addresses could not be kept");
-        }
+        self.keep_own(net.addresses(), net.relays());
+        let (mailbox, opened) = (self.mailbox.clone(), net.clone());
+        self.runtime.spawn(async move {
+            let relays = opened.relays_within(HOME).await;
+            let _ = mailbox.urgent(move |core| core.keep_own(opened.addresses(), relays));
+        });
         for peer in self.store.peers().unwrap_or_default() {
-            if peer.device != own.device {
+            if peer.device != self.device() {
                 net.add_addresses(peer.device, &peer.addresses);
+                net.add_relays(peer.device, &peer.relays);
             }
         }
         self.network.net = Some(net.clone());
@@ -182,6 +191,14 @@ impl Core {
             self.commons_changed_members(id);
         }
         self.tell(Event::Nearby { devices: self.nearby() });
+    }
+
+    /// Keeps where this device is itself, for tickets that are made while the network is off.
+    fn keep_own(&mut self, addresses: Vec<SocketAddr>, relays: Vec<Relay>) {
+        let own = Peer { device: self.device(), addresses, relays, last_seen: None };
+        if let Err(error) = self.store.set_peer(&own) {
+            tracing::warn!(%error, "this device's own addresses could not be kept");
+        }
     }
 
     fn announcement(&self) -> Option<Announcement> {
@@ -219,8 +236,8 @@ impl Core {
         let others: Vec<DeviceId> = self.others(id).copied().collect();
         for device in others {
             if let Some(connection) = self.network.connected.get(&device) {
-                let addresses = connection.remote_addresses();
-                self.remember(device, &addresses);
+                let connection = connection.clone();
+                self.keep_reached(device, &connection);
                 self.meet(device, id);
             } else {
                 self.dial(device);
@@ -265,6 +282,7 @@ impl Core {
                 self.tell(Event::Nearby { devices: self.nearby() });
             }
             NetEvent::Connected { device, connection } => self.connected(device, connection),
+            NetEvent::Rerouted { device } => self.rerouted(device),
             NetEvent::Disconnected { device, .. } => self.disconnected(device),
             NetEvent::Incoming { stream } => match stream.kind() {
                 StreamKind::Join => self.heard_at_door(stream),
@@ -275,7 +293,7 @@ impl Core {
 
     fn seen(&mut self, device: DeviceId, announcement: Option<Announcement>, addresses: &[SocketAddr]) {
         self.network.seen.insert(device, Seen { announcement, at: profile::now() });
-        self.remember(device, addresses);
+        self.remember(device, addresses, &[]);
         self.tell(Event::Nearby { devices: self.nearby() });
         if !self.shared(&device).is_empty() {
             // It is there now, whatever dialling it said before.
@@ -295,46 +313,56 @@ impl Core {
         }
     }
 
-    /// Looks for a member's device at these addresses, besides those that are known: now, or as soon as the network is open.
-    pub(crate) fn look_for(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
-        self.remember(device, addresses);
+    /// Looks for a member's device at these addresses and relays, besides those that are known: now, or as soon as the network is
+    /// open.
+    pub(crate) fn look_for(&mut self, device: DeviceId, addresses: &[SocketAddr], relays: &[Relay]) {
+        self.remember(device, addresses, relays);
         if let Some(net) = &self.network.net {
             net.add_addresses(device, addresses);
+            net.add_relays(device, relays);
         }
         if !self.shared(&device).is_empty() {
             self.dial(device);
         }
     }
 
+    /// Keeps how a device that is connected is reached.
+    pub(crate) fn keep_reached(&mut self, device: DeviceId, connection: &Connection) {
+        let (addresses, relays) = (connection.remote_addresses(), connection.remote_relays());
+        self.remember(device, &addresses, &relays);
+        if let Some(net) = &self.network.net {
+            net.add_relays(device, &relays);
+        }
+    }
+
     /// Keeps where a member's device was last reached or seen.
-    fn remember(&mut self, device: DeviceId, addresses: &[SocketAddr]) {
-        if self.shared(&device).is_empty() || addresses.is_empty() {
+    fn remember(&mut self, device: DeviceId, addresses: &[SocketAddr], relays: &[Relay]) {
+        if self.shared(&device).is_empty() || addresses.is_empty() && relays.is_empty() {
             return;
         }
         let before = self.store.peer(device).ok().flatten();
-        let mut all: Vec<SocketAddr> = addresses.to_vec();
-        let last_seen = before.as_ref().and_then(|p| p.last_seen);
-        all.extend(before.into_iter().flat_map(|p| p.addresses).filter(|a| !addresses.contains(a)));
-        all.truncate(MAX_ADDRESSES);
-        let peer = Peer { device, addresses: all, last_seen };
+        let (last_seen, known, known_relays) = before.map(|p| (p.last_seen, p.addresses, p.relays)).unwrap_or_default();
+        let addresses = newest_first(addresses, known, MAX_ADDRESSES);
+        let peer = Peer { device, addresses, relays: newest_first(relays, known_relays, MAX_RELAYS), last_seen };
         if let Err(error) = self.store.set_peer(&peer) {
             tracing::warn!(%error, "an address could not be kept");
         }
     }
 
     fn note_last_seen(&mut self, device: DeviceId) {
-        let addresses = self.store.peer(device).ok().flatten().map(|p| p.addresses).unwrap_or_default();
-        let peer = Peer { device, addresses, last_seen: Some(profile::now()) };
+        let known = self.store.peer(device).ok().flatten();
+        let (addresses, relays) = known.map(|p| (p.addresses, p.relays)).unwrap_or_default();
+        let peer = Peer { device, addresses, relays, last_seen: Some(profile::now()) };
         if let Err(error) = self.store.set_peer(&peer) {
             tracing::warn!(%error, "when a device was last seen could not be kept");
         }
     }
 
     fn connected(&mut self, device: DeviceId, connection: Connection) {
-        let addresses = connection.remote_addresses();
+        self.keep_reached(device, &connection);
         self.network.connected.insert(device, connection);
         self.network.dials.remove(&device);
-        self.remember(device, &addresses);
+        self.wake_in(Duration::ZERO);
         let shared = self.shared(&device);
         if !shared.is_empty() {
             self.note_last_seen(device);
@@ -419,6 +447,7 @@ impl Core {
         if let Some(next) = waiting {
             self.wake_at(next);
         }
+        self.tick_ways(now);
         self.tick_meetings(now);
     }
 
@@ -533,7 +562,7 @@ impl Core {
                     ink: profile::ink(person.ink),
                     device_name: person.device_name,
                     path: connection.path().in_words().to_owned(),
-                    rtt_ms: connection.rtt().map(|rtt| rtt.as_secs_f64() * 1_000.0),
+                    rtt_ms: rtt_ms(connection),
                     commons: shared.iter().map(ToString::to_string).collect(),
                 })
             })
@@ -541,4 +570,12 @@ impl Core {
         devices.sort_by(|a, b| (&a.name, &a.device).cmp(&(&b.name, &b.device)));
         devices
     }
+}
+
+/// These, then the others that were known, up to so many.
+fn newest_first<T: Clone + PartialEq>(new: &[T], known: Vec<T>, most: usize) -> Vec<T> {
+    let mut all = new.to_vec();
+    all.extend(known.into_iter().filter(|one| !new.contains(one)));
+    all.truncate(most);
+    all
 }

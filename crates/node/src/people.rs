@@ -8,6 +8,7 @@ use crate::{
     core::Core,
     error::Result,
     profile,
+    reach::path_of,
     view::{Named, Person},
 };
 
@@ -28,11 +29,15 @@ impl Core {
         for member in commons.roll.members() {
             let you = member.id == commons.me;
             let mut last_seen = None;
-            let mut devices = Vec::new();
+            let (mut devices, mut reached) = (Vec::new(), Vec::new());
             for device in &member.devices {
                 let peer = self.store.peer(*device)?;
                 last_seen = last_seen.max(peer.as_ref().and_then(|p| p.last_seen));
-                devices.push(shown(commons.roll.device_name(device).unwrap_or(&member.person.device_name)));
+                let device_name = shown(commons.roll.device_name(device).unwrap_or(&member.person.device_name));
+                if let Some(connection) = self.network.connected.get(device) {
+                    reached.push(path_of(connection, device_name.clone()));
+                }
+                devices.push(device_name);
             }
             let muted = commons.muted.contains(&member.id);
             let presence = member.devices.iter().find_map(|device| commons.presences.of(device)).filter(|_| !muted);
@@ -54,6 +59,7 @@ impl Core {
                 writing: presence.is_some_and(|p| p.writing),
                 last_seen: last_seen.filter(|_| !muted),
                 devices,
+                reached: if muted { Vec::new() } else { reached },
                 caught: caught.remove(&member.id).unwrap_or_default(),
                 tagged: tagged.get(&member.id).copied().unwrap_or(0),
                 muted,
@@ -72,6 +78,7 @@ impl Core {
                 writing: false,
                 last_seen: None,
                 devices: Vec::new(),
+                reached: Vec::new(),
                 caught,
                 tagged: tagged.get(&member).copied().unwrap_or(0),
                 muted: false,

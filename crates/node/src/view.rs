@@ -43,6 +43,7 @@ mod editing;
 mod event;
 mod folder;
 mod parting;
+mod reach;
 
 pub use care::{
     ChangeList, ChangeQuery, ChangeRun, FailedPage, FlagList, FlagQuery, FlagView, MoreFlags, NotReverted, Reverted,
@@ -57,6 +58,7 @@ pub use editing::{Caret, EditorOpened, EditorPushed, EditorUpdate, EditorUpdates
 pub use event::{Event, Job};
 pub use folder::{ExportReport, ImportReport, Skipped};
 pub use parting::{HowOut, Leaving, Out};
+pub use reach::{DevicePath, ReachKind, ReachView};
 
 views! {
     /// Who uses this installation.
@@ -131,7 +133,7 @@ views! {
         ink: Ink,
         /// Name of the device.
         device_name: String,
-        /// How it is reached, in words: "this network".
+        /// How it is reached, in words: "this network", "direct" or "relay".
         path: String,
         /// Round-trip time in milliseconds, when known.
         rtt_ms: Option<f64>,
@@ -263,6 +265,8 @@ views! {
         last_seen: Option<u64>,
         /// Names of their devices.
         devices: Vec<String>,
+        /// The ways to those of them that are connected now.
+        reached: Vec<DevicePath>,
         /// Names of devices of theirs that provably wrote in two ways, and are out. Without any other device they can only read
         /// what they hold.
         caught: Vec<String>,

@@ -1,8 +1,10 @@
-//! Devices that were met: where, and when last.
+//! Devices that were met: where, by which relays, and when last.
+//!
+//! Relays stand in the same column as addresses, a line each: what cannot be read there is passed over.
 
 use std::net::SocketAddr;
 
-use commonplace_model::DeviceId;
+use commonplace_model::{DeviceId, Relay};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
@@ -18,6 +20,8 @@ pub struct Peer {
     pub device: DeviceId,
     /// Addresses at which it was reached, the newest first.
     pub addresses: Vec<SocketAddr>,
+    /// Relays by which it was reached or could be, the newest first.
+    pub relays: Vec<Relay>,
     /// When it was last connected, in milliseconds since 1970 by this device's clock.
     pub last_seen: Option<u64>,
 }
@@ -57,6 +61,7 @@ fn read(row: &Row<'_>) -> Result<Peer> {
     Ok(Peer {
         device: DeviceId::from_slice(blob(row, 0)?)?,
         addresses: addresses.lines().filter_map(|line| line.parse().ok()).collect(),
+        relays: addresses.lines().filter_map(|line| line.parse().ok()).collect(),
         last_seen: row.get::<_, Option<i64>>(2)?.map(uint),
     })
 }
@@ -67,7 +72,8 @@ impl Store {
     /// # Errors
     /// When it cannot be stored.
     pub fn set_peer(&mut self, peer: &Peer) -> Result<(), StoreError> {
-        let addresses: Vec<String> = peer.addresses.iter().map(ToString::to_string).collect();
+        let relays = peer.relays.iter().map(ToString::to_string);
+        let addresses: Vec<String> = peer.addresses.iter().map(ToString::to_string).chain(relays).collect();
         let tx = self.begin()?;
         let device = device_no(&tx, peer.device)?;
         tx.prepare_cached(

@@ -35,7 +35,7 @@ describe("the status line", () => {
   });
 
   it("says what is only here, and who was last here, when nobody is", () => {
-    const ines = { member: "i", name: "Ines", ink: "iris" as const, you: false, here: false, page: null, writing: false, lastSeen: 9_990_000, devices: [], caught: [], tagged: 0, muted: false };
+    const ines = { member: "i", name: "Ines", ink: "iris" as const, you: false, here: false, page: null, writing: false, lastSeen: 9_990_000, devices: [], reached: [], caught: [], tagged: 0, muted: false };
     const now = standing(known({ commons: { ...commons, onlyHere: 3 }, people: [ines] }));
     expect(now.says).toEqual(["Nobody is here", "3 pages have edits that are only on this device", "Ines was the last one here, just now"]);
     expect(now.lone).toBe(3);

@@ -3,6 +3,9 @@
 const n = (count: number): string => count.toLocaleString("en-GB");
 const of = (count: number, one: string, many: string): string => `${n(count)} ${count === 1 ? one : many}`;
 
+/** Ways to a device, as the engine names them. */
+const WAYS: Record<string, string> = { "this network": "on this network", direct: "straight over the internet", relay: "by a relay" };
+
 export const t = {
   app: "Commonplace",
   pages: (count: number) => of(count, "page", "pages"),
@@ -391,6 +394,21 @@ When you need this page no more, delete it. It can be brought back.
     version: (version: string) => `Commonplace ${version}`,
   },
 
+  reach: {
+    title: "How far this device reaches",
+    lan: "Local network only", public: "Public relays", relay: "A relay of your own",
+    says: {
+      lan: "Others are reached on the networks that this device is on, and nowhere else. No relay and no other server is asked for anything, so nobody outside learns that you are here.",
+      public: "Others are reached from anywhere: straight where that can be done, otherwise through relays that the makers of iroh run for all.",
+      relay: "Others are reached from anywhere: straight where that can be done, otherwise through a relay that you or somebody you trust runs. Its address goes along in your tickets.",
+    },
+    sees: "A relay sees which devices look for each other and when, from which addresses and how much they send; never what is said.",
+    address: "The relay’s address",
+    atNextStart: "This counts from the next start of Commonplace on.",
+    answers: "A relay answers.", silent: "No relay answers just now.",
+    way: (path: string, rtt: number | null) => `${WAYS[path] ?? path}${rtt === null ? "" : `, ${n(Math.max(1, Math.round(rtt)))} ms`}`,
+  },
+
   devices: {
     title: "Your devices",
     lead: "You are one person on all of them: each has all of your commons, and what any of them writes is yours.",
@@ -521,7 +539,7 @@ When you need this page no more, delete it. It can be brought back.
     revoked: "This device was revoked by another one of yours",
     offline: "Not listening for other devices",
     nobody: "Nobody is here",
-    here: (count: number, path: string | null) => `${of(count, "device", "devices")} here${path === null ? "" : count === 1 ? `, on ${path}` : `, all on ${path}`}`,
+    here: (count: number, path: string | null) => `${of(count, "device", "devices")} here${path === null ? "" : count === 1 ? `, ${WAYS[path] ?? path}` : `, all ${WAYS[path] ?? path}`}`,
     onlyHere: (count: number) => `${of(count, "page has edits that are", "pages have edits that are")} only on this device`,
     heldByAll: (count: number) => (count === 1 ? "your last edit is held by the other device" : `your last edit is held by all ${n(count)}`),
     heldBy: (held: number, all: number) => `your last edit is held by ${n(held)} of ${n(all)}`,

@@ -3,7 +3,7 @@
  * contract says. Never part of what is shipped.
  */
 import { ChangeSet } from "@codemirror/state";
-import type { ApiError, Caret, ChangeRun, Commands, CommonsView, DecisionView, ErrorCode, Event, FlagList, FlagQuery, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile } from "../lib/api/generated";
+import type { ApiError, Caret, ChangeRun, Commands, CommonsView, DecisionView, ErrorCode, Event, FlagList, FlagQuery, FlagView, Holding, Knock, Named, NearbyDevice, PageQuery, PageRow, Person, Profile, ReachView } from "../lib/api/generated";
 import type { Args, CommandName, Platform, Reply } from "../lib/platform/platform";
 import { Log } from "./authority";
 import { FakePairing, PHRASE } from "./fakepairing";
@@ -35,6 +35,8 @@ export class FakeEngine implements Platform {
   holding: Holding = { holders: [], wrote: false, durable: true };
   carets: Caret[] = [];
   online = true;
+  /** How far this device reaches. */
+  reach: ReachView = { kind: "lan", relay: null, atNextStart: false, answers: null };
   /** What leaving a commons would bring about that nobody could undo. */
   leaving: string[] = [];
   /** This person's devices, and pairing them. */
@@ -242,12 +244,18 @@ export class FakeEngine implements Platform {
       this.profile = { name, ink: ink ?? "woad", device: "dev7f2mzq3t5n8xw4hcyb6rjd9gp", deviceName: deviceName ?? this.profile?.deviceName ?? "Maren’s laptop" };
       return this.profile;
     },
+    reach: () => this.reach,
+    reach_set: ({ kind, relay }) => {
+      if (kind === "relay" && !/^https?:\/\/[\w.-]+(:\d+)?$/.test(relay ?? "")) throw refusal("badArgument", "A relay’s address is like https://relay.example.org. Nothing was changed.");
+      this.reach = { kind, relay: kind === "relay" ? (relay ?? null) : null, atNextStart: kind !== "lan", answers: null };
+      return this.reach;
+    },
     doctor: () => [],
     commons_list: () => this.commons.map((c) => c.view),
     commons_new: ({ name, purpose, licence }) => {
       const me = this.#me();
       const commons = this.addCommons(name, { purpose: purpose ?? "", licence: licence ?? "CC-BY-SA-4.0" });
-      commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], caught: [], tagged: 0, muted: false });
+      commons.people.push({ member: "me", name: me.name, ink: me.ink, you: true, here: true, page: null, writing: false, lastSeen: null, devices: [me.deviceName], reached: [], caught: [], tagged: 0, muted: false });
       return commons.view;
     },
     leaving: () => ({ says: this.leaving }),

@@ -50,7 +50,7 @@ Two slices of yesterday’s bread, the middle setting, and the owner watching. I
 const HOUR = 3_600_000;
 
 function person(name: string, ink: Ink, more: Partial<Person> = {}): Person {
-  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], caught: [], tagged: 0, muted: false, ...more };
+  return { member: name, name, ink, you: false, here: false, page: null, writing: false, lastSeen: null, devices: [`${name}’s laptop`], reached: [], caught: [], tagged: 0, muted: false, ...more };
 }
 
 export interface Story {
@@ -141,7 +141,7 @@ export function repairCafe(pages = 148): Story {
     person("Maren", "woad", { you: true, here: true, tagged: 3 }),
     person("Ines", "verdigris", { here: true, page: toasters.row, writing: true, tagged: 12 }),
     person("Tomás", "rust", { here: true, page: toasters.row }),
-    person("Noor", "iris", { here: true, page: cafe.pages[1]!.row, devices: ["Noor’s bench PC"], tagged: 4 }),
+    person("Noor", "iris", { here: true, page: cafe.pages[1]!.row, devices: ["Noor’s bench PC"], reached: [{ deviceName: "Noor’s bench PC", path: "this network", rttMs: 2.2 }], tagged: 4 }),
     person("Wanda", "olive", { lastSeen: now - 5 * HOUR }),
     person("Femi", "rose", { lastSeen: now - 50 * HOUR }),
     person("Leila", "ochre"),

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use commonplace_model::DeviceId;
 use commonplace_net::{
-    Bind, Connection, Discovery, FrameReceiver, FrameSender, Net, NetConfig, NetEvent, Stream, StreamKind, Welcome,
+    Bind, Connection, Discovery, FrameReceiver, FrameSender, Net, NetConfig, NetEvent, Reach, Stream, StreamKind,
+    Welcome,
 };
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, SecretKey, TransportAddr,
@@ -39,6 +40,7 @@ impl Peer {
             bind: Bind::Loopback,
             discovery: Discovery::Off,
             announcement: None,
+            reach: Reach::Lan,
             welcome: Arc::new(welcome),
         };
         Self { net: Net::open(config, events).await.unwrap(), events: happening }

@@ -131,6 +131,7 @@ impl Asking {
         let opened = tokio::time::timeout_at(until, self.net.wait_for(Option::is_some)).await;
         let net = opened.ok().and_then(Result::ok).and_then(|net| net.clone()).ok_or_else(needs_network)?;
         net.add_addresses(self.ticket.device, &self.ticket.addresses);
+        net.add_relays(self.ticket.device, &self.ticket.relays);
         let device = self.ticket.device;
         let open = async || -> Result<_> {
             let connection = net.connect(device).await.map_err(|e| unreachable(&e))?;

@@ -101,6 +101,7 @@ fn peers_are_kept() {
     let peer = Peer {
         device: device(7),
         addresses: vec!["[fe80::1]:4000".parse().expect("an address"), "10.0.0.7:4000".parse().expect("an address")],
+        relays: vec!["https://relay.example.org".parse().expect("an address")],
         last_seen: None,
     };
     assert_eq!(store.peer(peer.device).expect("reads"), None);
@@ -108,7 +109,9 @@ fn peers_are_kept() {
     assert_eq!(store.peer(peer.device).expect("reads"), Some(peer.clone()));
     let later = Peer { addresses: Vec::new(), last_seen: Some(5), ..peer };
     store.set_peer(&later).expect("stores");
-    store.set_peer(&Peer { device: device(8), addresses: Vec::new(), last_seen: Some(6) }).expect("stores");
+    store
+        .set_peer(&Peer { device: device(8), addresses: Vec::new(), relays: Vec::new(), last_seen: Some(6) })
+        .expect("stores");
     let all: Vec<_> = store.peers().expect("reads").into_iter().map(|peer| (peer.device, peer.last_seen)).collect();
     assert_eq!(all, vec![(device(8), Some(6)), (device(7), Some(5))]);
 }

@@ -193,7 +193,7 @@ export type ConnectedDevice = {
     ink: Ink,
     /** Name of the device. */
     deviceName: string,
-    /** How it is reached, in words: "this network". */
+    /** How it is reached, in words: "this network", "direct" or "relay". */
     path: string,
     /** Round-trip time in milliseconds, when known. */
     rttMs: number | null,
@@ -260,6 +260,16 @@ export type DecisionView = {
     sealed: string,
     /** Why it stands, or does not, in plain words: a sentence each. */
     why: Array<string>,
+};
+
+/** The way to a device that is connected now. */
+export type DevicePath = {
+    /** What the device is called. */
+    deviceName: string,
+    /** How it is reached, in words: "this network", "direct" or "relay". */
+    path: string,
+    /** Round-trip time in milliseconds, when known. */
+    rttMs: number | null,
 };
 
 /** A ticket to give to a new device of one's own. */
@@ -692,6 +702,8 @@ export type Person = {
     lastSeen: number | null,
     /** Names of their devices. */
     devices: Array<string>,
+    /** The ways to those of them that are connected now. */
+    reached: Array<DevicePath>,
     /** Names of devices of theirs that provably wrote in two ways, and are out. Without any other device they can only read what they hold. */
     caught: Array<string>,
     /** Pages they tagged. */
@@ -730,6 +742,21 @@ export type Proposed =
     | { "what": "admit", device: string }
     | { "what": "roster" }
     | { "what": "again", decision: string };
+
+/** How far a device reaches. */
+export type ReachKind = "lan" | "public" | "relay";
+
+/** How far this device reaches. */
+export type ReachView = {
+    /** What the person chose. */
+    kind: ReachKind,
+    /** The relay's address, where it is one of one's own. */
+    relay: string | null,
+    /** Whether what runs now was started with another choice: this one counts from the next start on. */
+    atNextStart: boolean,
+    /** Whether a relay answers now; nothing where none is used. */
+    answers: boolean | null,
+};
 
 /** What a proposal led to. */
 export type Resolution = {
@@ -899,6 +926,10 @@ export interface Commands {
     status: { args: Record<string, never>, reply: Status },
     /** Gives the person at this device a name and an ink; the first step. */
     init: { args: { name: string, ink?: Ink | null, deviceName?: string | null }, reply: Profile },
+    /** How far this device reaches: the local network only, or also by relays. */
+    reach: { args: Record<string, never>, reply: ReachView },
+    /** Chooses that, from the next start on. `relay` is the address of a relay of one's own, and of no use for another kind. */
+    reach_set: { args: { kind: ReachKind, relay?: string | null }, reply: ReachView },
     /** Checks the profile and its surroundings; thoroughly, also every byte that is stored, which takes seconds. */
     doctor: { args: { thorough: boolean }, reply: Array<Finding> },
     /** The commons on this device. */
