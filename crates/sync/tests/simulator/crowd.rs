@@ -67,6 +67,7 @@ enum Write {
 }
 
 struct Peer {
+    id: DeviceId,
     device: Device,
     neighbours: Neighbours,
     alive: bool,
@@ -137,6 +138,7 @@ impl Crowd {
             let mut device = Device::new(n, commons);
             device.shelves.clone_from(&first.shelves);
             Peer {
+                id: device.key.id(),
                 device,
                 neighbours: Neighbours::new(bounds, rng.random()),
                 alive: true,
@@ -149,7 +151,7 @@ impl Crowd {
             }
         };
         let peers: Vec<_> = (0..count).map(peer).collect();
-        let numbers = peers.iter().enumerate().map(|(n, peer)| (peer.device.key.id(), n)).collect();
+        let numbers = peers.iter().enumerate().map(|(n, peer)| (peer.id, n)).collect();
         let mut crowd = Self {
             rng,
             now: 0,
@@ -252,7 +254,7 @@ impl Crowd {
             Event::Again(_) => {}
             Event::Return(peer) => {
                 self.peers[peer].alive = true;
-                let device = self.peers[peer].device.key.id();
+                let device = self.peers[peer].id;
                 self.peers.iter_mut().for_each(|other| other.neighbours.returned(&device));
                 self.all_look();
             }
@@ -277,19 +279,19 @@ impl Crowd {
 
     fn look(&mut self, n: usize) {
         let peer = &self.peers[n];
-        let me = peer.device.key.id();
+        let me = peer.id;
         if !peer.alive {
             return;
         }
         let reachable: Vec<_> = (self.peers.iter().enumerate())
             .filter(|(other, them)| *other != n && them.alive && them.island == peer.island)
-            .map(|(_, them)| them.device.key.id())
+            .map(|(_, them)| them.id)
             .collect();
         let met: Vec<_> = (peer.met.iter())
             .map(|(other, id)| {
                 let meeting = &self.meetings[id];
                 let busy = !meeting.ends.iter().all(|end| end.session.is_caught_up());
-                Neighbour { device: self.peers[*other].device.key.id(), ours: meeting.peers[0] == n, busy }
+                Neighbour { device: self.peers[*other].id, ours: meeting.peers[0] == n, busy }
             })
             .collect();
         let review = self.peers[n].neighbours.review(&reachable, &BTreeSet::new(), &met, self.now);
@@ -315,7 +317,7 @@ impl Crowd {
     fn open(&mut self, one: usize, other: usize) {
         self.last += 1;
         let (id, peers) = (self.last, [one, other]);
-        let ids = peers.map(|peer| self.peers[peer].device.key.id());
+        let ids = peers.map(|peer| self.peers[peer].id);
         let ends = [0, 1].map(|side: usize| End {
             session: Session::new(
                 if side == 0 { Role::Dialled } else { Role::Answered },
