@@ -221,11 +221,11 @@ impl Core {
             if let Some(connection) = self.network.connected.get(&device) {
                 let addresses = connection.remote_addresses();
                 self.remember(device, &addresses);
-                self.meet(device, id);
             } else {
                 self.dial(device);
             }
         }
+        self.review_meetings(id);
         self.share_with_own();
     }
 
@@ -340,7 +340,7 @@ impl Core {
             self.note_last_seen(device);
         }
         for id in shared {
-            self.meet(device, id);
+            self.review_meetings(id);
             if let Some((_, topic)) = self.network.topics.get(&id) {
                 let _ = topic.try_send(TopicJob::Meet(vec![device]));
             }
@@ -364,6 +364,7 @@ impl Core {
         }
         for id in shared {
             self.forget_presence(id, device);
+            self.review_meetings(id);
             self.tell(Event::People { commons: id.to_string() });
             self.tell_commons(id);
         }

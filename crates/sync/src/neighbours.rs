@@ -30,6 +30,8 @@ use commonplace_model::DeviceId;
 
 use crate::session::Millis;
 
+/// Sessions of a commons at most.
+const MAX_SESSIONS: usize = 16;
 /// Between two turns of the timer, half of it more or less.
 pub const TURN: Millis = 5 * 60_000;
 /// How long a device that ended a session is not asked again, where there are others to choose from.
@@ -50,7 +52,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { all: 12, own: 6, most: 16 }
+        Self { all: 12, own: 6, most: MAX_SESSIONS }
     }
 }
 
