@@ -1,8 +1,8 @@
 //! Meetings: one sync session with one device about one commons, its stream, and what it brings and sends.
 //!
-//! With whom to meet is chosen (`choice`). Of two who both want to, the device with the lower id opens the stream; the other one does when nothing came for a while, for the lower one may
-//! not know yet that it is a member. Whoever is not known proves membership by the records of the roll first. Whoever does
-//! what no honest device does is left alone for a while.
+//! With whom to meet is chosen (`choice`). Of two who both want to, the device with the lower id opens the stream; the other one
+//! does when nothing came for a while, for the lower one may not know yet that it is a member, or may not want to. Whoever is not
+//! known proves membership by the records of the roll first. Whoever does what no honest device does is left alone for a while.
 
 mod arrivals;
 mod choice;
@@ -282,7 +282,6 @@ impl Core {
     }
 
     pub(crate) fn end_meetings_with(&mut self, device: DeviceId) {
-        self.network.meetings.lost(&device);
         self.network.meetings.opening.retain(|(other, _), _| *other != device);
         let ended: Vec<_> =
             self.network.meetings.all.iter().filter(|(_, m)| m.device == device).map(|(id, _)| *id).collect();

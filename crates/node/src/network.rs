@@ -333,6 +333,7 @@ impl Core {
     fn connected(&mut self, device: DeviceId, connection: Connection) {
         let addresses = connection.remote_addresses();
         self.network.connected.insert(device, connection);
+        self.network.meetings.returned(&device);
         self.network.dials.remove(&device);
         self.remember(device, &addresses);
         let shared = self.shared(&device);

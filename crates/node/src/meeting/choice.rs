@@ -42,8 +42,8 @@ impl Meetings {
         }
     }
 
-    /// A device cannot be reached: when it comes back it is as if it had never parted.
-    pub(super) fn lost(&mut self, device: &DeviceId) {
+    /// A device is connected anew: that it parted before says nothing any more.
+    pub(crate) fn returned(&mut self, device: &DeviceId) {
         self.choices.values_mut().for_each(|choice| choice.returned(device));
     }
 }
@@ -51,6 +51,9 @@ impl Meetings {
 impl Core {
     /// Meets those whom the choice of neighbours names, and parts from those for whom there is no room.
     pub(crate) fn review_meetings(&mut self, commons: CommonsId) {
+        if !self.network.is_open() {
+            return;
+        }
         let now = Instant::now();
         let here = self.here(commons);
         let alone =
@@ -81,6 +84,7 @@ impl Core {
         self.network.meetings.reviews.insert(commons, again);
         self.wake_at(again);
     }
+
     /// Whose changes are waited for most: devices of people who are on a page that is open here, and other devices of one's own.
     fn waited_for(&self, commons: CommonsId) -> BTreeSet<DeviceId> {
         let Some(held) = self.commons.get(&commons) else { return BTreeSet::new() };
