@@ -108,6 +108,11 @@ bench: setup-test ui ## measure, print a table and write it as JSON (target/benc
 	@cargo build --release --workspace --bins --features commonplace-tests/compare
 	@$(RELEASE)/bench
 
+SIZES ?= 10,100,1000
+.PHONY: scale
+scale: setup ## simulate commons of many devices and print what they cost each: SIZES=10,100,1000; takes some minutes
+	@COMMONPLACE_SCALE=$(SIZES) cargo test --workspace --test simulator -- --exact --nocapture scale::many_in_one_commons
+
 # --- Tidy ---
 
 .PHONY: fmt

@@ -1,9 +1,10 @@
-//! How much of its own a member's devices may have this one keep. A test that is to see what happens at a bound sets a low one.
+//! How much of its own a member's devices may have this one keep, and with how many it meets. A test that is to see what happens at a bound sets a low one.
 //!
 //! Deliberately absent: bounds of one frame, change or record, which are what every device holds every other to and are constants
 //! where those are read. `docs/bounds.md` has them all.
 
 use commonplace_governance::Room;
+use commonplace_sync::neighbours;
 use commonplace_trust::room::MAX_ACTORS;
 
 /// Records of a member. Six members at it still leave a newcomer able to take in all of them at the door.
@@ -15,7 +16,7 @@ const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// second. What came while two were apart comes together and is not counted.
 const MAX_CHANGES_A_MINUTE: u32 = 8_192;
 
-/// Bounds on what members' devices bring of their own.
+/// Bounds on what members' devices bring of their own, and on meetings with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Actors of a device in a document.
@@ -24,6 +25,8 @@ pub struct Bounds {
     pub records: Room,
     /// Changes of its own that a device sends one by one within a minute, in one document.
     pub changes_a_minute: u32,
+    /// Meetings about a commons.
+    pub meetings: neighbours::Bounds,
 }
 
 impl Default for Bounds {
@@ -32,6 +35,7 @@ impl Default for Bounds {
             actors: MAX_ACTORS,
             records: Room { records: MAX_RECORDS, bytes: MAX_RECORD_BYTES },
             changes_a_minute: MAX_CHANGES_A_MINUTE,
+            meetings: neighbours::Bounds::default(),
         }
     }
 }
@@ -43,6 +47,7 @@ mod tests {
     #[test]
     fn they_are_those_that_are_written_down() {
         let records = Room { records: 16_384, bytes: 16 << 20 };
-        assert_eq!(Bounds::default(), Bounds { actors: 4_096, records, changes_a_minute: 8_192 });
+        let meetings = neighbours::Bounds { all: 12, own: 6, most: 16 };
+        assert_eq!(Bounds::default(), Bounds { actors: 4_096, records, changes_a_minute: 8_192, meetings });
     }
 }

@@ -486,6 +486,19 @@ impl Engine {
         self.ask(move |core| core.people(&commons)).await
     }
 
+    /// The devices with which there is a meeting about a commons now, which need not be all that are here.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such commons.
+    pub async fn neighbours(&self, commons: String) -> Result<Vec<String>> {
+        self.ask(move |core| {
+            let id = core.find_commons(&commons)?;
+            Ok(core.met(id).iter().map(ToString::to_string).collect())
+        })
+        .await
+    }
+
     /// Searches titles, text, tags and people.
     ///
     /// # Errors

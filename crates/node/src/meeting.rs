@@ -1,10 +1,11 @@
 //! Meetings: one sync session with one device about one commons, its stream, and what it brings and sends.
 //!
-//! The device with the lower id opens the stream; the other one does when nothing came for a while, for the lower one may
-//! not know yet that it is a member. Whoever is not known proves membership by the records of the roll first. Whoever does
-//! what no honest device does is left alone for a while.
+//! With whom to meet is chosen (`choice`). Of two who both want to, the device with the lower id opens the stream; the other one
+//! does when nothing came for a while, for the lower one may not know yet that it is a member, or may not want to. Whoever is not
+//! known proves membership by the records of the roll first. Whoever does what no honest device does is left alone for a while.
 
 mod arrivals;
+mod choice;
 mod offence;
 mod room;
 mod stream;
@@ -17,7 +18,7 @@ use std::{
 
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId};
 use commonplace_net::Stream;
-use commonplace_sync::{Effect, Input, Millis, Role, Session, offer};
+use commonplace_sync::{Effect, Input, Millis, Neighbours, Role, Session, offer};
 use commonplace_trust::{Arrival, Refusal, VerifiedRecord};
 
 pub(crate) use self::stream::Offer;
@@ -46,6 +47,8 @@ const PROGRESS: Duration = Duration::from_millis(50);
 struct Meeting {
     device: DeviceId,
     commons: CommonsId,
+    /// Whether this device opened it.
+    ours: bool,
     session: Session,
     out: Outbox,
     waiting: Waiting,
@@ -63,6 +66,9 @@ pub(crate) struct Meetings {
     all: BTreeMap<u64, Meeting>,
     opening: HashMap<(DeviceId, CommonsId), Instant>,
     offences: Offences,
+    /// With whom to meet, and when that is looked at again.
+    choices: HashMap<CommonsId, Neighbours>,
+    reviews: HashMap<CommonsId, Instant>,
     last: u64,
 }
 
@@ -85,7 +91,7 @@ fn millis() -> Millis {
 
 impl Core {
     /// Sees to it that there is a meeting with a connected device about a commons.
-    pub(crate) fn meet(&mut self, device: DeviceId, commons: CommonsId) {
+    fn meet(&mut self, device: DeviceId, commons: CommonsId) {
         let meetings = &mut self.network.meetings;
         if meetings.with(device, commons).is_some() || meetings.opening.contains_key(&(device, commons)) {
             return;
@@ -135,8 +141,10 @@ impl Core {
     }
 
     fn meeting_failed(&mut self, device: DeviceId, commons: CommonsId) {
+        self.network.meetings.opening.remove(&(device, commons));
         if self.network.connected.contains_key(&device) && self.network.meetings.with(device, commons).is_none() {
-            self.open_at(device, commons, Instant::now() + PATIENCE);
+            self.network.meetings.parted(device, commons);
+            self.review_meetings(commons);
         }
     }
 
@@ -190,13 +198,17 @@ impl Core {
         let unheld = self.store.unheld(commons, device).unwrap_or_default();
         self.network.meetings.last += 1;
         let id = self.network.meetings.last;
-        let meeting =
-            Meeting { device, commons, session, out, waiting: Waiting::default(), wake: None, told: None, unheld };
+        let (ours, waiting) = (role == Role::Dialled, Waiting::default());
+        let meeting = Meeting { device, commons, ours, session, out, waiting, wake: None, told: None, unheld };
         self.network.meetings.all.insert(id, meeting);
         self.drive(id, Input::Start);
         let open: Vec<_> = self.editors.open.keys().filter(|(c, _)| *c == commons).map(|(_, page)| *page).collect();
         for page in open {
             self.drive(id, Input::Priority(DocId::Page(page)));
+        }
+        if !ours {
+            // There may be too many now.
+            self.review_meetings(commons);
         }
         Some(id)
     }
@@ -209,10 +221,8 @@ impl Core {
                 core.network.meetings.all.remove(&id);
                 core.network.meetings.opening.remove(&(device, commons));
                 core.tell_sync(commons, device, 0, 0, true);
-                if core.network.connected.contains_key(&device) {
-                    core.meet(device, commons);
-                }
             }
+            core.review_meetings(commons);
         });
     }
 
@@ -302,6 +312,7 @@ impl Core {
             }
             self.drive(id, Input::Tick);
         }
+        self.tick_reviews(now);
         let opening = self.network.meetings.opening.values().copied();
         let wakes = self.network.meetings.all.values().filter_map(|m| m.wake);
         if let Some(next) = opening.chain(wakes).min() {
@@ -488,6 +499,7 @@ impl Core {
         for id in self.meetings_of(commons, None) {
             self.drive(id, Input::Priority(DocId::Page(page)));
         }
+        self.review_meetings(commons);
     }
 
     fn tell_sync(&self, commons: CommonsId, device: DeviceId, done: u64, total: u64, finished: bool) {

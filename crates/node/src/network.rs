@@ -238,11 +238,11 @@ impl Core {
             if let Some(connection) = self.network.connected.get(&device) {
                 let connection = connection.clone();
                 self.keep_reached(device, &connection);
-                self.meet(device, id);
             } else {
                 self.dial(device);
             }
         }
+        self.review_meetings(id);
         self.share_with_own();
     }
 
@@ -361,6 +361,7 @@ impl Core {
     fn connected(&mut self, device: DeviceId, connection: Connection) {
         self.keep_reached(device, &connection);
         self.network.connected.insert(device, connection);
+        self.network.meetings.returned(&device);
         self.network.dials.remove(&device);
         self.wake_in(Duration::ZERO);
         let shared = self.shared(&device);
@@ -368,7 +369,7 @@ impl Core {
             self.note_last_seen(device);
         }
         for id in shared {
-            self.meet(device, id);
+            self.review_meetings(id);
             if let Some((_, topic)) = self.network.topics.get(&id) {
                 let _ = topic.try_send(TopicJob::Meet(vec![device]));
             }
@@ -392,6 +393,7 @@ impl Core {
         }
         for id in shared {
             self.forget_presence(id, device);
+            self.review_meetings(id);
             self.tell(Event::People { commons: id.to_string() });
             self.tell_commons(id);
         }

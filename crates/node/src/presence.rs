@@ -4,7 +4,7 @@
 //! words, so it is right on a replica that is a moment ahead or behind.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -107,6 +107,12 @@ impl Presences {
             return false;
         }
         self.patience.entry(word.device).or_insert_with(|| Patience::new(now)).hears(now)
+    }
+
+    /// Devices that are on one of these pages.
+    pub(crate) fn on(&self, pages: &BTreeSet<PageId>) -> BTreeSet<DeviceId> {
+        let there = self.heard.iter().filter(|(_, presence)| presence.page.is_some_and(|page| pages.contains(&page)));
+        there.map(|(device, _)| *device).collect()
     }
 
     /// What is believed of a device.
@@ -256,6 +262,9 @@ impl Core {
         }
         for page in [old_page.filter(|old| Some(*old) != word.page), word.page].into_iter().flatten() {
             self.tell_carets(commons, page);
+        }
+        if old_page != word.page && word.page.is_some_and(|page| self.editors.is_open(commons, DocId::Page(page))) {
+            self.review_meetings(commons);
         }
     }
 

@@ -16,6 +16,8 @@
 //! 5. **Live**: new changes and records as they are made; each is acknowledged once it is durable. Whoever finds a gap
 //!    *asks*: it sends its frontier of that document, and is sent what it lacks.
 //!
+//! With which devices there are sessions when there are very many is chosen by [`neighbours`].
+//!
 //! Nothing that happens meanwhile is lost. What is durable when [`Input::Start`] is handled is in the lists. A document
 //! that changes later, while documents are still compared, is noted, and asked about as soon as they are; one whose
 //! changes are still to be sent is read when they are sent; any other change is pushed at once.
@@ -30,10 +32,12 @@
 //! networks.
 
 mod frame;
+pub mod neighbours;
 pub mod offer;
 pub mod replica;
 pub mod session;
 
 pub use frame::{MAX_FRAME, VERSION};
+pub use neighbours::{Neighbour, Neighbours};
 pub use replica::{Replica, Segment};
 pub use session::{Effect, Input, Millis, Reason, Role, Session};

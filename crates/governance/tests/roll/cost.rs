@@ -87,9 +87,12 @@ fn a_large_roll_folds_fast_and_one_more_record_costs_its_own_size() {
         peer.roll.remove(whom, Vec::new(), &leaver).expect("leaves")
     });
     println!(
-        "{} records, {} members: folded in {in_order:?}, backwards {reversed:?}; one more {:?}; a removal {refold:?}",
+        "{} records, {} members, {} bytes, of an admission {}: folded in {in_order:?}, backwards {reversed:?}; one more {:?}; \
+         a removal {refold:?}",
         usual.record_ids().count(),
         usual.members().count(),
+        peer.records.iter().map(|record| record.bytes().len()).sum::<usize>(),
+        peer.records[2].bytes().len(),
         each / 100,
     );
     // Tests are not optimised and share their machine: the figures are printed to be read, and only what they are to one another

@@ -7,7 +7,7 @@ use commonplace_model::{Actor, DocId, Folder, Nonce, Page, PageId};
 use commonplace_net::FrameReceiver;
 use commonplace_node::Bounds;
 use commonplace_store::Store;
-use commonplace_sync::Input;
+use commonplace_sync::{Input, neighbours};
 use commonplace_trust::{Arrival, DeviceKey, Draft, VerifiedChange, VerifiedRecord, actor_of};
 
 use crate::{
@@ -17,8 +17,12 @@ use crate::{
 
 const ROOM: usize = 8;
 const RECORDS: usize = 40;
-const BOUNDS: Bounds =
-    Bounds { actors: ROOM, records: Room { records: RECORDS, bytes: 1 << 30 }, changes_a_minute: 8_192 };
+const BOUNDS: Bounds = Bounds {
+    actors: ROOM,
+    records: Room { records: RECORDS, bytes: 1 << 30 },
+    changes_a_minute: 8_192,
+    meetings: neighbours::Bounds { all: 12, own: 6, most: 16 },
+};
 /// Records that are let in beyond that at once.
 const SPARE: usize = 8;
 const TOLD: [&str; 3] = ["a device of Mallory", "more often than any device needs", "safe"];

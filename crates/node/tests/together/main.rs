@@ -6,6 +6,7 @@ mod deciding;
 mod device;
 mod devices;
 mod endings;
+mod neighbours;
 
 use std::time::{Duration, SystemTime};
 

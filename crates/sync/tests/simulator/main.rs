@@ -6,8 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod convergence;
+mod crowd;
 mod device;
 mod economy;
 mod hostile;
 mod rolls;
+mod scale;
 mod world;
