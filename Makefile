@@ -99,9 +99,10 @@ fuzz: setup ## look longer for input that does harm: MINUTES=10 for each kind of
 	    cargo test --workspace --lib -- --nocapture changed_anywhere whatever_is_announced
 
 .PHONY: mutants
-mutants: setup ## change the code of trust and governance line by line and list what no test notices; takes hours
+mutants: setup ## change the code of trust and governance line by line and list what no test notices; takes hours, and goes on where it was stopped
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants
-	@cargo mutants --package commonplace-trust --package commonplace-governance --output target
+	@COMMONPLACE_FUZZ_SECONDS=0 PROPTEST_CASES=16 cargo mutants --iterate --test-tool nextest --output target \
+	    --minimum-test-timeout 60 --package commonplace-trust --package commonplace-governance -- -E 'not test(cost::)'
 
 .PHONY: bench
 bench: setup-test ui ## measure, print a table and write it as JSON (target/bench.json)

@@ -8,8 +8,8 @@ step "Release build"
 # Where a package was built is nobody's business, and the next one is to be the same built elsewhere.
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=commonplace --remap-path-prefix=$cargo_home=cargo"
-# With the whole workspace, so that features unify as they do everywhere else and nothing is compiled twice.
-cargo build --release --locked --workspace --bin commonplace --bin commonplace-desktop
+# What ships and nothing else: with the suites in the same build, what only they need of a dependency would ship too.
+cargo build --release --locked -p commonplace-cli -p commonplace-desktop --bin commonplace --bin commonplace-desktop
 
 step "Completions"
 completions=target/completions
