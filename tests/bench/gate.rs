@@ -52,6 +52,48 @@ pub(crate) fn keystroke(home: &Path, commons: &str, page: &str, keys: usize) -> 
     percentile(&times, 50).context("no keys")
 }
 
+/// What Automerge alone needs for a page, in milliseconds.
+pub(crate) struct Bare {
+    /// To load its compact form.
+    pub(crate) load: f64,
+    /// To apply a letter that somebody else typed: half of them within, and 99 of 100.
+    pub(crate) half: f64,
+    pub(crate) most: f64,
+    /// Bytes of its compact form.
+    pub(crate) saved: usize,
+}
+
+/// Measures that for a page of a profile that nothing has open.
+pub(crate) fn bare(home: &Path, commons: &str, page: &str, keys: usize) -> Result<Bare> {
+    let (commons, doc) = (commons.parse::<CommonsId>()?, DocId::Page(page.parse::<PageId>()?));
+    let store = Store::open(home)?;
+    let mut document = Document::new(DocKind::Page);
+    gate::apply(&mut document, store.changes(commons, doc, None)?)?;
+    let saved = document.save();
+    let mut load = f64::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        black_box(Document::load(DocKind::Page, &saved)?);
+        load = load.min(ms(start.elapsed()));
+    }
+    let (device, nonce) = (DeviceKey::from_seed(&[9; 32]), Nonce::new([7; 16]));
+    let mut page = Page::from_document(Document::load(DocKind::Page, &saved)?).context("no page")?;
+    page.document_mut().set_actor(actor_of(commons, doc, device.id(), nonce));
+    let middle = page.body_len() / 2;
+    let mut times = Vec::with_capacity(keys);
+    for key in 0..u32::try_from(keys)? {
+        let splice = Splice { at: middle + key, delete: 0, insert: "k".to_owned() };
+        let local = page.edit(&[splice])?.context("a letter changes something")?;
+        let (change, _) = VerifiedChange::local(local, &device, commons, doc, nonce)?;
+        let start = Instant::now();
+        gate::apply(&mut document, vec![change])?;
+        times.push(ms(start.elapsed()));
+    }
+    times.sort_by(f64::total_cmp);
+    let of = |of_hundred| percentile(&times, of_hundred).context("no keys");
+    Ok(Bare { load, half: of(50)?, most: of(99)?, saved: saved.len() })
+}
+
 /// A letter that somebody who never wrote there puts into the page, at another place for each key.
 fn typed(saved: &[u8], commons: CommonsId, doc: DocId, key: usize, keys: usize) -> Result<Arrival> {
     let device = DeviceKey::from_seed(&[u8::try_from(key % 251)? + 1; 32]);
@@ -69,6 +111,8 @@ fn typed(saved: &[u8], commons: CommonsId, doc: DocId, key: usize, keys: usize) 
 pub(crate) struct Judged {
     /// All of it.
     pub(crate) whole: f64,
+    /// Bytes of all changes and what vouches for them, packed together.
+    pub(crate) packed: usize,
     /// What it costs to check signatures and hashes and to read the changes, with no look at their operations.
     pub(crate) unlooked: f64,
 }
@@ -78,10 +122,15 @@ pub(crate) struct Judged {
 pub(crate) fn all(home: &Path, commons: &str) -> Result<Judged> {
     let commons = commons.parse::<CommonsId>()?;
     let store = Store::open(home)?;
-    let mut judged = Judged { whole: 0.0, unlooked: 0.0 };
+    let mut judged = Judged { whole: 0.0, unlooked: 0.0, packed: 0 };
+    let mut all = Vec::new();
     for (doc, _) in store.digests(commons)? {
         let arrival = arrival(&store, commons, doc)?;
         let count = arrival.changes.len();
+        all.extend(arrival.changes.iter().flatten());
+        for said in &arrival.attestations {
+            all.extend(postcard::to_stdvec(said)?);
+        }
         let start = Instant::now();
         for said in &arrival.attestations {
             black_box(VerifiedAttestation::verify(*said, commons, doc));
@@ -97,6 +146,7 @@ pub(crate) fn all(home: &Path, commons: &str) -> Result<Judged> {
         judged.whole += start.elapsed().as_secs_f64();
         ensure!(passed.changes.len() == count, "{} of {count} let through", passed.changes.len());
     }
+    judged.packed = zstd::bulk::compress(&all, zstd::DEFAULT_COMPRESSION_LEVEL)?.len();
     Ok(judged)
 }
 

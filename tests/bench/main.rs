@@ -1,10 +1,11 @@
 //! The bench: measures, prints a table and writes it as JSON (`target/bench.json`).
 //!
 //! `bench [--quick] [--only PART] [--out FILE]`. `--quick` runs everything small: it shows that the bench works, and measures
-//! nothing. Parts are `keys`, `flood` and `pages`.
+//! nothing. Parts are `keys`, `crowd`, `flood` and `pages`.
 
 #[cfg(feature = "compare")]
 mod compare;
+mod crowd;
 mod figures;
 mod flood;
 mod gate;
@@ -27,7 +28,7 @@ use anyhow::{Context, Result, bail};
 
 use figures::Figures;
 
-const PARTS: [&str; 3] = ["keys", "flood", "pages"];
+const PARTS: [&str; 4] = ["keys", "crowd", "flood", "pages"];
 
 fn main() -> Result<ExitCode> {
     let Arguments { quick, only, out } = arguments()?;
@@ -43,6 +44,9 @@ fn main() -> Result<ExitCode> {
     runtime.block_on(async {
         if wanted("keys") {
             keys::measure(&mut figures, quick).await?;
+        }
+        if wanted("crowd") {
+            crowd::measure(&mut figures, quick).await?;
         }
         if wanted("flood") {
             flood::measure(&mut figures, quick).await?;
@@ -75,7 +79,7 @@ fn arguments() -> Result<Arguments> {
             Some("--quick") => quick = true,
             Some("--only") => {
                 let part = given.next().and_then(|part| part.into_string().ok());
-                only = Some(part.filter(|part| PARTS.contains(&part.as_str())).context("--only keys, flood or pages")?);
+                only = Some(part.filter(|part| PARTS.contains(&part.as_str())).context("--only keys, crowd, flood or pages")?);
             }
             Some("--out") => out = Some(PathBuf::from(given.next().context("--out FILE")?)),
             _ => bail!("usage: bench [--quick] [--only PART] [--out FILE]"),

@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 #[cfg(feature = "compare")]
 use crate::compare;
 use crate::{
-    figures::Figures,
+    figures::{Figures, percentile},
     gate,
     pair::{Side, join, ms, next},
     wire,
@@ -133,6 +133,9 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
         again = warm(figures, &first, second, &commons).await?;
         on_disk(figures, first.home.path(), pages, text)?;
         start_again(figures, &mut first, count).await?;
+        searched(figures, &first, &commons).await?;
+        let sooner = opened(&mut first).await?;
+        twice(figures, &mut first, &commons, folder.path(), sooner).await?;
     }
     first.engine.close().await;
     if full {
@@ -144,6 +147,15 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
             Some(100.0 * judged.whole / arrived),
             "of a hundred",
         )?;
+        if let Some(sent) = sent {
+            figures.hold(
+                "join_wire_packed",
+                "over the wire, against all that must travel, packed",
+                sent.bytes / judged.packed as f64,
+                "times",
+                1.3,
+            )?;
+        }
         let looking = judged.whole - judged.unlooked;
         figures.note("join_looked", "looking at operations, of it", Some(100.0 * looking / arrived), "of a hundred")?;
         let against = arrived / (arrived - looking);
@@ -219,17 +231,13 @@ fn on_disk(figures: &mut Figures, home: &Path, pages: f64, text: f64) -> Result<
     let bytes: f64 = files(home)?.iter().map(|(_, bytes)| bytes.len() as f64).sum();
     figures.note("disk", "profile", Some(bytes / 1e6), "MB")?;
     figures.note("disk_per_page", "profile", Some(bytes / pages), "bytes/page")?;
-    figures.note("disk_ratio", "profile, of the text", Some(bytes / text), "times")
+    figures.hold("disk_ratio", "profile, of the text", bytes / text, "times", 2.5)
 }
 
 /// Starts with all pages there, in this process and as a process of its own.
 async fn start_again(figures: &mut Figures, first: &mut Side, count: usize) -> Result<()> {
     Figures::part(&format!("Start with {count} pages"))?;
-    let mut opened = f64::MAX;
-    for _ in 0..5 {
-        opened = opened.min(ms(first.reopen().await?));
-    }
-    figures.hold("open", "engine opened (best of 5)", opened, "ms", 300.0)?;
+    figures.hold("open", "engine opened (best of 5)", opened(first).await?, "ms", 100.0)?;
     first.engine.close().await;
 
     let program = program()?;
@@ -245,14 +253,75 @@ async fn start_again(figures: &mut Figures, first: &mut Side, count: usize) -> R
         whole = whole.min(ms(start.elapsed()));
         ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
-    figures.hold("start", "`commonplace status`, whole process (best of 5)", whole, "ms", 300.0)?;
+    figures.hold("start", "`commonplace status`, whole process (best of 5)", whole, "ms", 100.0)?;
 
     let device = Device::new(Place::Loopback)?.at(first.home.path().to_owned());
     let peer = device.peer()?;
     device.ok(["list"])?;
-    figures.note("memory_idle", "memory of `commonplace peer`, idle", resident(peer.id())?, "MB")?;
+    let memory = resident(peer.id())?.context("a process has memory")?;
+    figures.hold("memory_idle", "memory of `commonplace peer`, idle", memory, "MB", 120.0)?;
     peer.stop()?;
     first.engine = crate::pair::open(&first.home).await?;
+    Ok(())
+}
+
+/// How long the engine takes to open: the best of five, in milliseconds.
+async fn opened(side: &mut Side) -> Result<f64> {
+    let mut best = f64::MAX;
+    for _ in 0..5 {
+        best = best.min(ms(side.reopen().await?));
+    }
+    Ok(best)
+}
+
+/// The start once more, with all pages twice.
+async fn twice(figures: &mut Figures, side: &mut Side, commons: &str, folder: &Path, sooner: f64) -> Result<()> {
+    let again = TempDir::with_prefix("commonplace-bench-again-")?;
+    for (path, text) in files(folder)? {
+        let path = again.path().join("again").join(path);
+        fs::create_dir_all(path.parent().context("a file in no folder")?)?;
+        fs::write(path, text)?;
+    }
+    let shown = again.path().to_str().context("a folder's name")?.to_owned();
+    side.engine.import(commons.to_owned(), shown).await?;
+    let later = opened(side).await?;
+    figures.note("open_twice", "engine opened, with twice as many (best of 5)", Some(later), "ms")?;
+    figures.hold("open_growth", "the same, against as many", later / sooner, "times", 1.2)
+}
+
+/// Looks for words of pages all over the commons, in each of its scripts.
+async fn searched(figures: &mut Figures, side: &Side, commons: &str) -> Result<()> {
+    Figures::part("Search")?;
+    let scripts: [(&'static str, &str, fn(char) -> bool); 4] = [
+        ("search_latin", "Latin", |c| c.is_ascii_alphabetic()),
+        ("search_arabic", "Arabic", |c| ('\u{600}'..='\u{6ff}').contains(&c)),
+        ("search_han", "Han", |c| ('\u{4e00}'..='\u{9fff}').contains(&c)),
+        ("search_kana", "Kana", |c| ('\u{3040}'..='\u{30ff}').contains(&c)),
+    ];
+    let pages =
+        side.engine.page_list(commons.to_owned(), PageQuery { limit: Some(1_000), ..PageQuery::default() }).await?;
+    for (key, script, is_of) in scripts {
+        let mut words = Vec::new();
+        for row in &pages {
+            let body = side.engine.page_show(commons.to_owned(), row.id.clone()).await?.body;
+            let longest = body.split(|c| !is_of(c)).max_by_key(|word| word.chars().count()).unwrap_or_default();
+            words.extend(Some(longest.chars().take(4).collect::<String>()).filter(|word| word.chars().count() > 1));
+        }
+        let mut times = Vec::with_capacity(words.len());
+        for word in words {
+            let start = Instant::now();
+            let found = side.engine.search(commons.to_owned(), word.clone(), None).await?;
+            times.push(ms(start.elapsed()));
+            ensure!(!found.hits.is_empty(), "{word} is in a page and not found");
+        }
+        times.sort_by(f64::total_cmp);
+        match percentile(&times, 99) {
+            Some(most) => {
+                figures.hold(key, &format!("{} words of {script}, 99 of 100 within", times.len()), most, "ms", 10.0)?
+            }
+            None => figures.note(key, &format!("there is no {script} in these pages"), None, "ms")?,
+        }
+    }
     Ok(())
 }
 
