@@ -63,6 +63,9 @@ fn nonsense_is_seen_taken_back_and_the_taking_back_taken_back() -> anyhow::Resul
         maren.press_on(&marked("unflag"))?;
         maren.wait_gone(&marked("flag-row"))?;
         tomas.wait_gone(&marked("flag-row"))?;
+        // What she just did is listed above the rest and moves it: nobody aims at what is about to move.
+        looks_over(&maren)?;
+        maren.wait_for_text(&marked("change-row"), "took a flag off")?;
 
         // What taking it back does is said before it is done.
         let asks = |window: &Window, which: &str| {
