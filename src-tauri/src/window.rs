@@ -1,5 +1,11 @@
 //! The app's window: made when the app starts, raised when it is started again.
 
+#[cfg(target_os = "linux")]
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
+
 use tauri::webview::NewWindowResponse;
 use tauri::{App, AppHandle, Manager, WebviewWindowBuilder};
 
@@ -8,6 +14,12 @@ use crate::options::Options;
 
 /// Label of the window, as in `tauri.conf.json` and the capabilities.
 const MAIN: &str = "main";
+
+/// How often within a minute the process that draws the window is begun anew: one that ends at once would be begun for ever.
+#[cfg(target_os = "linux")]
+const MOST: usize = 3;
+#[cfg(target_os = "linux")]
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Opens the window described in `tauri.conf.json`. It never leaves the app's own pages: whatever else a click leads to
 /// is handed to the person's browser.
@@ -42,7 +54,15 @@ pub(crate) fn open(app: &App, options: &Options) -> tauri::Result<()> {
 fn bring_back(shown: &webkit2gtk::WebView) {
     use webkit2gtk::WebViewExt;
 
-    shown.connect_web_process_terminated(|shown, why| {
+    let times = RefCell::new(Vec::new());
+    shown.connect_web_process_terminated(move |shown, why| {
+        let (mut times, now) = (times.borrow_mut(), Instant::now());
+        times.retain(|then: &Instant| now.duration_since(*then) < MINUTE);
+        if times.len() >= MOST {
+            tracing::error!(?why, "the process that draws the window ends again and again; the window stays empty");
+            return;
+        }
+        times.push(now);
         tracing::error!(?why, "the process that draws the window ended; it is begun anew");
         shown.reload();
     });

@@ -9,13 +9,15 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 /// Names the seed of a story that is to be told again.
 const SEED: &str = "COMMONPLACE_SEED";
 
-/// Draws numbers: `SplitMix64`, of Steele, Lea and Flood (2014).
+/// Draws numbers.
 #[derive(Debug, Clone)]
-pub struct Draw(u64);
+pub struct Draw(ChaCha8Rng);
 
 impl Draw {
     /// With the seed that the environment names, else with one that no run had before; says which.
@@ -28,16 +30,12 @@ impl Draw {
             None => RandomState::new().hash_one(story),
         };
         writeln!(stderr(), "{story}: told again with {SEED}={seed}")?;
-        Ok(Self(seed))
+        Ok(Self(ChaCha8Rng::seed_from_u64(seed)))
     }
 
     /// Any number.
     pub fn any(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.random()
     }
 
     /// A number below this one, which is not zero.

@@ -66,6 +66,11 @@ impl Indexer {
         start().map_err(|error| tracing::error!(%error, "documents are read by the engine’s own thread")).ok()
     }
 
+    /// Whether the thread still runs. Should it ever fall over, the engine's does its work.
+    fn is_there(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
     /// Ends the thread, after the document that it reads.
     pub(crate) fn end(self) {
         self.over.store(true, Ordering::Relaxed);
@@ -120,7 +125,9 @@ impl Core {
     /// Sees to it that some of the documents that wait are listed, without keeping anybody waiting for it.
     pub(crate) fn index_in_background(&mut self) -> Result<()> {
         let ready = self.ready_to_index()?;
-        let Some(indexer) = self.indexer.as_mut() else { return self.index(&ready) };
+        let Some(indexer) = self.indexer.as_mut().filter(|indexer| indexer.is_there()) else {
+            return self.index(&ready);
+        };
         let (here, elsewhere): (Vec<Key>, Vec<Key>) =
             ready.into_iter().partition(|(commons, doc)| self.documents.is_loaded(*commons, *doc));
         if !elsewhere.is_empty() && indexer.asked.send(elsewhere).is_ok() {
@@ -131,7 +138,7 @@ impl Core {
 
     /// Whether there is anything to do in the background at present.
     pub(crate) fn has_background(&self) -> bool {
-        self.index_waits && self.indexer.as_ref().is_none_or(|indexer| !indexer.busy)
+        self.index_waits && self.indexer.as_ref().is_none_or(|indexer| !indexer.busy || !indexer.is_there())
     }
 
     fn write_found(&mut self, found: Vec<Found>) {

@@ -50,8 +50,10 @@ impl Notes {
             Self { path, before: BTreeMap::new(), now: BTreeMap::new(), sound: false, file: None, held: None };
         let Some(text) = read(&notes.path) else { return notes };
         let Some(lines) = text.strip_prefix(HEAD).and_then(|rest| rest.strip_prefix('\n')) else { return notes };
-        for line in lines.lines() {
-            let noted = line.split_once("  ").and_then(|(hash, path)| Some((blake3::Hash::from_hex(hash).ok()?, path)));
+        for line in lines.split_terminator('\n') {
+            // Digits in capitals would be read too. What is not as it is written here was not written here.
+            let read = |digits: &str| blake3::Hash::from_hex(digits).ok().filter(|hash| *hash.to_hex() == *digits);
+            let noted = line.split_once("  ").and_then(|(hash, path)| Some((read(hash)?, path)));
             if let Some((hash, path)) = noted {
                 notes.before.entry(path.to_owned()).or_default().push(hash);
             }
@@ -209,9 +211,12 @@ mod tests {
     fn notes_that_make_no_sense_count_for_nothing() {
         let hash = blake3::hash(b"tea");
         let good = format!("{}  Tea.md", hash.to_hex());
+        let capitals = format!("{}  Tea.md", hash.to_hex().to_uppercase());
         for garbage in [
             b"\xff\xfe\0".to_vec(),
             good.clone().into_bytes(),
+            format!("{HEAD}\n{capitals}\n").into_bytes(),
+            format!("{HEAD}\n{good}\r\n").into_bytes(),
             format!("another export 9\n{good}\n").into_bytes(),
             format!("{HEAD}\n\n{}\n  Tea.md\n{{\"Tea.md\": 3}}\n{}\n", &good[1..], good.replace("  ", " "))
                 .into_bytes(),
