@@ -79,7 +79,9 @@ fn arguments() -> Result<Arguments> {
             Some("--quick") => quick = true,
             Some("--only") => {
                 let part = given.next().and_then(|part| part.into_string().ok());
-                only = Some(part.filter(|part| PARTS.contains(&part.as_str())).context("--only keys, crowd, flood or pages")?);
+                only = Some(
+                    part.filter(|part| PARTS.contains(&part.as_str())).context("--only keys, crowd, flood or pages")?,
+                );
             }
             Some("--out") => out = Some(PathBuf::from(given.next().context("--out FILE")?)),
             _ => bail!("usage: bench [--quick] [--only PART] [--out FILE]"),

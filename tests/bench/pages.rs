@@ -298,8 +298,11 @@ async fn searched(figures: &mut Figures, side: &Side, commons: &str) -> Result<(
         ("search_han", "Han", |c| ('\u{4e00}'..='\u{9fff}').contains(&c)),
         ("search_kana", "Kana", |c| ('\u{3040}'..='\u{30ff}').contains(&c)),
     ];
-    let pages =
-        side.engine.page_list(commons.to_owned(), PageQuery { limit: Some(1_000), ..PageQuery::default() }).await?;
+    let mut pages = Vec::new();
+    for offset in (0..10_000).step_by(500) {
+        let query = PageQuery { offset, limit: Some(20), ..PageQuery::default() };
+        pages.extend(side.engine.page_list(commons.to_owned(), query).await?.rows);
+    }
     for (key, script, is_of) in scripts {
         let mut words = Vec::new();
         for row in &pages {
