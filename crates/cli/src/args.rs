@@ -1,6 +1,6 @@
 //! What the command line understands.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
@@ -184,6 +184,9 @@ pub(crate) enum Command {
         /// End by itself after so long.
         #[arg(long = "for", value_name = "SECONDS")]
         seconds: Option<u64>,
+        /// Give figures of this device there over HTTP, in the format of OpenMetrics; whoever reaches the address reads them.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        metrics: Option<SocketAddr>,
     },
     /// List, read and change pages.
     #[command(subcommand)]

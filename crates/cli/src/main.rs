@@ -9,6 +9,7 @@ mod coming;
 mod commons;
 mod decide;
 mod device;
+mod health;
 mod page;
 mod peer;
 mod people;
@@ -143,7 +144,7 @@ async fn carry_out(client: &Client, out: &Out, command: Command) -> Result<(), F
         Command::Knock { device, wait } => coming::knock(client, out, &device, wait).await,
         Command::Knocks => coming::knocks(client, out).await,
         Command::Answer { device, answer } => coming::answer(client, out, device, answer.commons).await,
-        Command::Peer { seconds } => peer::peer(client, out, seconds).await,
+        Command::Peer { seconds, metrics } => peer::peer(client, out, seconds, metrics).await,
         Command::Page(page) => page::carry_out(client, out, page).await,
         Command::Tag { commons, page, tags } => page::tag(client, out, commons, page, tags).await,
         Command::Untag { commons, page, tags } => page::untag(client, out, commons, page, tags).await,

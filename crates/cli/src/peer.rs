@@ -3,7 +3,7 @@
 //! It holds the profile open until it is told to end. Where the app or another peer has it open already, it watches, and takes
 //! over when that ends.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
 
 use commonplace_api::{
     ApiError, Client, ErrorCode, Event, Events,
@@ -16,10 +16,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     Failure,
     commons::device_line,
+    health,
     show::{self, Out, short},
 };
 
-pub(crate) async fn peer(client: &Client, out: &Out, seconds: Option<u64>) -> Result<(), Failure> {
+pub(crate) async fn peer(
+    client: &Client,
+    out: &Out,
+    seconds: Option<u64>,
+    metrics: Option<SocketAddr>,
+) -> Result<(), Failure> {
     let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
     let mut hang_up = watch(SignalKind::hangup())?;
     let over = async {
@@ -29,7 +35,7 @@ pub(crate) async fn peer(client: &Client, out: &Out, seconds: Option<u64>) -> Re
         }
     };
     tokio::select! {
-        ended = keep(client, out) => ended,
+        ended = keep(client, out, metrics) => ended,
         () = over => Ok(()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
@@ -41,13 +47,20 @@ fn watch(kind: SignalKind) -> io::Result<Signal> {
     signal(kind)
 }
 
+/// Says where this device listens, then what happens and how it is, for ever.
+async fn keep(client: &Client, out: &Out, metrics: Option<SocketAddr>) -> Result<(), Failure> {
+    let mut events = client.events().await?;
+    say_where(client, out, &mut events).await?;
+    tokio::select! {
+        ended = tell(client, out, events) => ended,
+        ended = health::watch(client, out, metrics) => ended,
+    }
+}
+
 /// Tells what happens, for ever.
-async fn keep(client: &Client, out: &Out) -> Result<(), Failure> {
+async fn tell(client: &Client, out: &Out, mut events: Events) -> Result<(), Failure> {
     loop {
-        // When the engine was another process's and that ended, this opens the profile here.
-        let mut events = client.events().await?;
         let mut seen = Seen::default();
-        say_where(client, out, &mut events).await?;
         seen.look(client, out).await?;
         while let Some(event) = events.next().await {
             if out.is_json() {
@@ -56,6 +69,9 @@ async fn keep(client: &Client, out: &Out) -> Result<(), Failure> {
                 seen.tell(client, out, &event).await?;
             }
         }
+        // The engine was another process's and that ended: this opens the profile here.
+        events = client.events().await?;
+        say_where(client, out, &mut events).await?;
     }
 }
 

@@ -6,6 +6,8 @@ mod alone;
 mod decide;
 #[path = "program/device.rs"]
 mod device;
+#[path = "program/health.rs"]
+mod health;
 #[path = "program/manual.rs"]
 mod manual;
 #[path = "program/profile.rs"]

@@ -108,8 +108,7 @@ impl Profile {
     /// As [`Profile::peer`], where this has the profile open already.
     pub(crate) fn peer_beside(&self, host: impl Into<Value>) -> Peer {
         let host = host.into();
-        let mut child = self.command(&["--json", "peer"]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut peer = Peer { lines: BufReader::new(child.stdout.take().unwrap()), child };
+        let mut peer = Peer::of(self.command(&["--json", "peer"]).stdout(Stdio::piped()).spawn().unwrap());
         let first = peer.next();
         assert_eq!(first["type"], "listening");
         assert_eq!(first["host"], host, "{first}");
@@ -124,6 +123,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// One that was started with `--json` and its output at hand.
+    pub(crate) fn of(mut child: Child) -> Self {
+        Self { lines: BufReader::new(child.stdout.take().unwrap()), child }
+    }
+
     /// The next event it tells of.
     pub(crate) fn next(&mut self) -> Value {
         let mut line = String::new();
