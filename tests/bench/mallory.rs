@@ -145,7 +145,7 @@ impl Mallory {
     pub(crate) fn offer(&self, nonce: u8) -> Vec<u8> {
         let nonce = [nonce; 16];
         let offered = offer::offer(&self.commons, &self.key.id(), &self.host, &nonce);
-        postcard::to_allocvec(&(nonce, offered)).unwrap()
+        postcard::to_allocvec(&(nonce, offered, false)).unwrap()
     }
 
     /// Opens a stream with a good offer; nothing when the engine does not want to meet.

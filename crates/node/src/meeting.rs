@@ -24,7 +24,7 @@ use commonplace_trust::{Arrival, Refusal, VerifiedRecord};
 pub(crate) use self::stream::Offer;
 use self::{
     offence::{Offence, Offences},
-    stream::{Outbox, carry, open_stream},
+    stream::{Outbox, With, carry, open_stream},
     waiting::Waiting,
 };
 use crate::{
@@ -49,6 +49,8 @@ struct Meeting {
     commons: CommonsId,
     /// Whether this device opened it.
     ours: bool,
+    /// Whether the other one did, and said that it reaches few others.
+    few: bool,
     session: Session,
     out: Outbox,
     waiting: Waiting,
@@ -116,7 +118,10 @@ impl Core {
         let Some(connection) = self.network.connected.get(&device).cloned() else { return };
         let Some(held) = self.commons.get(&commons) else { return };
         let Ok(nonce) = profile::random::<16>() else { return };
-        let said = Offer { nonce, offer: offer::offer(&commons, &self.device(), &device, &nonce) };
+        let reachable = self.here(commons).len();
+        let choice = self.network.meetings.choices.get(&commons);
+        let few = choice.is_some_and(|choice| choice.is_left_out(&device, reachable));
+        let said = Offer { nonce, offer: offer::offer(&commons, &self.device(), &device, &nonce), few };
         let records: Vec<_> = held.records.values().cloned().collect();
         let mailbox = self.mailbox.clone();
         self.runtime.spawn(async move {
@@ -131,7 +136,9 @@ impl Core {
                 }
             }
             match opened {
-                Ok((to, from)) => carry(mailbox, device, commons, Role::Dialled, to, from).await,
+                Ok((to, from)) => {
+                    carry(mailbox, With { device, commons, role: Role::Dialled, few: false }, to, from).await
+                }
                 Err(error) => {
                     tracing::debug!(%error, "no meeting");
                     let _ = mailbox.urgent(move |core| core.meeting_failed(device, commons));
@@ -156,10 +163,11 @@ impl Core {
             let (mut to, mut from) = stream.split();
             let Ok(Ok(Some(bytes))) = tokio::time::timeout(PATIENCE, from.next()).await else { return };
             let Ok(said) = postcard::from_bytes::<Offer>(&bytes) else { return };
+            let few = said.few;
             let found = on_core(&mailbox, move |core| core.offered(device, &said)).await.ok().flatten();
             let answered = to.send(&[u8::from(found.is_some())]).await.is_ok();
             if let Some(commons) = found.filter(|_| answered) {
-                carry(mailbox, device, commons, Role::Answered, to, from).await;
+                carry(mailbox, With { device, commons, role: Role::Answered, few }, to, from).await;
             }
         });
     }
@@ -183,7 +191,8 @@ impl Core {
         Some(commons)
     }
 
-    fn begin_meeting(&mut self, device: DeviceId, commons: CommonsId, role: Role, out: Outbox) -> Option<u64> {
+    fn begin_meeting(&mut self, with: With, out: Outbox) -> Option<u64> {
+        let With { device, commons, role, few } = with;
         self.network.meetings.opening.remove(&(device, commons));
         if let Some(old) = self.network.meetings.with(device, commons) {
             // Both opened at once: both keep the stream that the device with the lower id opened.
@@ -199,7 +208,7 @@ impl Core {
         self.network.meetings.last += 1;
         let id = self.network.meetings.last;
         let (ours, waiting) = (role == Role::Dialled, Waiting::default());
-        let meeting = Meeting { device, commons, ours, session, out, waiting, wake: None, told: None, unheld };
+        let meeting = Meeting { device, commons, ours, few, session, out, waiting, wake: None, told: None, unheld };
         self.network.meetings.all.insert(id, meeting);
         self.drive(id, Input::Start);
         let open: Vec<_> = self.editors.open.keys().filter(|(c, _)| *c == commons).map(|(_, page)| *page).collect();

@@ -16,8 +16,9 @@
 //! Invariants:
 //! - Of its choices at least half, rounded up, are uniform; only the others may prefer devices (whoever watches the same page).
 //! - With up to [`Bounds::all`] devices in reach all are chosen.
-//! - After what a [`Review`] asks for there are at most [`Bounds::most`] sessions. Own choices are never among those parted from, so
-//!   whoever opens many sessions can take no more than the room that is there for being chosen.
+//! - After what a [`Review`] asks for there are at most [`Bounds::most`] sessions, and beside them up to [`MAX_FEW`] with devices that
+//!   reach few others: around a device that all others know and that is all they know, a choice would leave out most. Own choices are
+//!   never among those parted from, so whoever opens many sessions can take no more than the room that is there for being chosen.
 //! - Nothing is parted from without need at once: sessions of former choices end at the next turn of the timer, or when
 //!   their room is needed. Who comes and goes does not make others part.
 //! - The same seed and the same calls give the same choices. A look costs `own` hashes of a few words for each device in reach.
@@ -30,8 +31,10 @@ use commonplace_model::DeviceId;
 
 use crate::session::Millis;
 
-/// Sessions of a commons at most.
+/// Sessions of a commons at most, apart from those with devices that reach few others.
 const MAX_SESSIONS: usize = 16;
+/// Sessions at most that devices opened which reach few others.
+const MAX_FEW: usize = 256;
 /// Between two turns of the timer, half of it more or less.
 pub const TURN: Millis = 5 * 60_000;
 /// How long a device that ended a session is not asked again, where there are others to choose from.
@@ -46,7 +49,8 @@ pub struct Bounds {
     pub all: usize,
     /// Of more, so many are chosen.
     pub own: usize,
-    /// Sessions there are at most, with those of devices that chose this one. It is at least either of the others.
+    /// Sessions there are at most, with those of devices that chose this one, and without those of devices that reach few
+    /// others. It is at least either of the others.
     pub most: usize,
 }
 
@@ -63,6 +67,8 @@ pub struct Neighbour {
     pub device: DeviceId,
     /// Whether this device opened it; otherwise the other one did.
     pub ours: bool,
+    /// Whether the other one opened it and said that it reaches few others, see [`Neighbours::is_left_out`].
+    pub few: bool,
     /// Whether either is still being caught up with, so that it is a pity to part now.
     pub busy: bool,
 }
@@ -107,6 +113,12 @@ impl Neighbours {
         new
     }
 
+    /// Whether to tell a device, when a session with it is opened, that this one reaches few others: where so many are in reach
+    /// all are met, and that one ended a session, as if there were others.
+    pub fn is_left_out(&self, device: &DeviceId, reachable: usize) -> bool {
+        reachable <= self.bounds.all && self.full.contains_key(device)
+    }
+
     /// The other device ended a session, or did not let it begin: it may have as many as it wants.
     pub fn parted(&mut self, device: DeviceId, now: Millis) {
         self.full.insert(device, now);
@@ -137,11 +149,14 @@ impl Neighbours {
         if turned && reachable.len() > self.bounds.all {
             part.extend(spare.extract_if(.., |n: &mut &Neighbour| n.ours && !n.busy).map(|n| n.device));
         }
-        // In the order in which they may stay: who chose this one and is being caught up, who chose it, whom it chose before.
-        let mut ranked: Vec<_> = spare.into_iter().map(|n| ((n.ours, !n.busy, self.random()), n)).collect();
-        ranked.sort_unstable_by_key(|(rank, _)| *rank);
         let room = self.bounds.most.saturating_sub(kept.len() + meet.len());
-        part.extend(ranked.iter().skip(room).map(|(_, n)| n.device));
+        let (few, others): (Vec<&Neighbour>, Vec<&Neighbour>) = spare.into_iter().partition(|n| n.few);
+        for (spare, room) in [(few, MAX_FEW), (others, room)] {
+            // In the order in which they may stay: who chose this one and is being caught up, who chose it, whom it chose before.
+            let mut ranked: Vec<_> = spare.into_iter().map(|n| ((n.ours, !n.busy, self.random()), n)).collect();
+            ranked.sort_unstable_by_key(|(rank, _)| *rank);
+            part.extend(ranked.iter().skip(room).map(|(_, n)| n.device));
+        }
         let turn_at = self.turn_at.unwrap_or(now);
         Review { meet, part, again: resting.map_or(turn_at, |at| at.min(turn_at)) }
     }

@@ -29,10 +29,12 @@ impl Meetings {
         let met = self.all.values().filter(|m| m.commons == commons).map(|m| Neighbour {
             device: m.device,
             ours: m.ours,
+            few: m.few,
             busy: !m.session.is_caught_up(),
         });
         let opening = self.opening.keys().filter(|(device, of)| *of == commons && self.with(*device, *of).is_none());
-        met.chain(opening.map(|(device, _)| Neighbour { device: *device, ours: true, busy: true })).collect()
+        met.chain(opening.map(|(device, _)| Neighbour { device: *device, ours: true, few: false, busy: true }))
+            .collect()
     }
 
     /// A device did not want a meeting, or ended it.

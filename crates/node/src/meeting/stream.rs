@@ -29,6 +29,8 @@ const MAX_LEAVING: usize = 16 * 1024 * 1024;
 pub(crate) struct Offer {
     pub(super) nonce: [u8; 16],
     pub(super) offer: [u8; 32],
+    /// Whether who opens it reaches few others in the commons, and may hear of nothing without this meeting.
+    pub(super) few: bool,
 }
 
 /// The way out of a meeting. When it is dropped, what waits is still sent.
@@ -68,19 +70,23 @@ pub(super) async fn open_stream(connection: &Connection, said: &Offer) -> Result
     }
 }
 
+/// With whom a meeting is, and about what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct With {
+    pub(super) device: DeviceId,
+    pub(super) commons: CommonsId,
+    /// This device's part in it.
+    pub(super) role: Role,
+    /// Whether the other one opened it and said that it reaches few others.
+    pub(super) few: bool,
+}
+
 /// Carries frames between a stream and the engine until either ends.
-pub(super) async fn carry(
-    mailbox: Mailbox,
-    device: DeviceId,
-    commons: CommonsId,
-    role: Role,
-    mut to: FrameSender,
-    mut from: FrameReceiver,
-) {
+pub(super) async fn carry(mailbox: Mailbox, with: With, mut to: FrameSender, mut from: FrameReceiver) {
     let (frames, mut waiting) = mpsc::unbounded_channel::<Vec<u8>>();
     let (leaving, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let out = Outbox { frames, leaving: Arc::clone(&leaving), stop: Arc::clone(&stop) };
-    let begun = on_core(&mailbox, move |core| core.begin_meeting(device, commons, role, out)).await;
+    let begun = on_core(&mailbox, move |core| core.begin_meeting(with, out)).await;
     let Ok(Some(id)) = begun else { return };
     let (mail, permits) = (mailbox.clone(), Arc::new(Semaphore::new(FRAMES)));
     let sending = async {

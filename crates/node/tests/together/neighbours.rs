@@ -7,6 +7,17 @@ use crate::device::{Device, equal};
 
 /// Six devices that all can reach each other, and meet with few.
 async fn six(meetings: neighbours::Bounds) -> (Vec<Device>, String) {
+    let (devices, commons) = around_one(meetings).await;
+    for (n, one) in devices.iter().enumerate().skip(1) {
+        for other in &devices[n + 1..] {
+            one.meet(other).await;
+        }
+    }
+    (devices, commons)
+}
+
+/// Six devices, of which the first one can be reached by all others and those by nobody else.
+async fn around_one(meetings: neighbours::Bounds) -> (Vec<Device>, String) {
     let bounds = Bounds { meetings, ..Bounds::default() };
     let mut devices = Vec::new();
     for name in ["Ines", "Tomás", "Noor", "Ayo", "Mei", "Jun"] {
@@ -16,11 +27,6 @@ async fn six(meetings: neighbours::Bounds) -> (Vec<Device>, String) {
     let ticket = devices[0].engine.invite(commons.clone(), Some(5), None).await.expect("invites").ticket;
     for other in &devices[1..] {
         other.engine.join(ticket.clone(), Some(20)).await.expect("joins");
-    }
-    for (n, one) in devices.iter().enumerate().skip(1) {
-        for other in &devices[n + 1..] {
-            one.meet(other).await;
-        }
     }
     (devices, commons)
 }
@@ -90,5 +96,25 @@ async fn whoever_loses_a_neighbour_meets_another() {
     }
     for device in &devices {
         device.until_text(&commons, &page, "0\n5").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn around_one_that_is_all_they_know_nobody_is_left_out() {
+    let (devices, commons) = around_one(neighbours::Bounds { all: 2, own: 1, most: 2 }).await;
+    devices[0].until("it meets all", async || met(&devices[0], &commons).await == 5).await;
+    // Nobody takes another's place: whatever is written goes on to all at once, and the meetings stay as they are.
+    for n in 0..6 {
+        let title = format!("Page {n}");
+        devices[n].engine.page_new(commons.clone(), title, Some(format!("From {n}."))).await.expect("writes");
+        for device in &devices {
+            device
+                .until("the page is here", async || {
+                    let list = device.engine.page_list(commons.clone(), Default::default()).await.expect("lists");
+                    list.rows.len() == n + 1
+                })
+                .await;
+        }
+        assert_eq!(met(&devices[0], &commons).await, 5);
     }
 }

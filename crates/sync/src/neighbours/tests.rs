@@ -31,8 +31,13 @@ impl Many {
 
     fn met(&self, n: usize) -> Vec<Neighbour> {
         let mine = self.sessions.iter().filter(|((a, b), _)| *a == n || *b == n);
-        mine.map(|((a, b), opener)| Neighbour { device: self.devices[a + b - n], ours: *opener == n, busy: false })
-            .collect()
+        mine.map(|((a, b), opener)| Neighbour {
+            device: self.devices[a + b - n],
+            ours: *opener == n,
+            few: false,
+            busy: false,
+        })
+        .collect()
     }
 
     /// Everybody who is of the same island reviews once. Gives whether that changed anything.
@@ -171,7 +176,8 @@ fn a_turn_of_the_timer_changes_one_choice() {
     let mut met: BTreeSet<_> = first.meet.into_iter().collect();
     let (mut now, mut seen) = (first.again, met.clone());
     for _ in 0..6 {
-        let all: Vec<_> = met.iter().map(|device| Neighbour { device: *device, ours: true, busy: false }).collect();
+        let all: Vec<_> =
+            met.iter().map(|device| Neighbour { device: *device, ours: true, few: false, busy: false }).collect();
         assert_eq!(choice.review(&devices, &BTreeSet::new(), &all, now - 1).meet, vec![]);
         let review = choice.review(&devices, &BTreeSet::new(), &all, now);
         assert_eq!((review.meet.len(), review.part.len()), (1, 1));
@@ -189,9 +195,10 @@ fn nobody_takes_the_place_of_own_choices() {
     let devices: Vec<_> = (0..100).map(device).collect();
     let mut choice = Neighbours::new(Bounds::default(), 6);
     let chosen = choice.review(&devices, &BTreeSet::new(), &[], 0).meet;
-    let ours = chosen.iter().map(|device| Neighbour { device: *device, ours: true, busy: false });
+    let ours = chosen.iter().map(|device| Neighbour { device: *device, ours: true, few: false, busy: false });
     let theirs = devices.iter().filter(|device| !chosen.contains(device));
-    let met: Vec<_> = ours.chain(theirs.map(|device| Neighbour { device: *device, ours: false, busy: true })).collect();
+    let met: Vec<_> =
+        ours.chain(theirs.map(|device| Neighbour { device: *device, ours: false, few: false, busy: true })).collect();
     let review = choice.review(&devices, &BTreeSet::new(), &met, 1);
     assert_eq!((review.meet.len(), review.part.len()), (0, 100 - 16));
     assert!(chosen.iter().all(|device| !review.part.contains(device)));
@@ -216,4 +223,38 @@ fn who_parted_is_left_alone_for_a_while() {
     let review = choice.review(few, &BTreeSet::new(), &[], 200_000);
     assert_eq!((review.meet.len(), review.again), (4, 200_000 + REST));
     assert_eq!(choice.review(few, &BTreeSet::new(), &[], review.again).meet.len(), 5);
+}
+
+#[test]
+fn who_reaches_few_stays_beside_all_others() {
+    let devices: Vec<_> = (0..400).map(device).collect();
+    let mut choice = Neighbours::new(Bounds::default(), 8);
+    let chosen = choice.review(&devices, &BTreeSet::new(), &[], 0).meet;
+    let with = |device: &DeviceId, ours, few| Neighbour { device: *device, ours, few, busy: false };
+    let theirs: Vec<_> = devices.iter().filter(|device| !chosen.contains(device)).collect();
+    let (lonely, others) = theirs.split_at(theirs.len() - 30);
+    let of = |lonely: &[&DeviceId]| -> Vec<Neighbour> {
+        let ours = chosen.iter().map(|device| with(device, true, false));
+        let few = lonely.iter().map(|device| with(device, false, true));
+        ours.chain(few).chain(others.iter().map(|device| with(device, false, false))).collect()
+    };
+    // As many of them as there is room for and not one more, and as many others as if they were not there.
+    let part = choice.review(&devices, &BTreeSet::new(), &of(&lonely[..MAX_FEW]), 1).part;
+    assert_eq!(part.len(), 30 - 10);
+    assert!(lonely.iter().all(|device| !part.contains(device)));
+    let part = choice.review(&devices, &BTreeSet::new(), &of(&lonely[..=MAX_FEW]), 2).part;
+    assert_eq!(part.len(), 30 - 10 + 1);
+    assert_eq!(part.iter().filter(|device| lonely.contains(device)).count(), 1);
+}
+
+#[test]
+fn who_was_left_out_says_so_where_there_is_nobody_else() {
+    let mut choice = Neighbours::new(Bounds::default(), 9);
+    assert!(!choice.is_left_out(&device(1), 1), "there was room as far as it knows");
+    choice.parted(device(1), 0);
+    assert!(
+        choice.is_left_out(&device(1), 12) && !choice.is_left_out(&device(1), 13) && !choice.is_left_out(&device(2), 1)
+    );
+    choice.returned(&device(1));
+    assert!(!choice.is_left_out(&device(1), 1));
 }

@@ -291,7 +291,7 @@ impl Crowd {
             .map(|(other, id)| {
                 let meeting = &self.meetings[id];
                 let busy = !meeting.ends.iter().all(|end| end.session.is_caught_up());
-                Neighbour { device: self.peers[*other].id, ours: meeting.peers[0] == n, busy }
+                Neighbour { device: self.peers[*other].id, ours: meeting.peers[0] == n, few: false, busy }
             })
             .collect();
         let review = self.peers[n].neighbours.review(&reachable, &BTreeSet::new(), &met, self.now);
