@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use commonplace_node::view::Event;
 use commonplace_tests::typing::Window;
 
 use crate::{
     figures::{Figures, percentile},
     keys::{arrived, drain, letter},
-    pair::{Side, join, ms},
+    pair::{Side, join, ms, next},
 };
 
 /// Between two keys.
@@ -30,12 +31,22 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
         arrived(&side, &commons, &page, &body).await?;
         others.push(side);
     }
-    first.until(&commons, |commons| commons.here as usize + 1 >= devices).await?;
+    let mut events = first.engine.events();
+    while first.engine.neighbours(commons.clone()).await?.len() + 1 < devices {
+        next(&mut events).await?;
+    }
     let mut readers = Vec::with_capacity(devices);
     for side in &others {
         readers.push((Window::open(&side.engine, &commons, &page).await?, side.engine.events()));
     }
     let mut writer = Window::open(&first.engine, &commons, &page).await?;
+    // From here on the writer's side knows that all of them watch.
+    let mut watching = first.engine.editor_open(commons.clone(), page.clone()).await?.carets.len();
+    while watching + 1 < devices {
+        if let Event::Carets { carets, .. } = next(&mut events).await? {
+            watching = carets.len();
+        }
+    }
     let (mut each, mut last) = (Vec::with_capacity(keys * devices), Vec::with_capacity(keys));
     let middle = writer.text().chars() / 2;
     for key in 0..keys {

@@ -131,14 +131,12 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
     if full {
         equal(&first, &second, &commons, folder.path()).await?;
         again = warm(figures, &first, second, &commons).await?;
-        on_disk(figures, first.home.path(), pages, text)?;
         start_again(figures, &mut first, count).await?;
         searched(figures, &first, &commons).await?;
-        let sooner = opened(&mut first).await?;
-        twice(figures, &mut first, &commons, folder.path(), sooner).await?;
     }
     first.engine.close().await;
     if full {
+        on_disk(figures, first.home.path(), pages, text)?;
         Figures::part("What judging costs a device that joins")?;
         let judged = gate::all(first.home.path(), &commons)?;
         figures.note(
@@ -160,6 +158,8 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
         figures.note("join_looked", "looking at operations, of it", Some(100.0 * looking / arrived), "of a hundred")?;
         let against = arrived / (arrived - looking);
         figures.hold("join_against_unlooked", "against one that looks at no operations", against, "times", 1.25)?;
+        twice(figures, &mut first, &commons, folder.path()).await?;
+        first.engine.close().await;
     }
     Ok(Cost { import: import / pages, arrived: arrived / pages, indexed: indexed / pages, warm: again })
 }
@@ -275,7 +275,9 @@ async fn opened(side: &mut Side) -> Result<f64> {
 }
 
 /// The start once more, with all pages twice.
-async fn twice(figures: &mut Figures, side: &mut Side, commons: &str, folder: &Path, sooner: f64) -> Result<()> {
+async fn twice(figures: &mut Figures, side: &mut Side, commons: &str, folder: &Path) -> Result<()> {
+    Figures::part("Start with twice as many")?;
+    let sooner = opened(side).await?;
     let again = TempDir::with_prefix("commonplace-bench-again-")?;
     for (path, text) in files(folder)? {
         let path = again.path().join("again").join(path);
