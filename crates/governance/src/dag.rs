@@ -337,3 +337,19 @@ impl Dag {
         ending != beginning && !self.builds_on(beginning, ending)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_past_has_what_was_put_in_and_nothing_else() {
+        let all = [128, 0, 63, 64, 700];
+        let mut past = Past(Vec::new());
+        for at in all {
+            assert!(past.insert(at) && !past.insert(at));
+        }
+        assert!((0..1_000).all(|at| past.has(at) == all.contains(&at)));
+        assert_eq!(past.0.len(), 11, "a bit for each entry up to the last");
+    }
+}

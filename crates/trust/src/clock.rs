@@ -320,6 +320,52 @@ mod tests {
     }
 
     #[test]
+    fn entries_are_shared_until_too_many_are_apart() {
+        let of = |n: u16| Actor::new(std::array::from_fn(|at| if at < 2 { n.to_be_bytes()[at] } else { 0 }));
+        // How many entries a clock refers to that raises so many of those of a first one.
+        let raised = |all: u16, few: u16| {
+            let base: Vec<_> = (1..=all).map(|n| (of(n), 5)).collect();
+            let first = Clock::stored(of(1_000), 1, 1, base.clone());
+            // Those that it does not raise are as they were, and cost nothing.
+            let second: Vec<_> =
+                base.iter().enumerate().map(|(n, (a, s))| (*a, s + u64::from(n < few.into()))).collect();
+            let clock = Clock::after(of(1_000), 2, &[first, Clock::stored(of(2_000), 1, 1, second)]);
+            assert_eq!((clock.since(), clock.inherits()), (2, false));
+            assert_eq!((clock.newest(&of(1)), clock.newest(&of(all))), (if few > 0 { 6 } else { 5 }, 5));
+            clock.entries()
+        };
+        // The device that was merged is one of those that are apart.
+        assert_eq!((raised(100, 0), raised(100, 31), raised(100, 32)), (101, 132, 101));
+        assert_eq!((raised(400, 31), raised(400, 49), raised(400, 50)), (432, 450, 401));
+    }
+
+    #[test]
+    fn a_clock_says_when_it_last_took_in_others() {
+        let first = Clock::after(actor(1), 1, &[]);
+        assert_eq!((first.since(), first.entries()), (0, 0));
+        let merged = Clock::after(actor(1), 7, &[first, Clock::after(actor(2), 1, &[])]);
+        assert_eq!((merged.since(), merged.entries()), (7, 1));
+        let later = Clock::after(actor(1), 8, std::slice::from_ref(&merged));
+        assert_eq!((later.since(), later.inherits()), (7, true));
+    }
+
+    #[test]
+    fn differences_go_up_and_down_and_in_and_out() {
+        let base: Vec<(u32, u64)> = (0..60).map(|n| (2 * n, 1_000 + u64::from(n))).collect();
+        let mut others = base.clone();
+        others[10].1 += 300;
+        others[20].1 -= 300;
+        others.remove(30);
+        others.insert(40, (83, 5));
+        others.push((500, 7));
+        others.sort_unstable();
+        let packed = Packed::new(&others, Some(&base));
+        assert!(!packed.whole && packed.bytes.len() < 20, "{packed:?}");
+        assert_eq!(Packed::read(&packed.bytes, &base), Some(others));
+        assert_eq!(Packed::new(&base, Some(&base)).bytes, Vec::new());
+    }
+
+    #[test]
     fn who_writes_alone_stores_nothing() {
         let first = Clock::after(actor(1), 1, &[]);
         let second = Clock::after(actor(1), 2, std::slice::from_ref(&first));

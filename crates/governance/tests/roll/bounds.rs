@@ -1,8 +1,8 @@
 //! Bounds: everything that a peer can make long has a length at which it is still taken, and one past it at which it is not.
 
 use commonplace_governance::{
-    Act, Added, Because, Body, DeviceCertificate, Genesis, Introduction, Invitation, JoinRequest, Model, Proposal,
-    Reason, Roll,
+    Act, Added, Admission, Because, Body, DeviceCertificate, Genesis, Introduction, Invitation, JoinRequest, Model,
+    Proposal, Reason, Roll,
 };
 use commonplace_model::RecordId;
 use commonplace_trust::{Draft, VerifiedRecord};
@@ -209,5 +209,45 @@ fn an_introduction_is_fair_in_all_its_parts() {
         with("Noor", "laptop", 12),
     ] {
         assert!(!unfair.is_fair(), "{unfair:?}");
+    }
+}
+
+#[test]
+fn a_genesis_is_fair_in_all_its_parts() {
+    let founds = |change: &dyn Fn(&mut Genesis)| {
+        let mut said = genesis(0);
+        change(&mut said);
+        Roll::found(said, &key(1)).is_ok()
+    };
+    let of = |len: usize| "x".repeat(len);
+    assert!(founds(&|g| g.name = of(Genesis::MAX_NAME)) && !founds(&|g| g.name = of(Genesis::MAX_NAME + 1)));
+    assert!(!founds(&|g| g.name = "  ".to_owned()));
+    let purpose = |len: usize| founds(&|g| g.purpose = of(len));
+    assert!(purpose(Genesis::MAX_PURPOSE) && !purpose(Genesis::MAX_PURPOSE + 1));
+    let licence = |len: usize| founds(&|g| g.licence = of(len));
+    assert!(licence(Genesis::MAX_LICENCE) && !licence(Genesis::MAX_LICENCE + 1));
+    assert!(!founds(&|g| g.founder.ink = 12));
+}
+
+#[test]
+fn who_asks_to_be_let_in_signs_all_of_it_with_both_keys() {
+    let [a, other]: [Peer; 2] = [Peer::found(0), Peer::found(1)];
+    let asked = JoinRequest::sign(a.roll.commons(), &ticket(), &key(2), person(2));
+    let swapped = JoinRequest::sign(a.roll.commons(), &key(101), &key(3), person(2));
+    let altered: [&dyn Fn(&mut JoinRequest); 7] = [
+        &|r| r.commons = other.roll.commons(),
+        &|r| r.invite = key(101).id(),
+        &|r| r.device = key(3).id(),
+        &|r| r.person.name = "Somebody else".to_owned(),
+        &|r| r.person.ink = 12,
+        &|r| r.by_device = swapped.by_device,
+        &|r| r.by_invite = swapped.by_invite,
+    ];
+    assert!(asked.verify());
+    for (n, alter) in altered.iter().enumerate() {
+        let mut asked = asked.clone();
+        alter(&mut asked);
+        assert!(!asked.verify(), "{n}");
+        assert!(!is_taken(&Body::Admission(Admission { request: asked })), "{n}");
     }
 }

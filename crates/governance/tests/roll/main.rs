@@ -15,4 +15,5 @@ mod promises;
 mod removals;
 mod rivals;
 mod room;
+mod seals;
 mod twins;

@@ -11,7 +11,7 @@ use commonplace_trust::{
 };
 
 use crate::device::{COMMONS, Device, LEDGER, NONCE, PAGE, Seen, actor, key, pass, vouch};
-use crate::forge::{delete, hash, insert};
+use crate::forge::{contents, delete, hash, insert, seal};
 
 /// A writer's first change, of these operations.
 fn first(doc: DocId, operations: Vec<Op>) -> ExpandedChange {
@@ -188,4 +188,49 @@ fn what_is_remembered_of_earlier_changes() {
 fn refusals_that_are_listed() {
     let passed = pass(&Seen::default(), PAGE, vec![vec![0]; Passed::MAX_REFUSALS + 1], Vec::new());
     assert_eq!(passed.refused.len(), Passed::MAX_REFUSALS);
+}
+
+#[test]
+fn the_number_of_a_change() {
+    let numbered =
+        |seq: u64| chunk::read(&written(ExpandedChange { seq, ..first(PAGE, put("later", 1)) })).map(|h| h.seq);
+    assert_eq!(numbered(0), Err(ChunkError::Number));
+    assert_eq!(numbered(MAX_OP_COUNTER), Ok(MAX_OP_COUNTER));
+    assert_eq!(numbered(MAX_OP_COUNTER + 1), Err(ChunkError::Number));
+    // Automerge writes no operation 0. It stands behind one dependency, the actor and the change's number.
+    let mut data = contents(&written(first(PAGE, put("later", 1)))).to_vec();
+    let at = 1 + 32 + 1 + usize::from(data[33]) + 1;
+    assert_eq!(data[at], 3);
+    data[at] = 0;
+    assert_eq!(chunk::read(&seal(1, &data)), Err(ChunkError::Number));
+}
+
+#[test]
+fn a_column_is_there_once_in_order_and_not_empty() {
+    let data = contents(&written(first(PAGE, put("later", 1)))).to_vec();
+    // Behind the number of the first operation: no time, no message, no other actors, then the columns with their lengths.
+    let at = 1 + 32 + 1 + usize::from(data[33]) + 2;
+    assert_eq!(data[at..at + 3], [0, 0, 0]);
+    let (count, list) = (usize::from(data[at + 3]), at + 4);
+    let columns: Vec<[u8; 2]> = data[list..list + 2 * count].chunks(2).map(|pair| [pair[0], pair[1]]).collect();
+    let with = |columns: &[[u8; 2]]| {
+        let listed = u8::try_from(columns.len()).expect("few");
+        let all = [&data[..at + 3], &[listed], columns.as_flattened(), &data[list + 2 * count..]].concat();
+        chunk::read(&seal(1, &all)).map(drop)
+    };
+    assert_eq!(with(&columns), Ok(()));
+    let long = columns.iter().position(|[_, len]| *len > 1).expect("one of several bytes");
+    let [column, len] = columns[long];
+    let mut twice = columns.clone();
+    twice.splice(long..=long, [[column, 1], [column, len - 1]]);
+    assert_eq!(with(&twice), Err(ChunkError::Canonical));
+    let mut swapped = columns.clone();
+    swapped.swap(0, 1);
+    assert_eq!(with(&swapped), Err(ChunkError::Canonical));
+    let unused =
+        [1, 2, 17, 19, 21, 52, 66, 86, 87, 112, 113, 115].into_iter().find(|c| columns.iter().all(|[of, _]| of != c));
+    let mut empty = columns;
+    empty.push([unused.expect("a column that it does not have"), 0]);
+    empty.sort_unstable();
+    assert_eq!(with(&empty), Err(ChunkError::Canonical));
 }
