@@ -31,19 +31,52 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How long one of two connections is kept at least.
 const SPARE: Duration = Duration::from_secs(3);
 
+/// The handshakes that are under way.
+#[derive(Debug)]
+struct Handshakes(Arc<Semaphore>);
+
+/// What to do with a newcomer.
+#[derive(Debug)]
+enum Knocked {
+    /// Begin a handshake, which lasts as long as this.
+    Begin(OwnedSemaphorePermit),
+    /// Have it show that its address is its own.
+    Show,
+    /// Nothing.
+    Ignore,
+}
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_HANDSHAKES)))
+    }
+}
+
+impl Handshakes {
+    /// Somebody wants one; `is_shown` says whether their address is known to be their own.
+    fn knock(&self, is_shown: bool) -> Knocked {
+        let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else { return Knocked::Ignore };
+        let is_busy = self.0.available_permits() < MAX_HANDSHAKES - CAREFUL;
+        if is_busy && !is_shown { Knocked::Show } else { Knocked::Begin(permit) }
+    }
+}
+
 /// Accepts connections until the endpoint closes.
 pub(crate) async fn connections(shared: Arc<Shared>) {
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let handshakes = Handshakes::default();
     while let Some(incoming) = shared.endpoint.accept().await {
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            incoming.ignore();
-            continue;
+        let permit = match handshakes.knock(incoming.remote_addr_validated()) {
+            Knocked::Begin(permit) => permit,
+            Knocked::Show => {
+                // It fails only for an address that is validated.
+                let _ = incoming.retry();
+                continue;
+            }
+            Knocked::Ignore => {
+                incoming.ignore();
+                continue;
+            }
         };
-        if handshakes.available_permits() < MAX_HANDSHAKES - CAREFUL && !incoming.remote_addr_validated() {
-            // It fails only for an address that is validated.
-            let _ = incoming.retry();
-            continue;
-        }
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             shared.while_open(handshake(&shared, incoming)).await;
@@ -165,5 +198,30 @@ async fn begin(shared: &Shared, link: &Link, mut send: SendStream, mut recv: Rec
             // Both may have ended already.
             let _ = (send.reset(code.number()), recv.stop(code.number()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_handshakes_are_under_way_and_not_one_more() {
+        let handshakes = Handshakes::default();
+        let mut under_way = Vec::new();
+        while let Knocked::Begin(permit) = handshakes.knock(false) {
+            under_way.push(permit);
+        }
+        assert_eq!(under_way.len(), CAREFUL, "further ones show first that their address is their own");
+        while let Knocked::Begin(permit) = handshakes.knock(true) {
+            under_way.push(permit);
+        }
+        assert_eq!(under_way.len(), MAX_HANDSHAKES);
+        // A flood of newcomers changes nothing, and one that ends makes room for one.
+        assert!((0..10_000).all(|n| matches!(handshakes.knock(n % 2 == 0), Knocked::Ignore)));
+        under_way.pop();
+        assert!(matches!(handshakes.knock(false), Knocked::Show));
+        let again = handshakes.knock(true);
+        assert!(matches!(again, Knocked::Begin(_)) && matches!(handshakes.knock(true), Knocked::Ignore));
     }
 }

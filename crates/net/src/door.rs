@@ -72,11 +72,8 @@ impl Door {
             held.retain(|(_, weak)| weak.upgrade().is_some_and(|c| c.close_reason().is_none()));
         }
         all.retain(|_, held| !held.is_empty());
-        let held = all.entry(device).or_default();
-        held.push((Instant::now(), connection.weak_handle()));
-        if held.len() > MAX_GOSSIP_CONNECTIONS
-            && let Some(oldest) = held.remove(0).1.upgrade()
-        {
+        let oldest = keep_newest(all.entry(device).or_default(), (Instant::now(), connection.weak_handle()));
+        if let Some(oldest) = oldest.and_then(|(_, weak)| weak.upgrade()) {
             oldest.close(Code::Replaced.number(), b"");
         }
     }
@@ -114,5 +111,24 @@ impl EndpointHooks for Doorkeeper {
             self.0.note_gossip(device, connection);
         }
         AfterHandshakeOutcome::Accept
+    }
+}
+
+/// Adds a connection to those of a device; gives the oldest if that is one too many.
+fn keep_newest<T>(held: &mut Vec<T>, new: T) -> Option<T> {
+    held.push(new);
+    (held.len() > MAX_GOSSIP_CONNECTIONS).then(|| held.remove(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_connections_of_gossip_the_newest_are_kept() {
+        let mut held = Vec::new();
+        let replaced: Vec<u32> = (0..10_000).filter_map(|n| keep_newest(&mut held, n)).collect();
+        assert_eq!(replaced, (0..9_996).collect::<Vec<_>>());
+        assert_eq!(held, vec![9_996, 9_997, 9_998, 9_999]);
     }
 }

@@ -245,6 +245,21 @@ impl State {
         if self.devices.get(&link.device).is_some_and(|held| !held.links.is_empty()) {
             return false;
         }
-        all().count() >= MAX_CONNECTIONS || link.stranger.load(Ordering::Relaxed) && strangers() >= MAX_STRANGERS
+        is_full(all().count(), if link.stranger.load(Ordering::Relaxed) { strangers() } else { 0 })
+    }
+}
+
+/// Whether there is no room beside so many connections, and, for a stranger, so many of strangers among them.
+fn is_full(all: usize, strangers: usize) -> bool {
+    all >= MAX_CONNECTIONS || strangers >= MAX_STRANGERS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_are_connected_and_not_one_more() {
+        assert!(!is_full(511, 31) && is_full(512, 0) && is_full(32, 32));
     }
 }

@@ -34,8 +34,6 @@ use crate::{
 
 /// How long a ticket for a device is good.
 pub(crate) const LIFE: std::time::Duration = std::time::Duration::from_secs(10 * 60);
-/// Commons that one device can tell another of at once.
-const MAX_COMMONS: usize = 256;
 
 /// Setting with the time at which a device was paired with this one.
 fn paired_key(device: DeviceId) -> String {
@@ -380,7 +378,7 @@ impl Core {
         if !anew && !self.is_own(device) {
             return Vec::new();
         }
-        self.commons_in().into_iter().filter(can).take(MAX_COMMONS).collect()
+        self.commons_in().into_iter().filter(can).take(Belonging::MAX_COMMONS).collect()
     }
 
     fn belonging(&self, device: &DeviceId, anew: bool) -> Result<Belonging> {
@@ -421,7 +419,7 @@ impl Core {
             core.trouble(error);
             Refused::Trouble
         };
-        if said.commons.len() > MAX_COMMONS || anew.is_none() && !self.is_own(&with) {
+        if !said.is_fair() || anew.is_none() && !self.is_own(&with) {
             return Err(Refused::Unknown);
         }
         if let Some(device_name) = anew

@@ -91,6 +91,16 @@ pub(crate) struct Belonging {
     pub(crate) commons: Vec<(CommonsId, MemberId)>,
 }
 
+impl Belonging {
+    /// Commons that one device can tell another of at once; of further ones it tells when these are theirs.
+    pub(crate) const MAX_COMMONS: usize = 256;
+
+    /// Whether it tells of no more than it may.
+    pub(crate) fn is_fair(&self) -> bool {
+        self.commons.len() <= Self::MAX_COMMONS
+    }
+}
+
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Refused {
@@ -244,6 +254,17 @@ pub(crate) async fn rest_of_proof(from: &mut FrameReceiver, first: Vec<Vec<u8>>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_so_many_commons_one_is_told_and_not_of_one_more() {
+        let of = |count: usize| Belonging {
+            name: "Maren".to_owned(),
+            ink: 1,
+            device_name: "Phone".to_owned(),
+            commons: vec![(CommonsId::new([1; 32]), MemberId::new([2; 32])); count],
+        };
+        assert!(of(256).is_fair() && !of(257).is_fair());
+    }
 
     #[test]
     fn records_at_the_door_come_to_an_end() {
