@@ -137,7 +137,7 @@ impl Core {
             }
             match opened {
                 Ok((to, from)) => {
-                    carry(mailbox, With { device, commons, role: Role::Dialled, few: false }, to, from).await
+                    carry(mailbox, With { device, commons, role: Role::Dialled, few: false }, to, from).await;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "no meeting");
