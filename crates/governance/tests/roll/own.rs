@@ -216,3 +216,24 @@ fn who_comes_in_where_the_policy_was_changed_elsewhere_is_told_so() {
     assert_eq!(told(&all, record.id()).fell, Some(Reason::TimeOver));
     assert_eq!(all.roll.standing_of(&key(8).id()), DeviceStanding::None);
 }
+
+#[test]
+fn what_a_decision_to_remove_somebody_knew_of_theirs_stays() {
+    let [mut a, mut b, mut c] = commons(Model::Majority);
+    let admit = |c: &mut Peer, n: u8| {
+        let record = c.roll.admit_request(request(c.roll.commons(), n), &c.key).expect("admits");
+        c.records.push(record.clone());
+        record.id()
+    };
+    let known = admit(&mut c, 8);
+    a.hear(&c);
+    let beside = admit(&mut c, 9);
+    let out = a.propose(Act::Remove { member: c.me(), cut: Cut::default() });
+    a.yes(out);
+    b.hear(&a);
+    b.yes(out);
+    let all = together(&[&a, &b, &c]);
+    assert!(!all.has_member(c.me()));
+    assert_eq!((told(&all, known).fell, told(&all, beside).fell), (None, Some(Reason::Author)));
+    assert!(all.roll.member_of(&key(8).id()).is_some() && all.roll.member_of(&key(9).id()).is_none());
+}

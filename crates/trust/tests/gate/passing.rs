@@ -1,8 +1,9 @@
 //! What the gate lets through, what waits, and what it refuses, by the frames of changes and who vouches for them.
 
-use commonplace_model::{DocId, DocKind, Document, Folder, Page, PageId};
+use commonplace_model::{Actor, ChangeHash, DeviceId, DocId, DocKind, Document, Folder, Page, PageId};
 use commonplace_trust::{
-    Arrival, Attestation, Gate, Refusal, VerifiedAttestation, VerifiedChange, chunk, chunk::ChunkError, gate,
+    Arrival, Attestation, Fork, Gate, Passed, Refusal, Standing, Verdict, VerifiedAttestation, VerifiedChange, chunk,
+    chunk::ChunkError, gate,
 };
 use proptest::prelude::*;
 
@@ -173,4 +174,50 @@ fn an_attestation_that_gives_a_change_another_number_is_not_kept() {
         assert_eq!(kept, vec![change.seq()]);
         seen.take(&passed.changes);
     }
+}
+
+/// One device's standing has ended, and a cut may name one of its changes.
+struct Ended {
+    device: DeviceId,
+    cut: Option<ChangeHash>,
+}
+
+impl Standing for Ended {
+    fn may_write(&self, device: &DeviceId, _: &DocId) -> Verdict {
+        if *device == self.device { Verdict::Ended } else { Verdict::Allowed }
+    }
+
+    fn is_cut(&self, _: &DocId, hash: &ChangeHash) -> bool {
+        self.cut == Some(*hash)
+    }
+
+    fn forked(&self, _: &DocId, _: &Actor) -> Option<Fork> {
+        None
+    }
+}
+
+#[test]
+fn of_a_device_that_is_out_passes_what_others_built_on_and_what_a_cut_names() {
+    let (mut gone, mut other) = (Device::new(1, PAGE), Device::new(2, PAGE));
+    let (first, first_said) = write(&mut gone, "a");
+    other.meet(&gone);
+    let (second, second_said) = write(&mut gone, "b");
+    let (third, third_said) = write(&mut other, "c");
+    let judged = |cut: Option<&VerifiedChange>, changes: &[&VerifiedChange]| -> Passed {
+        let standing = Ended { device: key(1).id(), cut: cut.map(VerifiedChange::hash) };
+        let arrival =
+            arrival(changes.iter().map(|c| c.bytes().to_vec()).collect(), vec![first_said, second_said, third_said]);
+        Gate { commons: COMMONS, history: &Seen::default(), standing: &standing }.pass(arrival)
+    };
+    let hashes = |passed: &Passed| passed.changes.iter().map(VerifiedChange::hash).collect::<Vec<_>>();
+    let passed = judged(None, &[&first, &second, &third]);
+    assert_eq!(hashes(&passed), vec![first.hash(), third.hash()]);
+    assert_eq!((passed.waiting, passed.refused), (vec![second.bytes().to_vec()], Vec::new()));
+    let passed = judged(None, &[&first, &second]);
+    assert_eq!((passed.changes.len(), passed.waiting.len()), (0, 2), "nobody built on them");
+    // A cut that names the second keeps what that builds on, too.
+    let passed = judged(Some(&second), &[&first, &second]);
+    assert_eq!(hashes(&passed), vec![first.hash(), second.hash()]);
+    let passed = judged(Some(&first), &[&first, &second]);
+    assert_eq!((hashes(&passed), passed.waiting), (vec![first.hash()], vec![second.bytes().to_vec()]));
 }
