@@ -3,7 +3,8 @@
 //! Invariants:
 //! - What is told is what the engine answered last. When it does not answer, nothing is told, and a service manager that waits
 //!   for a sign of life (`WatchdogSec=`) starts the device anew.
-//! - The line names nobody, and figures name commons by their ids only: both may lie where others read them.
+//! - The line names nobody, and figures name commons by the beginnings of their ids only, as a whole id lets one ask at the door:
+//!   both may lie where others read them.
 
 use std::{
     net::SocketAddr,
@@ -15,13 +16,17 @@ use commonplace_api::{ApiError, Client, ErrorCode, command::status, view::Status
 use iroh_metrics::{EncodeLabelSet, Family, Gauge, MetricsGroup, MetricsSource, Registry, service::MetricsServer};
 use sd_notify::NotifyState;
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::{
     Failure,
-    show::{Out, count},
+    show::{Out, count, short},
 };
 
+/// How long the engine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the engine is asked at most.
+const AT_SOONEST: Duration = Duration::from_secs(1);
 /// How often the engine is asked.
 const EVERY: Duration = Duration::from_secs(15);
 /// How often the line is said again where it is the same.
@@ -36,15 +41,20 @@ pub(crate) async fn watch(client: &Client, out: &Out, metrics: Option<SocketAddr
         Some(address) => Some(serve(address, seen.clone(), out).await?),
         None => None,
     };
-    let every = sd_notify::watchdog_enabled().map_or(EVERY, |limit| EVERY.min(limit / 3));
+    let every = sd_notify::watchdog_enabled().map_or(EVERY, |limit| EVERY.min(limit / 3)).max(AT_SOONEST);
     let mut asking = tokio::time::interval(every);
+    asking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said: Option<(String, Instant)> = None;
     loop {
         asking.tick().await;
+        let asked = timeout(PATIENCE, client.call(status::Args {})).await;
         // Whoever had the profile open may just have ended; the next answer comes from here.
-        let Ok(status) = client.call(status::Args {}).await else { continue };
+        let Ok(Ok(status)) = asked else {
+            seen.note(None);
+            continue;
+        };
         let line = line(&status);
-        seen.note(status);
+        seen.note(Some(status));
         // Where no service manager listens, there is nobody to tell.
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&line), NotifyState::Watchdog]);
         let is_due = said
@@ -94,23 +104,23 @@ fn line(status: &Status) -> String {
     }
     let only_here = status.commons.iter().map(|commons| commons.only_here).sum();
     if only_here > 0 {
-        words.push(format!("{} with edits held nowhere else", count(only_here, "page", "pages")));
+        words.push(format!("{} with edits held nowhere else", count(only_here, "document", "documents")));
     }
     let is = match (status.online, status.elsewhere) {
         (_, true) => "Not well, a copy of this profile runs elsewhere",
-        (false, false) => "Not well, no network",
+        (false, false) => "Not well, it does not listen yet",
         (true, false) => "Well",
     };
     format!("{is}: {}.", words.join(", "))
 }
 
-/// What the engine answered last.
+/// What the engine answered last, if it does answer.
 #[derive(Debug, Clone, Default)]
 struct Seen(Arc<Mutex<Option<Status>>>);
 
 impl Seen {
-    fn note(&self, status: Status) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    fn note(&self, status: Option<Status>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
 
@@ -158,7 +168,7 @@ impl Figures {
         figures.copied.set(status.elsewhere.into());
         figures.connected_devices.set(whole(status.connected.len() as u64));
         for commons in &status.commons {
-            let of = OfCommons { commons: commons.id.clone() };
+            let of = OfCommons { commons: short(&commons.id).to_owned() };
             let each = [
                 (&figures.here, commons.here),
                 (&figures.members, commons.members),

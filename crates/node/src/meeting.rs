@@ -118,9 +118,7 @@ impl Core {
         let Some(connection) = self.network.connected.get(&device).cloned() else { return };
         let Some(held) = self.commons.get(&commons) else { return };
         let Ok(nonce) = profile::random::<16>() else { return };
-        let reachable = self.here(commons).len();
-        let choice = self.network.meetings.choices.get(&commons);
-        let few = choice.is_some_and(|choice| choice.is_left_out(&device, reachable));
+        let few = self.is_left_out(&device, commons);
         let said = Offer { nonce, offer: offer::offer(&commons, &self.device(), &device, &nonce), few };
         let records: Vec<_> = held.records.values().cloned().collect();
         let mailbox = self.mailbox.clone();
@@ -162,7 +160,7 @@ impl Core {
             let device = stream.device();
             let (mut to, mut from) = stream.split();
             let Ok(Ok(Some(bytes))) = tokio::time::timeout(PATIENCE, from.next()).await else { return };
-            let Ok(said) = postcard::from_bytes::<Offer>(&bytes) else { return };
+            let Some(said) = Offer::read(&bytes) else { return };
             let few = said.few;
             let found = on_core(&mailbox, move |core| core.offered(device, &said)).await.ok().flatten();
             let answered = to.send(&[u8::from(found.is_some())]).await.is_ok();

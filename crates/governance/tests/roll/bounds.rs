@@ -239,7 +239,7 @@ fn who_asks_to_be_let_in_signs_all_of_it_with_both_keys() {
         &|r| r.invite = key(101).id(),
         &|r| r.device = key(3).id(),
         &|r| r.person.name = "Somebody else".to_owned(),
-        &|r| r.person.ink = 12,
+        &|r| r.person.ink = 3,
         &|r| r.by_device = swapped.by_device,
         &|r| r.by_invite = swapped.by_invite,
     ];

@@ -6,12 +6,12 @@
 //! Deliberately absent: a bound on connections below that of the network.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DeviceId};
+use commonplace_model::{CommonsId, DeviceId, MemberId};
 use commonplace_sync::{Millis, Neighbour, Neighbours};
 
 use super::Meetings;
@@ -21,6 +21,20 @@ use crate::{core::Core, profile};
 fn elapsed() -> Millis {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Devices of a member that may say that they reach few others. It cannot be checked, and gets them a place of their own.
+const MAX_FEW_OF_MEMBER: usize = 8;
+
+/// Believes so many devices of each member that they reach few others.
+fn believe_some(met: &mut [Neighbour], member_of: impl Fn(&DeviceId) -> Option<MemberId>) {
+    let mut believed: BTreeMap<MemberId, usize> = BTreeMap::new();
+    for neighbour in met.iter_mut().filter(|neighbour| neighbour.few) {
+        let Some(member) = member_of(&neighbour.device) else { continue };
+        let count = believed.entry(member).or_default();
+        *count += 1;
+        neighbour.few = *count <= MAX_FEW_OF_MEMBER;
+    }
 }
 
 impl Meetings {
@@ -57,15 +71,13 @@ impl Core {
             return;
         }
         let now = Instant::now();
-        let here = self.here(commons);
-        let alone =
-            |device: &DeviceId| self.network.meetings.offences.left_alone_until(device).filter(|until| *until > now);
-        let reachable: Vec<_> = here.iter().filter(|device| alone(device).is_none()).copied().collect();
-        let forgiven = here.iter().filter_map(alone).min();
+        let (reachable, forgiven) = self.reachable(commons, now);
         let preferred = self.waited_for(commons);
         let bounds = self.bounds.meetings;
+        let mut met = self.network.meetings.met(commons);
+        let held = self.commons.get(&commons);
+        believe_some(&mut met, |device| held?.roll.member_of(device).map(|member| member.id));
         let meetings = &mut self.network.meetings;
-        let met = meetings.met(commons);
         let choice = meetings.choices.entry(commons).or_insert_with(|| {
             let seed = profile::random::<8>().map_or_else(|_| profile::now(), u64::from_le_bytes);
             Neighbours::new(bounds, seed)
@@ -85,6 +97,21 @@ impl Core {
         let again = forgiven.map_or(again, |at| at.min(again));
         self.network.meetings.reviews.insert(commons, again);
         self.wake_at(again);
+    }
+
+    /// Who can be met now, and when the first of those is forgiven who are left alone.
+    fn reachable(&self, commons: CommonsId, now: Instant) -> (Vec<DeviceId>, Option<Instant>) {
+        let here = self.here(commons);
+        let alone =
+            |device: &DeviceId| self.network.meetings.offences.left_alone_until(device).filter(|until| *until > now);
+        let forgiven = here.iter().filter_map(alone).min();
+        (here.into_iter().filter(|device| alone(device).is_none()).collect(), forgiven)
+    }
+
+    /// Whether to tell a device, when a meeting with it is opened, that this one reaches few others.
+    pub(super) fn is_left_out(&self, device: &DeviceId, commons: CommonsId) -> bool {
+        let (reachable, _) = self.reachable(commons, Instant::now());
+        self.network.meetings.choices.get(&commons).is_some_and(|choice| choice.is_left_out(device, reachable.len()))
     }
 
     /// Whose changes are waited for most: devices of people who are on a page that is open here, and other devices of one's own.
@@ -108,5 +135,21 @@ impl Core {
     /// The devices with which there is a meeting about a commons.
     pub(crate) fn met(&self, commons: CommonsId) -> Vec<DeviceId> {
         self.network.meetings.about(commons, |_| true).into_iter().map(|(_, device)| device).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_devices_of_a_member_are_believed_and_not_one_more() {
+        let met = |few| move |n: u8| Neighbour { device: DeviceId::new([n; 32]), ours: false, few, busy: false };
+        let member_of = |device: &DeviceId| Some(MemberId::new([device.as_bytes()[0] / 100; 32]));
+        // Of one member nine, of another one, and one that says nothing.
+        let mut all: Vec<_> = (1..=9).chain([100]).map(met(true)).chain([met(false)(101)]).collect();
+        believe_some(&mut all, member_of);
+        let believed: Vec<_> = all.iter().map(|neighbour| neighbour.few).collect();
+        assert_eq!(believed, [vec![true; 8], vec![false, true, false]].concat());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use commonplace_model::{CommonsId, DeviceId};
 use commonplace_net::{Connection, FrameReceiver, FrameSender, NetError, StreamKind};
 use commonplace_sync::{Input, Role};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::{Offence, PATIENCE};
@@ -25,12 +25,20 @@ const FRAMES: usize = 8;
 const MAX_LEAVING: usize = 16 * 1024 * 1024;
 
 /// The first frame of a stream: which commons it is about, said so that only those who know it understand.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Offer {
     pub(super) nonce: [u8; 16],
     pub(super) offer: [u8; 32],
     /// Whether who opens it reaches few others in the commons, and may hear of nothing without this meeting.
     pub(super) few: bool,
+}
+
+impl Offer {
+    /// Reads one. The first version ended before the last part, and a later one may go on behind it.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let ((nonce, offer), rest) = postcard::take_from_bytes(bytes).ok()?;
+        Some(Self { nonce, offer, few: rest.first() == Some(&1) })
+    }
 }
 
 /// The way out of a meeting. When it is dropped, what waits is still sent.
@@ -127,4 +135,22 @@ pub(super) async fn carry(mailbox: Mailbox, with: With, mut to: FrameSender, mut
         Some(offence) => core.break_off(id, offence),
         None => core.end_meeting(id),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_of_the_first_version_is_read_and_what_a_later_one_adds_is_passed_over() {
+        for few in [false, true] {
+            let said = Offer { nonce: [5; 16], offer: [6; 32], few };
+            let mut bytes = postcard::to_allocvec(&said).expect("encodes");
+            assert_eq!(Offer::read(&bytes), Some(said.clone()));
+            assert_eq!(Offer::read(&bytes[..48]), Some(Offer { few: false, ..said.clone() }));
+            bytes.push(7);
+            assert_eq!(Offer::read(&bytes), Some(said));
+            assert_eq!(Offer::read(&bytes[..47]), None);
+        }
+    }
 }
