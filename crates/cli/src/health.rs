@@ -8,6 +8,7 @@
 
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -23,7 +24,7 @@ use crate::{
     show::{Out, count, short},
 };
 
-/// How long the engine may take to answer.
+/// How long the engine may take to answer before its last answer is told no longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the engine is asked at most.
 const AT_SOONEST: Duration = Duration::from_secs(1);
@@ -47,9 +48,16 @@ pub(crate) async fn watch(client: &Client, out: &Out, metrics: Option<SocketAddr
     let mut said: Option<(String, Instant)> = None;
     loop {
         asking.tick().await;
-        let asked = timeout(PATIENCE, client.call(status::Args {})).await;
+        // Waited for to its end: a question that is given up half-way could leave half a line on the socket.
+        let mut asked = pin!(client.call(status::Args {}));
+        let answer = loop {
+            match timeout(PATIENCE, &mut asked).await {
+                Ok(answer) => break answer,
+                Err(_) => seen.note(None),
+            }
+        };
         // Whoever had the profile open may just have ended; the next answer comes from here.
-        let Ok(Ok(status)) = asked else {
+        let Ok(status) = answer else {
             seen.note(None);
             continue;
         };
