@@ -80,7 +80,8 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     figures.hold("gate_key_long", "half of the keys within", half, "ms", 0.2)
 }
 
-fn recording(quick: bool) -> Result<(Trace, usize)> {
+/// The recording to be typed again, and how much of it.
+pub(crate) fn recording(quick: bool) -> Result<(Trace, usize)> {
     let trace = match corpus::data("traces/automerge-paper.json.gz") {
         Some(path) => Trace::read(&path)?,
         None => Trace::read(&corpus::sample("one-writer.json"))?,

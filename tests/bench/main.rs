@@ -1,7 +1,7 @@
 //! The bench: measures, prints a table and writes it as JSON (`target/bench.json`).
 //!
 //! `bench [--quick] [--only PART] [--out FILE]`. `--quick` runs everything small: it shows that the bench works, and measures
-//! nothing. Parts are `keys`, `crowd`, `flood` and `pages`.
+//! nothing. Parts are `keys`, `history`, `crowd`, `stream`, `flood` and `pages`.
 
 #[cfg(feature = "compare")]
 mod compare;
@@ -9,6 +9,7 @@ mod crowd;
 mod figures;
 mod flood;
 mod gate;
+mod history;
 mod keys;
 #[expect(
     dead_code,
@@ -20,6 +21,8 @@ mod keys;
 mod mallory;
 mod pages;
 mod pair;
+#[cfg(feature = "compare")]
+mod stream;
 mod wire;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -28,7 +31,7 @@ use anyhow::{Context, Result, bail};
 
 use figures::Figures;
 
-const PARTS: [&str; 4] = ["keys", "crowd", "flood", "pages"];
+const PARTS: [&str; 6] = ["keys", "history", "crowd", "stream", "flood", "pages"];
 
 fn main() -> Result<ExitCode> {
     let Arguments { quick, only, out } = arguments()?;
@@ -45,8 +48,15 @@ fn main() -> Result<ExitCode> {
         if wanted("keys") {
             keys::measure(&mut figures, quick).await?;
         }
+        if wanted("history") {
+            history::measure(&mut figures, quick).await?;
+        }
         if wanted("crowd") {
             crowd::measure(&mut figures, quick).await?;
+        }
+        #[cfg(feature = "compare")]
+        if wanted("stream") {
+            stream::measure(&mut figures, quick).await?;
         }
         if wanted("flood") {
             flood::measure(&mut figures, quick).await?;
@@ -80,7 +90,8 @@ fn arguments() -> Result<Arguments> {
             Some("--only") => {
                 let part = given.next().and_then(|part| part.into_string().ok());
                 only = Some(
-                    part.filter(|part| PARTS.contains(&part.as_str())).context("--only keys, crowd, flood or pages")?,
+                    part.filter(|part| PARTS.contains(&part.as_str()))
+                        .with_context(|| format!("--only {}", PARTS.join(", ")))?,
                 );
             }
             Some("--out") => out = Some(PathBuf::from(given.next().context("--out FILE")?)),

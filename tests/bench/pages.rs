@@ -164,8 +164,8 @@ async fn one_size(figures: &mut Figures, count: usize, full: bool) -> Result<Cos
     Ok(Cost { import: import / pages, arrived: arrived / pages, indexed: indexed / pages, warm: again })
 }
 
-/// Waits until all that the other side has is stored here.
-async fn caught_up(events: &mut broadcast::Receiver<Event>) -> Result<()> {
+/// Waits until all that the other side has is durable here.
+pub(crate) async fn caught_up(events: &mut broadcast::Receiver<Event>) -> Result<()> {
     loop {
         if let Event::Progress { job: Job::Sync, total: 0, finished: true, .. } = next(events).await? {
             return Ok(());

@@ -247,6 +247,7 @@ impl Core {
         let now = Instant::now();
         self.next_tick = None;
         self.flush_due(now);
+        self.tick_gathered(now);
         self.tick_presence(now);
         self.tick_network(now);
         self.tick_said(now);

@@ -1,12 +1,12 @@
 //! Documents in memory: loaded when needed, changed, signed, stored, and dropped when long unused.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
 use commonplace_model::{
-    CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageEdit, PageId,
+    ChangeHash, CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageEdit, PageId,
 };
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection, Reader};
 use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
@@ -14,6 +14,7 @@ use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
 use crate::{
     core::Core,
     error::{Error, ErrorCode, Result},
+    gathering::Gathered,
     profile,
     view::Event,
 };
@@ -65,6 +66,8 @@ impl Loaded {
 pub(crate) struct Documents {
     loaded: HashMap<(CommonsId, DocId), (u64, Loaded)>,
     uses: u64,
+    /// What waits to be applied to pages that windows have open.
+    pub(crate) gathered: HashMap<(CommonsId, DocId), Gathered>,
 }
 
 impl Documents {
@@ -101,9 +104,20 @@ impl Documents {
 }
 
 impl Core {
-    /// Runs `work` over a loaded document, which is loaded first if need be. When `work` fails the document is dropped, so
-    /// that nothing unstored stays in memory.
+    /// Runs `work` over a loaded document with all that came for it, which is loaded first if need be. When `work` fails the
+    /// document is dropped, so that nothing unstored stays in memory.
     pub(crate) fn with_document<T>(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        work: impl FnOnce(&mut Self, &mut Loaded) -> Result<T>,
+    ) -> Result<T> {
+        self.catch_up(commons, doc)?;
+        self.with_shown(commons, doc, work)
+    }
+
+    /// As [`Core::with_document`], and with the document as windows show it: what waits to be applied is not in it.
+    pub(crate) fn with_shown<T>(
         &mut self,
         commons: CommonsId,
         doc: DocId,
@@ -125,9 +139,10 @@ impl Core {
 
     /// A document from what is stored of it.
     fn load(&mut self, commons: CommonsId, doc: DocId) -> Result<Loaded> {
-        let Built { mut document, many } = build(&self.store, commons, doc)?;
+        let gathered = self.documents.gathered.get(&(commons, doc)).map(Gathered::hashes).unwrap_or_default();
+        let Built { mut document, many } = build(&self.store, commons, doc, &gathered)?;
         document.set_actor(actor_of(commons, doc, self.device(), self.nonce_in(commons, doc)?));
-        if many {
+        if many && gathered.is_empty() {
             self.compact(commons, doc, &document)?;
         }
         Ok(Loaded::new(document))
@@ -225,9 +240,25 @@ impl Core {
         quick: bool,
         edit: impl FnOnce(&mut Page) -> Result<Vec<LocalChange>>,
     ) -> Result<()> {
+        self.catch_up(commons, DocId::Page(page))?;
+        self.change_shown(commons, page, quick, edit)
+    }
+
+    /// Makes the edits that were typed in windows, which are edits of the page as they show it.
+    pub(crate) fn keep_typed(&mut self, commons: CommonsId, page: PageId, typed: &PageEdit) -> Result<()> {
+        self.change_shown(commons, page, true, |page| whole(page, typed))
+    }
+
+    fn change_shown(
+        &mut self,
+        commons: CommonsId,
+        page: PageId,
+        quick: bool,
+        edit: impl FnOnce(&mut Page) -> Result<Vec<LocalChange>>,
+    ) -> Result<()> {
         self.must_be_in(commons)?;
         let doc = DocId::Page(page);
-        self.with_document(commons, doc, |core, loaded| {
+        self.with_shown(commons, doc, |core, loaded| {
             let Loaded::Page(page) = loaded else {
                 return Err(Error::internal("a page's document is none"));
             };
@@ -279,7 +310,18 @@ impl Core {
         page: PageId,
         read: impl FnOnce(&Page) -> T,
     ) -> Result<T> {
-        self.with_document(commons, DocId::Page(page), |_, loaded| match loaded {
+        self.catch_up(commons, DocId::Page(page))?;
+        self.read_shown(commons, page, read)
+    }
+
+    /// Reads a page as windows show it, loading it if need be.
+    pub(crate) fn read_shown<T>(
+        &mut self,
+        commons: CommonsId,
+        page: PageId,
+        read: impl FnOnce(&Page) -> T,
+    ) -> Result<T> {
+        self.with_shown(commons, DocId::Page(page), |_, loaded| match loaded {
             Loaded::Page(page) => Ok(read(page)),
             Loaded::Ledger(_) => Err(Error::internal("a page's document is none")),
         })
@@ -373,17 +415,19 @@ pub(crate) struct Built {
     pub(crate) many: bool,
 }
 
-/// Builds a document from its compact form and the changes after it, or from its changes alone.
-pub(crate) fn build(stored: &Reader, commons: CommonsId, doc: DocId) -> Result<Built> {
+/// Builds a document from its compact form and the changes after it, or from its changes alone; without some of these, on which
+/// none of the others builds.
+pub(crate) fn build(stored: &Reader, commons: CommonsId, doc: DocId, without: &BTreeSet<ChangeHash>) -> Result<Built> {
     let kind = DocKind::from(doc);
     let compact = stored.snapshot(commons, doc)?;
     let from_compact = compact.and_then(|(bytes, upto)| Document::load(kind, &bytes).ok().map(|d| (d, Some(upto))));
     // A compact form is a cache: one that does not load is passed over.
     let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));
-    let changes = stored.changes(commons, doc, after)?;
+    let mut changes = stored.changes(commons, doc, after)?;
     let counted = |at: Option<&VerifiedChange>| at.map_or(0, VerifiedChange::max_op);
     let operations = counted(changes.last()).saturating_sub(counted(changes.first()));
     let many = is_worthwhile(changes.len() as u64, operations);
+    changes.retain(|change| !without.contains(&change.hash()));
     if !changes.is_empty() {
         gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
     }

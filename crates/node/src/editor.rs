@@ -172,6 +172,7 @@ impl Core {
     pub(crate) fn editor_close(&mut self, session: u32) -> Result<()> {
         let Window { commons, page, .. } = *self.editors.windows.get(&session).ok_or_else(no_session)?;
         self.flush_page(commons, page)?;
+        self.catch_up(commons, DocId::Page(page))?;
         self.editors.windows.remove(&session);
         let last = self.editors.open.get_mut(&(commons, page)).is_some_and(|open| {
             open.windows = open.windows.saturating_sub(1);
@@ -179,6 +180,7 @@ impl Core {
         });
         if last {
             self.editors.open.remove(&(commons, page));
+            self.documents.gathered.remove(&(commons, DocId::Page(page)));
             self.index_now(commons, DocId::Page(page))?;
             self.compact_if_worthwhile(commons, DocId::Page(page))?;
         }
@@ -196,7 +198,7 @@ impl Core {
             return Ok(());
         }
         let typed = PageEdit { splices: open.log.typed().to_vec(), ..PageEdit::default() };
-        let done = self.make_edit(commons, page, true, &typed);
+        let done = self.keep_typed(commons, page, &typed);
         let Some(open) = self.editors.open.get_mut(&(commons, page)) else {
             return done;
         };

@@ -9,7 +9,7 @@
 //! - One that cannot be read is listed as that, and keeps no other from being found.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -95,7 +95,8 @@ fn read_all(reader: &Reader, asks: &mpsc::Receiver<Vec<Key>>, mailbox: &Mailbox,
 fn read(reader: &Reader, key: Key) -> Found {
     let (commons, doc) = key;
     let read = || -> Result<Found> {
-        let (digest, built) = reader.at_once(|reader| (reader.digest(commons, doc), build(reader, commons, doc)))?;
+        let (digest, built) =
+            reader.at_once(|reader| (reader.digest(commons, doc), build(reader, commons, doc, &BTreeSet::new())))?;
         let Built { document, many } = built?;
         let compact = if many { compacted(doc, &document) } else { None };
         Ok(Found { key, digest: digest?, projection: Loaded::new(document).projection(), compact })
@@ -196,6 +197,7 @@ impl Core {
     fn index(&mut self, keys: &[Key]) -> Result<()> {
         let mut projected = Vec::with_capacity(keys.len());
         for (commons, doc) in keys {
+            self.catch_up(*commons, *doc)?;
             projected.push(((*commons, *doc), self.projection_of(*commons, *doc)));
         }
         self.write_projections(projected)

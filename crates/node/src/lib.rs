@@ -25,6 +25,7 @@ mod filenames;
 mod folder;
 #[cfg(test)]
 mod fuzz;
+mod gathering;
 mod heeding;
 mod holding;
 mod indexing;

@@ -219,7 +219,7 @@ impl Core {
             // Anchors are places in the document, so what was typed goes there first.
             let flushed = self.flush_page(commons, window.page).is_ok();
             if let Some((anchor, head)) = window.caret.filter(|_| flushed) {
-                let anchors = self.read_page(commons, window.page, |page| (page.anchor(anchor), page.anchor(head)));
+                let anchors = self.read_shown(commons, window.page, |page| (page.anchor(anchor), page.anchor(head)));
                 (word.anchor, word.head) = anchors.unwrap_or_default();
             }
         }
@@ -309,7 +309,7 @@ impl Core {
                 })
                 .collect()
         };
-        self.read_page(commons, page, resolve).unwrap_or_default()
+        self.read_shown(commons, page, resolve).unwrap_or_default()
     }
 
     /// Tells the windows on a page where others are in it.

@@ -16,6 +16,9 @@ use crate::{
 
 /// Documents in what arrives at once, so few that it is what somebody just did: more come when one catches up.
 const FEW: usize = 4;
+/// Changes of a document that come at once, so many that they are a piece of a long history: it is not built for the lists with
+/// each piece.
+const PIECE: usize = 500;
 
 /// A document, and how far each actor's work in it is vouched for.
 type Said = (DocId, Vec<(Actor, u64)>);
@@ -66,6 +69,7 @@ impl Core {
             })
             .collect();
         let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
+        let pieces: Vec<bool> = docs.iter().map(|d| d.changes.len() >= PIECE).collect();
         if !docs.is_empty() {
             self.index_waits |= docs.iter().any(|doc| matches!(doc.projection, Projection::Later));
             if let Err(error) = self.store.write(Batch { commons, docs }) {
@@ -76,8 +80,8 @@ impl Core {
         if few && ids.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
             self.said(commons);
         }
-        for doc in ids {
-            if few && self.editors.is_open(commons, doc) {
+        for (doc, is_piece) in ids.into_iter().zip(pieces) {
+            if is_piece || (few && self.editors.is_open(commons, doc)) {
                 self.warm_up(commons, doc);
             }
         }
@@ -150,11 +154,15 @@ impl Core {
         arrival.changes = meeting.waiting.joined_by(doc, arrival.changes);
         let held =
             self.commons.get(&commons).ok_or_else(|| Error::internal("a commons that is gone brought something"))?;
-        let history = self.store.history(commons, doc)?;
-        let room = self.room(held, device, &arrival, &history)?;
-        let gate = Gate { commons, history: &history, standing: &held.roll };
-        let mut passed = gate.pass_within(arrival, &|device| room.get(device).copied());
-        history.sound()?;
+        // For each change the history is asked several things, and each would be a transaction of its own.
+        let mut passed = self.store.at_once(|store| {
+            let history = store.history(commons, doc)?;
+            let room = self.room(held, device, &arrival, &history)?;
+            let gate = Gate { commons, history: &history, standing: &held.roll };
+            let passed = gate.pass_within(arrival, &|device| room.get(device).copied());
+            history.sound()?;
+            Ok::<_, Error>(passed)
+        })??;
         if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
             meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
             if passed.unproven {
@@ -186,26 +194,6 @@ impl Core {
             self.documents.forget((commons, doc));
             return Ok(());
         }
-        self.flush_page(commons, page)?;
-        let change = self.apply_verified(commons, doc, changes.to_vec())?;
-        self.bring_into_log(commons, page, &change.splices);
-        if !change.splices.is_empty() {
-            self.tell_carets(commons, page);
-        }
-        Ok(())
-    }
-
-    /// Builds documents again from what is stored: what was applied to them in memory was not.
-    pub(crate) fn forget_unstored(&mut self, commons: CommonsId, docs: &[DocId]) {
-        for doc in docs {
-            self.documents.forget((commons, *doc));
-            if let DocId::Page(page) = *doc
-                && let Ok(body) = self.read_page(commons, page, commonplace_model::Page::body)
-                && let Some(open) = self.editors.open.get(&(commons, page))
-            {
-                let splices = commonplace_model::splices_between(&open.log.text(), &body);
-                self.bring_into_log(commons, page, &splices);
-            }
-        }
+        self.gather(commons, page, changes)
     }
 }

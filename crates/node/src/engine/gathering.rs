@@ -1,0 +1,200 @@
+//! What others write in an open page and is not applied at once: it loses nothing, and finds its place.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+use std::time::Duration;
+
+use commonplace_model::{CommonsId, DocId, Document, Nonce, Page, PageId, Splice};
+use commonplace_store::{Batch, DocBatch, Projection};
+use commonplace_trust::{DeviceKey, VerifiedAttestation, VerifiedChange, actor_of, gate};
+
+use super::{Engine, OpenOptions};
+use crate::{
+    core::Core,
+    view::{
+        EditorOpened, EditorUpdate, Event,
+        serde_json_changes::{Part, Section},
+    },
+};
+
+/// So long that nothing is applied by itself while a test runs.
+const LONG: Duration = Duration::from_secs(3_600);
+
+struct Stage {
+    _home: tempfile::TempDir,
+    engine: Engine,
+    commons: CommonsId,
+    page: PageId,
+    window: EditorOpened,
+}
+
+type Made = (VerifiedChange, VerifiedAttestation);
+
+impl Stage {
+    /// A page that a window has open, in which two others wrote, which took long to apply.
+    async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let options = OpenOptions { home: home.path().to_owned(), online: false, loopback: true };
+        let engine = Engine::open(options).await.unwrap();
+        engine.init("Maren".into(), None, None).await.unwrap();
+        let id = engine.commons_new("Kettles".into(), None, None, None).await.unwrap().id;
+        let page = engine.page_new(id.clone(), "Tea".into(), Some("tea\n".into())).await.unwrap().id;
+        let window = engine.editor_open(id.clone(), page.clone()).await.unwrap();
+        let (commons, page) = (id.parse().unwrap(), page.parse().unwrap());
+        let stage = Self { _home: home, engine, commons, page, window };
+        for (who, text) in [(1, "1"), (2, "2")] {
+            stage.comes(vec![stage.writes(who, text).await], true).await;
+        }
+        assert_eq!(stage.shown().await, "21tea\n");
+        let key = (commons, DocId::Page(page));
+        let cost = move |core: &mut Core| {
+            core.documents.gathered.get_mut(&key).unwrap().last_cost(LONG);
+            Ok(())
+        };
+        stage.engine.ask(cost).await.unwrap();
+        stage
+    }
+
+    /// What somebody else writes before all else, in the page as it is stored here.
+    async fn writes(&self, who: u8, text: &str) -> Made {
+        let (commons, doc) = (self.commons, DocId::Page(self.page));
+        let known = self.engine.ask(move |core| Ok(core.store.changes(commons, doc, None)?)).await.unwrap();
+        let (key, nonce) = (DeviceKey::from_seed(&[who; 32]), Nonce::new([who; 16]));
+        let mut document = Document::new(doc.into());
+        gate::apply(&mut document, known).unwrap();
+        document.set_actor(actor_of(commons, doc, key.id(), nonce));
+        let mut page = Page::from_document(document).unwrap();
+        let splice = Splice { at: 0, delete: 0, insert: text.to_owned() };
+        VerifiedChange::local(page.edit(&[splice]).unwrap().unwrap(), &key, commons, doc, nonce).unwrap()
+    }
+
+    /// It comes, and is stored, or the disk does not take it.
+    async fn comes(&self, made: Vec<Made>, stored: bool) {
+        let (commons, page) = (self.commons, self.page);
+        let doc = DocId::Page(page);
+        let come = move |core: &mut Core| {
+            let (changes, attestations): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+            core.gather(commons, page, &changes)?;
+            if stored {
+                let projection = Projection::Later;
+                let batch = DocBatch { doc, changes, attestations, projection, local: false, at: 1 };
+                core.store.write(Batch { commons, docs: vec![batch] })?;
+            } else {
+                core.forget_unstored(commons, &[doc]);
+            }
+            Ok(())
+        };
+        self.engine.ask(come).await.unwrap();
+    }
+
+    /// Somebody types in the window, behind the first so many letters.
+    async fn types(&self, at: u32, text: &str) {
+        let version = self.version().await;
+        let length = u32::try_from(self.shown().await.len()).unwrap();
+        let mut changes = vec![Section::Keep(at)];
+        changes.push(Section::Change(vec![Part::Delete(0), Part::Line(text.to_owned())]));
+        changes.push(Section::Keep(length - at));
+        changes.retain(|section| !matches!(section, Section::Keep(0)));
+        let update = EditorUpdate { client_id: "typist".to_owned(), changes };
+        let pushed = self.engine.editor_push(self.window.session, version, vec![update]).await.unwrap();
+        assert!(pushed.accepted);
+    }
+
+    async fn version(&self) -> u32 {
+        let key = (self.commons, self.page);
+        self.engine.ask(move |core| Ok(core.editors.open[&key].log.version())).await.unwrap()
+    }
+
+    /// The text in the window.
+    async fn shown(&self) -> String {
+        let key = (self.commons, self.page);
+        self.engine.ask(move |core| Ok(core.editors.open[&key].log.text())).await.unwrap()
+    }
+
+    /// How many changes wait.
+    async fn waiting(&self) -> usize {
+        let key = (self.commons, DocId::Page(self.page));
+        let count = move |core: &mut Core| Ok(core.documents.gathered.get(&key).map_or(0, |g| g.hashes().len()));
+        self.engine.ask(count).await.unwrap()
+    }
+
+    /// The page as a command shows it.
+    async fn body(&self) -> String {
+        self.engine.page_show(self.commons.to_string(), self.page.to_string()).await.unwrap().body
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_stored_and_shown_as_soon_as_somebody_reads() {
+    let stage = Stage::new().await;
+    let mut events = stage.engine.events();
+    stage.comes(vec![stage.writes(1, "3").await], true).await;
+    stage.comes(vec![stage.writes(2, "4").await], true).await;
+    assert_eq!((stage.waiting().await, stage.shown().await), (2, "21tea\n".to_owned()));
+    assert_eq!(stage.body().await, "4321tea\n");
+    assert_eq!((stage.waiting().await, stage.shown().await), (0, "4321tea\n".to_owned()));
+    let mut told = 0;
+    while let Ok(event) = events.try_recv() {
+        told += usize::from(matches!(event, Event::Editor { session, .. } if session == stage.window.session));
+    }
+    assert_eq!(told, 1, "both are told together");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_applied_when_its_rest_is_over() {
+    let stage = Stage::new().await;
+    stage.comes(vec![stage.writes(1, "3").await], true).await;
+    let later = std::time::Instant::now() + 4 * LONG;
+    let tick = move |core: &mut Core| {
+        core.tick_gathered(later);
+        Ok(())
+    };
+    stage.engine.ask(tick).await.unwrap();
+    assert_eq!((stage.waiting().await, stage.shown().await), (0, "321tea\n".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_meanwhile_finds_its_place() {
+    for drops in [false, true] {
+        let stage = Stage::new().await;
+        stage.comes(vec![stage.writes(1, "34").await], true).await;
+        if drops {
+            // As when something that was to be written could not be.
+            let key = (stage.commons, DocId::Page(stage.page));
+            let forget = move |core: &mut Core| {
+                core.documents.forget(key);
+                Ok(())
+            };
+            stage.engine.ask(forget).await.unwrap();
+        }
+        stage.types(2, "x").await;
+        let flush = |commons, page| move |core: &mut Core| core.flush_page(commons, page);
+        stage.engine.ask(flush(stage.commons, stage.page)).await.unwrap();
+        assert_eq!((stage.waiting().await, stage.shown().await), (1, "21xtea\n".to_owned()));
+        stage.types(3, "y").await;
+        assert_eq!(stage.body().await, "3421xytea\n");
+        assert_eq!(stage.shown().await, "3421xytea\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_stored_is_not_applied() {
+    let stage = Stage::new().await;
+    stage.comes(vec![stage.writes(1, "3").await], true).await;
+    stage.types(0, "x").await;
+    stage.comes(vec![stage.writes(2, "4").await], false).await;
+    assert_eq!((stage.waiting().await, stage.shown().await), (1, "x21tea\n".to_owned()));
+    let body = stage.body().await;
+    assert_eq!(body, stage.shown().await);
+    assert!(body.contains('3') && body.contains('x') && !body.contains('4'), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_closed_has_all_of_it() {
+    let stage = Stage::new().await;
+    stage.comes(vec![stage.writes(1, "3").await], true).await;
+    stage.engine.editor_close(stage.window.session).await.unwrap();
+    let (commons, page) = (stage.commons, stage.page);
+    let listed = stage.engine.ask(move |core| Ok(core.store.page_text(commons, page)?)).await.unwrap();
+    assert_eq!(listed.as_deref(), Some("321tea\n"));
+    assert_eq!((stage.waiting().await, stage.body().await), (0, "321tea\n".to_owned()));
+}
