@@ -180,6 +180,7 @@ impl Core {
         self.index_waits = !ready.is_empty();
         if ready.is_empty() && self.warm.is_empty() {
             // A quiet moment.
+            self.index_waits = self.store.give_room_back()?;
             self.store.shrink_log()?;
         }
         Ok(ready)

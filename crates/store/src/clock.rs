@@ -13,9 +13,9 @@ use commonplace_trust::{Clock, Packed, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    dictionary::Dictionaries,
     document::key_of,
     error::{Result, StoreError},
-    packed::unpack_change,
     reader::{No, all_within, blob, doc_of, int, own, uint, within},
 };
 
@@ -185,7 +185,12 @@ pub(crate) fn actor_no(db: &Connection, doc: No, actor: &Actor) -> Result<Option
 }
 
 /// The first change of an actor that has operations up to this counter or beyond.
-pub(crate) fn reaching(db: &Connection, actor: No, counter: u64) -> Result<Option<Vec<u8>>> {
+pub(crate) fn reaching(
+    db: &Connection,
+    dictionaries: &Dictionaries,
+    actor: No,
+    counter: u64,
+) -> Result<Option<Vec<u8>>> {
     let newest: i64 = db.prepare_cached("SELECT seq FROM actor WHERE no = ?1")?.query_row([actor], |row| row.get(0))?;
     let mut look = db.prepare_cached("SELECT max_op FROM change WHERE actor = ?1 AND seq = ?2")?;
     // Counters rise with the numbers of an actor's changes, which have no gaps: halving needs no index of its own.
@@ -197,17 +202,17 @@ pub(crate) fn reaching(db: &Connection, actor: No, counter: u64) -> Result<Optio
     }
     let mut find = db.prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq = ?2")?;
     let packed: Option<Vec<u8>> = find.query_row([actor, from], |row| row.get(0)).optional()?;
-    packed.map(|bytes| unpack_change(&bytes)).transpose()
+    packed.map(|bytes| dictionaries.unpack(db, &bytes)).transpose()
 }
 
 /// Works out the clocks of all changes of a database that has none yet.
 pub(crate) fn work_out_all(db: &Connection) -> Result<()> {
-    let clocks = Clocks::default();
+    let (clocks, dictionaries) = (Clocks::default(), Dictionaries::default());
     let mut find = db.prepare("SELECT no, actor, bytes FROM change ORDER BY no")?;
     let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
         let (no, actor): (No, No) = (row.get(0)?, row.get(1)?);
-        let change = VerifiedChange::from_store(unpack_change(blob(row, 2)?)?);
+        let change = VerifiedChange::from_store(dictionaries.unpack(db, blob(row, 2)?)?);
         let change = change.map_err(|error| StoreError::Damaged(format!("a stored change: {error}")))?;
         clocks.put(db, doc_of(no), no, actor, &change)?;
     }

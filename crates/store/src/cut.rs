@@ -7,9 +7,8 @@ use commonplace_trust::{Counting, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
-    clock::Clocks,
     error::{Result, StoreError},
-    packed::unpack_change,
+    memory::Memory,
     reader::{No, Reader, all_within, blob, commons_no, doc_id, int, own, uint},
     run,
     store::Store,
@@ -60,7 +59,7 @@ impl Reader {
         };
         let writers = writers(&self.db, doc)?;
         let mut tips: BTreeMap<ChangeHash, No> = BTreeMap::new();
-        for row in rows(&self.db, doc)? {
+        for row in rows(&self.db, &self.memory, doc)? {
             for dep in row.change.deps() {
                 tips.remove(&dep);
             }
@@ -87,7 +86,7 @@ impl Store {
         ended: impl Fn(&DeviceId) -> bool,
         cut: &BTreeSet<ChangeHash>,
     ) -> Result<bool, StoreError> {
-        let clocks = self.clocks.clone();
+        let memory = self.memory.clone();
         let tx = self.begin()?;
         let commons = commons_no(&tx, commons)?.ok_or(StoreError::NoCommons)?;
         let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
@@ -97,7 +96,7 @@ impl Store {
         let writers = writers(&tx, doc)?;
         let mut counting = Counting::default();
         let mut out: Vec<Row> = Vec::new();
-        for row in rows(&tx, doc)?.into_iter().rev() {
+        for row in rows(&tx, &memory, doc)?.into_iter().rev() {
             let hash = row.change.hash();
             // Who an actor is that nothing vouches for is not known: it was let in for what builds on it.
             let good = writers.get(&row.actor).is_some_and(|device| !ended(device));
@@ -108,7 +107,7 @@ impl Store {
         if out.is_empty() {
             return Ok(false);
         }
-        take_out(&tx, &clocks, doc, &out)?;
+        take_out(&tx, &memory, doc, &out)?;
         tx.commit()?;
         Ok(true)
     }
@@ -129,14 +128,14 @@ fn writers(db: &Connection, doc: No) -> Result<BTreeMap<No, DeviceId>> {
 }
 
 /// All changes of a document in order.
-pub(crate) fn rows(db: &Connection, doc: No) -> Result<Vec<Row>> {
+pub(crate) fn rows(db: &Connection, memory: &Memory, doc: No) -> Result<Vec<Row>> {
     let (first, last) = all_within(doc);
     let mut find =
         db.prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
     let mut rows = find.query([first, last])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let change = VerifiedChange::from_store(unpack_change(blob(row, 3)?)?);
+        let change = VerifiedChange::from_store(memory.dictionaries.unpack(db, blob(row, 3)?)?);
         let change = change.map_err(|e| StoreError::Damaged(format!("a stored change: {e}")))?;
         all.push(Row { no: row.get(0)?, actor: row.get(1)?, seq: uint(row.get(2)?), change });
     }
@@ -144,7 +143,7 @@ pub(crate) fn rows(db: &Connection, doc: No) -> Result<Vec<Row>> {
 }
 
 /// Takes changes out of a document, the last ones first. Whether any is left.
-pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Row]) -> Result<bool> {
+pub(crate) fn take_out(tx: &Transaction<'_>, memory: &Memory, doc: No, out: &[Row]) -> Result<bool> {
     let mut first_out: BTreeMap<No, u64> = BTreeMap::new();
     for row in out {
         tx.prepare_cached("DELETE FROM change WHERE no = ?1")?.execute([row.no])?;
@@ -174,8 +173,8 @@ pub(crate) fn take_out(tx: &Transaction<'_>, clocks: &Clocks, doc: No, out: &[Ro
     }
     // A clock may have been stored as what differs from one that is out now.
     tx.prepare_cached("DELETE FROM clock WHERE no BETWEEN ?1 AND ?2")?.execute([first, last])?;
-    for row in rows(tx, doc)? {
-        clocks.put(tx, doc, row.no, row.actor, &row.change)?;
+    for row in rows(tx, memory, doc)? {
+        memory.clocks.put(tx, doc, row.no, row.actor, &row.change)?;
     }
     keep_digest(tx, doc)?;
     tx.prepare_cached("UPDATE doc SET waits = 1 WHERE no = ?1")?.execute([doc])?;

@@ -7,9 +7,9 @@ use commonplace_trust::{Attestation, Clock, History, Known, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
-    clock::{Clocks, actor_no, reaching},
+    clock::{actor_no, reaching},
     error::{Result, StoreError},
-    packed::unpack_change,
+    memory::Memory,
     reader::{No, Reader, all_within, blob, doc_id, int, own, uint, within},
     segment::attested,
     store::Store,
@@ -36,7 +36,7 @@ pub struct Lacking {
 #[derive(Debug)]
 pub struct DocHistory<'a> {
     db: &'a Connection,
-    clocks: &'a Clocks,
+    memory: &'a Memory,
     /// Nothing when nothing is known of the document.
     doc: Option<No>,
     failed: RefCell<Option<StoreError>>,
@@ -92,12 +92,12 @@ impl History for DocHistory<'_> {
     }
 
     fn clock(&self, hash: &ChangeHash) -> Option<Clock> {
-        self.ask(|doc| self.clocks.of(self.db, doc, hash))
+        self.ask(|doc| self.memory.clocks.of(self.db, doc, hash))
     }
 
     fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>> {
         let bytes = self.ask(|doc| match actor_no(self.db, doc, actor)? {
-            Some(actor) => reaching(self.db, actor, counter),
+            Some(actor) => reaching(self.db, &self.memory.dictionaries, actor, counter),
             None => Ok(None),
         });
         bytes.map(Cow::Owned)
@@ -108,7 +108,7 @@ impl History for DocHistory<'_> {
             let Some(actor) = actor_no(self.db, doc, actor)? else { return Ok(None) };
             let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq = ?2")?;
             let mut rows = find.query(params![actor, int(seq)])?;
-            rows.next()?.map(|row| unpack_change(blob(row, 0)?)).transpose()
+            rows.next()?.map(|row| self.memory.dictionaries.unpack(self.db, blob(row, 0)?)).transpose()
         });
         bytes.map(Cow::Owned)
     }
@@ -130,7 +130,7 @@ impl Reader {
     pub fn history(&self, commons: CommonsId, doc: DocId) -> Result<DocHistory<'_>, StoreError> {
         Ok(DocHistory {
             db: &self.db,
-            clocks: &self.clocks,
+            memory: &self.memory,
             doc: self.doc_no(commons, doc)?,
             failed: RefCell::new(None),
         })
@@ -154,7 +154,7 @@ impl Reader {
         let mut rows = find.query([within(doc, after.map_or(0, |no| no.0)), last])?;
         let mut changes = Vec::new();
         while let Some(row) = rows.next()? {
-            let change = VerifiedChange::from_store(unpack_change(blob(row, 0)?)?);
+            let change = VerifiedChange::from_store(self.unpack(blob(row, 0)?)?);
             changes.push(change.map_err(|e| StoreError::Damaged(format!("a stored change: {e}")))?);
         }
         Ok(changes)

@@ -41,7 +41,8 @@ impl Reader {
     /// When the database cannot be read.
     pub fn fallen(&self, commons: CommonsId, doc: DocId, forks: &BTreeMap<Actor, Fork>) -> Result<Fallen, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(Fallen::default()) };
-        let changes: Vec<VerifiedChange> = rows(&self.db, doc)?.into_iter().map(|row| row.change).collect();
+        let changes: Vec<VerifiedChange> =
+            rows(&self.db, &self.memory, doc)?.into_iter().map(|row| row.change).collect();
         let falling = falling(&changes, |actor| forks.get(actor).copied());
         let with_fate = |change: VerifiedChange| {
             let falls = falling.contains(&change.hash());
@@ -74,7 +75,7 @@ impl Store {
         out: &BTreeSet<ChangeHash>,
         then: DocBatch,
     ) -> Result<(), StoreError> {
-        let clocks = self.clocks.clone();
+        let memory = self.memory.clone();
         let tx = self.begin()?;
         let commons = commons_no(&tx, commons)?.ok_or(StoreError::NoCommons)?;
         let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
@@ -83,12 +84,12 @@ impl Store {
         let mut left = false;
         if let Some(doc) = doc {
             let falling: Vec<_> =
-                rows(&tx, doc)?.into_iter().rev().filter(|row| out.contains(&row.change.hash())).collect();
-            left = take_out(&tx, &clocks, doc, &falling)?;
+                rows(&tx, &memory, doc)?.into_iter().rev().filter(|row| out.contains(&row.change.hash())).collect();
+            left = take_out(&tx, &memory, doc, &falling)?;
         }
         // A document of which all fell projects nothing: it is as if it had never come.
         if left || !then.changes.is_empty() {
-            put_doc(&tx, &clocks, commons, then)?;
+            put_doc(&tx, &memory, commons, then)?;
         }
         tx.commit()?;
         Ok(())

@@ -12,11 +12,13 @@
 
 mod clock;
 mod cut;
+mod dictionary;
 mod document;
 mod error;
 mod fallen;
 mod flag;
 mod held;
+mod memory;
 mod open;
 mod packed;
 mod page;

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003.sql"),
     include_str!("../migrations/0004.sql"),
     include_str!("../migrations/0005.sql"),
+    include_str!("../migrations/0006.sql"),
 ];
 /// The step after which clocks are worked out for the changes that are there.
 const CLOCKS: u32 = 2;
@@ -109,6 +110,8 @@ pub(crate) fn writer(dir: &Path) -> Result<Connection> {
     let mut db = Connection::open_with_flags(database_path(dir), flags)?;
     // Counts when the database is made: a change of up to about 8 KB then lies in one page.
     db.pragma_update(None, "page_size", 8_192)?;
+    // So does this: room that nothing is in any more can be given back step by step.
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let _mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     // What a burst made of the log is given back.

@@ -1,4 +1,4 @@
-//! Bytes as they lie in the database: compressed where that makes them smaller.
+//! Bytes as they lie in the database: compressed where that makes them smaller. How small changes are, see dictionary.rs.
 //!
 //! A change begins with Automerge's magic number and a compressed one with that of Zstandard, so the bytes say themselves which
 //! they are. Texts could begin with anything, so a byte goes before them. A page that was written or brought in at once has
@@ -13,14 +13,15 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Below this many bytes nothing is gained.
 const WORTHWHILE: usize = 192;
 /// Bytes that unpacking gives at most: far beyond any page.
-const MOST: u64 = 1 << 28;
+pub(crate) const MOST: usize = 1 << 28;
 const LEVEL: i32 = 3;
 
 const PLAIN: u8 = 0;
 const COMPRESSED: u8 = 1;
 const ON_FIRST_CHANGE: u8 = 2;
 
-fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Them compressed, where that makes them smaller.
+pub(crate) fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
     if bytes.len() < WORTHWHILE {
         return None;
     }
@@ -31,18 +32,13 @@ fn inflated(bytes: &[u8], basis: &[u8]) -> Result<Vec<u8>> {
     let damaged = |error: std::io::Error| StoreError::Damaged(format!("compressed bytes cannot be read: {error}"));
     let mut out = Vec::with_capacity(bytes.len() * 3);
     let decoder = zstd::Decoder::with_dictionary(bytes, basis).map_err(damaged)?;
-    decoder.take(MOST).read_to_end(&mut out).map_err(damaged)?;
+    decoder.take(MOST as u64).read_to_end(&mut out).map_err(damaged)?;
     Ok(out)
 }
 
-/// A change as it is stored.
-pub(crate) fn pack_change(bytes: &[u8]) -> Cow<'_, [u8]> {
-    compressed(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
-}
-
-/// A stored change as it was.
-pub(crate) fn unpack_change(bytes: &[u8]) -> Result<Vec<u8>> {
-    if bytes.starts_with(&MAGIC) { inflated(bytes, &[]) } else { Ok(bytes.to_vec()) }
+/// Whether these are compressed bytes of a change.
+pub(crate) fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
 }
 
 /// A text as it is stored, on the first change of its page where that is worth it.
@@ -94,7 +90,8 @@ mod tests {
         fn no_bytes_make_unpacking_panic(mut bytes: Vec<u8>, first: Vec<u8>) {
             let _ = unpack_text(&bytes, || Ok(first));
             bytes.splice(0..0, MAGIC);
-            let _ = unpack_change(&bytes);
+            let db = rusqlite::Connection::open_in_memory().expect("opens");
+            let _ = crate::dictionary::Dictionaries::default().unpack(&db, &bytes);
         }
     }
 

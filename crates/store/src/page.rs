@@ -162,7 +162,7 @@ impl Reader {
     /// When the database cannot be read.
     pub fn page_text(&self, commons: CommonsId, page: PageId) -> Result<Option<String>, StoreError> {
         match self.doc_no(commons, DocId::Page(page))? {
-            Some(doc) => stored_text(&self.db, doc),
+            Some(doc) => stored_text(&self.db, &self.memory, doc),
             None => Ok(None),
         }
     }

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     error::{Result, StoreError},
     flag,
-    packed::{pack_text, unpack_change, unpack_text},
+    memory::Memory,
+    packed::{pack_text, unpack_text},
     reader::{No, blob, int, within},
     words,
     write::doc_no,
@@ -49,10 +50,17 @@ pub struct PageProjection {
 }
 
 /// Writes what a document projects.
-pub(crate) fn put(db: &Connection, doc: No, id: DocId, commons: No, projection: Projection) -> Result<()> {
+pub(crate) fn put(
+    db: &Connection,
+    memory: &Memory,
+    doc: No,
+    id: DocId,
+    commons: No,
+    projection: Projection,
+) -> Result<()> {
     match (projection, id) {
         (Projection::Later, _) => set_waits(db, doc, true),
-        (Projection::Page(page), DocId::Page(_)) => put_page(db, doc, commons, page),
+        (Projection::Page(page), DocId::Page(_)) => put_page(db, memory, doc, commons, page),
         (Projection::Ledger { said, unsaid }, DocId::Ledger(_)) => {
             let ledger = Ledger { db, commons, member: doc };
             unsaid.iter().try_for_each(|key| ledger.unsay(key))?;
@@ -72,7 +80,7 @@ fn set_waits(db: &Connection, doc: No, waits: bool) -> Result<()> {
     Ok(())
 }
 
-fn put_page(db: &Connection, doc: No, commons: No, page: PageProjection) -> Result<()> {
+fn put_page(db: &Connection, memory: &Memory, doc: No, commons: No, page: PageProjection) -> Result<()> {
     let folded_title = words::folded(&page.title);
     let folder = folder_no(db, commons, &page.folder)?;
     db.prepare_cached(
@@ -87,12 +95,12 @@ fn put_page(db: &Connection, doc: No, commons: No, page: PageProjection) -> Resu
             db.prepare_cached(
                 "INSERT INTO text (doc, body) VALUES (?1, ?2) ON CONFLICT (doc) DO UPDATE SET body = excluded.body",
             )?
-            .execute(params![doc, pack_text(&text, &first_change(db, doc)?)])?;
+            .execute(params![doc, pack_text(&text, &first_change(db, memory, doc)?)])?;
             set_waits(db, doc, false)?;
             text
         }
         // The index knows a page only as a whole.
-        None => stored_text(db, doc)?.unwrap_or_default(),
+        None => stored_text(db, memory, doc)?.unwrap_or_default(),
     };
     db.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([doc])?;
     db.prepare_cached("INSERT INTO words (rowid, title, folder, body) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
@@ -105,17 +113,17 @@ fn put_page(db: &Connection, doc: No, commons: No, page: PageProjection) -> Resu
 }
 
 /// The text of a page, if one is stored.
-pub(crate) fn stored_text(db: &Connection, doc: No) -> Result<Option<String>> {
+pub(crate) fn stored_text(db: &Connection, memory: &Memory, doc: No) -> Result<Option<String>> {
     let mut find = db.prepare_cached("SELECT body FROM text WHERE doc = ?1")?;
     let mut rows = find.query([doc])?;
-    rows.next()?.map(|row| unpack_text(blob(row, 0)?, || first_change(db, doc))).transpose()
+    rows.next()?.map(|row| unpack_text(blob(row, 0)?, || first_change(db, memory, doc))).transpose()
 }
 
 /// The first change of a document, empty when it has none. It never changes, so a text may be stored on it.
-fn first_change(db: &Connection, doc: No) -> Result<Vec<u8>> {
+fn first_change(db: &Connection, memory: &Memory, doc: No) -> Result<Vec<u8>> {
     let mut find = db.prepare_cached("SELECT bytes FROM change WHERE no = ?1")?;
     let mut rows = find.query([within(doc, 1)])?;
-    rows.next()?.map_or(Ok(Vec::new()), |row| unpack_change(blob(row, 0)?))
+    rows.next()?.map_or(Ok(Vec::new()), |row| memory.dictionaries.unpack(db, blob(row, 0)?))
 }
 
 fn folder_no(db: &Connection, commons: No, name: &str) -> Result<No> {

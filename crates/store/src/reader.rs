@@ -7,8 +7,9 @@ use commonplace_trust::VerifiedRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    clock::Clocks,
+    dictionary,
     error::{Result, StoreError},
+    memory::Memory,
     open,
 };
 
@@ -52,7 +53,7 @@ pub(crate) fn uint(value: i64) -> u64 {
 #[derive(Debug)]
 pub struct Reader {
     pub(crate) db: Connection,
-    pub(crate) clocks: Clocks,
+    pub(crate) memory: Memory,
 }
 
 /// How much there is in a commons.
@@ -68,7 +69,7 @@ pub struct Counts {
 
 impl Reader {
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        Ok(Self { db: open::reader(dir)?, clocks: Clocks::default() })
+        Ok(Self { db: open::reader(dir)?, memory: Memory::default() })
     }
 
     /// The number of a commons.
@@ -166,7 +167,13 @@ impl Reader {
         while let Some(row) = rows.next()? {
             faults.push(format!("a row of {} refers to one that is gone", row.get::<_, String>(0)?));
         }
+        faults.extend(dictionary::faults(&self.db)?);
         Ok(faults)
+    }
+
+    /// A stored change as it was.
+    pub(crate) fn unpack(&self, stored: &[u8]) -> Result<Vec<u8>> {
+        self.memory.dictionaries.unpack(&self.db, stored)
     }
 }
 

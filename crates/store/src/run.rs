@@ -14,7 +14,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     clock::actor_no,
     error::{Result, StoreError},
-    packed::unpack_change,
     reader::{No, Reader, all_within, blob, doc_id, doc_of, int, uint},
 };
 
@@ -65,6 +64,8 @@ pub struct RunQuery {
 /// Which runs, of those before a place (`?3`) in a commons (`?1`): those of a document or device (`?2`), or all.
 const OF_DOC: &str = "r.doc = (SELECT no FROM doc WHERE commons = ?1 AND id = ?2)";
 const OF_DEVICE: &str = "r.device = (SELECT no FROM device WHERE id = ?2) AND r.commons = ?1";
+/// Of those of a document, which has the number that its actors' begin with: that with the change `?2` of the actor `?1`.
+const OF_CHANGE: &str = "r.doc = ?1 >> 32 AND r.actor = ?1 AND ?2 BETWEEN r.first AND r.last";
 const OF_ALL: &str = "r.commons = ?1 AND ?2 IS NULL";
 
 /// The last ones first: each step along an index is a row that is asked for.
@@ -181,7 +182,7 @@ impl Reader {
             .prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq")?;
         let mut rows = find.query(params![actor, int(first), int(last)])?;
         while let Some(row) = rows.next()? {
-            if !take(unpack_change(blob(row, 0)?)?) {
+            if !take(self.unpack(blob(row, 0)?)?) {
                 break;
             }
         }
@@ -195,7 +196,7 @@ impl Reader {
     pub fn run_with(&self, commons: CommonsId, doc: DocId, actor: Actor, seq: u64) -> Result<Option<Run>, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(None) };
         let Some(actor) = actor_no(&self.db, doc, &actor)? else { return Ok(None) };
-        let mut find = self.db.prepare_cached(&last_first("r.actor = ?1 AND ?2 BETWEEN r.first AND r.last"))?;
+        let mut find = self.db.prepare_cached(&last_first(OF_CHANGE))?;
         let mut rows = find.query(params![actor, int(seq), i64::MAX])?;
         rows.next()?.map(read).transpose()
     }
@@ -215,7 +216,7 @@ impl Reader {
         let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
         let mut rows = find.query([first, last])?;
         while let Some(row) = rows.next()? {
-            if !take(&unpack_change(blob(row, 0)?)?) {
+            if !take(&self.unpack(blob(row, 0)?)?) {
                 break;
             }
         }
@@ -336,7 +337,7 @@ fn goes_on(db: &Connection, run: No, piece: &Piece, at: u64) -> Result<bool> {
 
 /// Notes the device of an actor's runs, where it was not known when they came.
 pub(crate) fn name_device(db: &Connection, actor: No, device: No) -> Result<()> {
-    db.prepare_cached("UPDATE run SET device = ?2 WHERE actor = ?1 AND device IS NULL")?
+    db.prepare_cached("UPDATE run SET device = ?2 WHERE doc = ?1 >> 32 AND actor = ?1 AND device IS NULL")?
         .execute(params![actor, device])?;
     Ok(())
 }
@@ -344,10 +345,12 @@ pub(crate) fn name_device(db: &Connection, actor: No, device: No) -> Result<()> 
 /// Has the runs of an actor end with its change of this number; 0 is before its first.
 pub(crate) fn shorten(db: &Connection, actor: No, seq: u64) -> Result<()> {
     let of = params![actor, int(seq)];
-    db.prepare_cached("DELETE FROM run WHERE actor = ?1 AND first > ?2")?.execute(of)?;
-    db.prepare_cached("UPDATE run SET last = ?2 WHERE actor = ?1 AND last > ?2")?.execute(of)?;
-    db.prepare_cached("UPDATE actor SET run = (SELECT max(no) FROM run WHERE actor = ?1) WHERE no = ?1")?
-        .execute([actor])?;
+    db.prepare_cached("DELETE FROM run WHERE doc = ?1 >> 32 AND actor = ?1 AND first > ?2")?.execute(of)?;
+    db.prepare_cached("UPDATE run SET last = ?2 WHERE doc = ?1 >> 32 AND actor = ?1 AND last > ?2")?.execute(of)?;
+    db.prepare_cached(
+        "UPDATE actor SET run = (SELECT max(no) FROM run WHERE doc = ?1 >> 32 AND actor = ?1) WHERE no = ?1",
+    )?
+    .execute([actor])?;
     Ok(())
 }
 
@@ -362,7 +365,7 @@ mod tests {
     fn no_list_looks_through_all_or_sorts() {
         let dir = tempfile::tempdir().expect("a folder");
         let store = Store::open(dir.path()).expect("opens");
-        let lists = [OF_DOC, OF_DEVICE, OF_ALL].map(last_first);
+        let lists = [OF_DOC, OF_DEVICE, OF_CHANGE, OF_ALL].map(last_first);
         let flags = [flag::FLAGGERS, flag::OF_MEMBER, flag::OF_MEMBER_ON_PAGE, flag::ON_CHANGES];
         for sql in lists.iter().map(String::as_str).chain(flags) {
             let mut plan = store.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");

@@ -45,7 +45,7 @@ impl Reader {
         let mut rows = find.query(params![query.to_fts(), commons, limit])?;
         let mut hits = Vec::new();
         while let Some(row) = rows.next()? {
-            let text = stored_text(&self.db, row.get::<_, No>(5)?)?.unwrap_or_default();
+            let text = stored_text(&self.db, &self.memory, row.get::<_, No>(5)?)?.unwrap_or_default();
             hits.push(Hit { row: read_row(row)?, snippet: snippet(&text, &query) });
         }
         Ok(hits)

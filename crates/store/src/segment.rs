@@ -9,7 +9,6 @@ use rusqlite::{Connection, params};
 use crate::{
     document::{attestation, change_of},
     error::{Result, StoreError},
-    packed::unpack_change,
     reader::{No, Reader, all_within, blob, int, own, uint, within},
 };
 
@@ -126,7 +125,7 @@ impl Reader {
                 taken.truncate(if end > 0 { end } else { taken.len() });
                 return Ok((taken, true));
             }
-            let change = unpack_change(blob(row, 3)?)?;
+            let change = self.unpack(blob(row, 3)?)?;
             bytes += change.len();
             taken.push(Taken { actor, seq, bytes: change });
             if writer.attested.contains_key(&seq) {

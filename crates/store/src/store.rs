@@ -9,17 +9,19 @@ use std::{
 
 use commonplace_model::CommonsId;
 use commonplace_trust::VerifiedRecord;
-use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::{
-    clock::Clocks,
     error::{Result, StoreError},
+    memory::Memory,
     open,
     reader::{No, Reader, all_within, commons_no},
 };
 
 /// Bytes of the log below which it is left as it is.
 const WORTH_SHRINKING: u64 = 1 << 20;
+/// Pages of the database that are given back in one step, and in no smaller ones: a few milliseconds.
+const ROOM_STEP: i64 = 16;
 /// Documents removed in one step when a commons is left.
 const LEAVE_STEP: u32 = 64;
 
@@ -58,7 +60,8 @@ impl Store {
         open::make_dir(dir)?;
         let lock = open::lock(dir)?;
         open::make_file(dir, begun)?;
-        let reader = Reader { db: open::writer(dir)?, clocks: Clocks::default() };
+        let reader = Reader { db: open::writer(dir)?, memory: Memory::default() };
+        reader.memory.dictionaries.take_up(&reader.db)?;
         Ok(Self { reader, dir: dir.to_owned(), _lock: lock })
     }
 
@@ -205,6 +208,26 @@ impl Store {
         }
         tx.execute("UPDATE doc SET waits = 1 WHERE commons = ?1 AND changes > 0", [commons])?;
         Ok(tx.commit()?)
+    }
+
+    /// Gives some of the room on the disk back that nothing is in any more; whether there is more of it. To be called in a quiet
+    /// moment. A database that a version before this one made keeps its room, and fills it again.
+    ///
+    /// # Errors
+    /// When that cannot be stored; nothing is lost then.
+    pub fn give_room_back(&mut self) -> Result<bool, StoreError> {
+        let db = &self.reader.db;
+        let free = |db: &Connection| db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+        let before = free(db)?;
+        if before < ROOM_STEP {
+            return Ok(false);
+        }
+        let mut step = db.prepare_cached(&format!("PRAGMA incremental_vacuum({ROOM_STEP})"))?;
+        // It works as it is read.
+        let mut rows = step.raw_query();
+        while rows.next()?.is_some() {}
+        let after = free(db)?;
+        Ok(after < before && after >= ROOM_STEP)
     }
 
     /// Brings the log into the database and gives its room on the disk back, if that is worth it and nobody reads from it just

@@ -7,10 +7,9 @@ use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    clock::Clocks,
     document::{frontier_of, key_of},
     error::{Result, StoreError},
-    packed::pack_change,
+    memory::Memory,
     peer::device_no,
     projection::{self, Projection},
     reader::{No, all_within, blob, commons_no, int, own, uint, within},
@@ -66,17 +65,18 @@ impl Store {
     /// When the commons is not here, a change does not follow its actor's newest one (the gate lets no such through), or the
     /// disk does not take it. Nothing of the batch is stored then, and all that was stored before is safe.
     pub fn write(&mut self, batch: Batch) -> Result<Written, StoreError> {
-        let clocks = self.clocks.clone();
+        let memory = self.memory.clone();
         let tx = self.begin()?;
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;
         let mut written = Written::default();
         for doc in batch.docs {
             let id = doc.doc;
-            let (changes, digest) = put_doc(&tx, &clocks, commons, doc)?;
+            let (changes, digest) = put_doc(&tx, &memory, commons, doc)?;
             written.changes += changes;
             written.digests.extend(digest.map(|digest| (id, digest)));
         }
         tx.commit()?;
+        memory.dictionaries.learn(&mut self.reader.db)?;
         Ok(written)
     }
 }
@@ -84,18 +84,18 @@ impl Store {
 /// Writes in a document: how many changes were new, and its digest if that changed.
 pub(crate) fn put_doc(
     tx: &Connection,
-    clocks: &Clocks,
+    memory: &Memory,
     commons: No,
     doc: DocBatch,
 ) -> Result<(usize, Option<[u8; 32]>)> {
-    let mut pen = Pen::take(tx, clocks, commons, doc.doc, doc.local)?;
+    let mut pen = Pen::take(tx, memory, commons, doc.doc, doc.local)?;
     let mut new = 0;
     for change in &doc.changes {
         new += usize::from(pen.put_change(change)?);
     }
     pen.put_attestations(doc.attestations)?;
     let digest = pen.finish(commons, doc.at)?;
-    projection::put(tx, pen.doc.no, doc.doc, commons, doc.projection)?;
+    projection::put(tx, memory, pen.doc.no, doc.doc, commons, doc.projection)?;
     Ok((new, digest))
 }
 
@@ -169,7 +169,7 @@ impl ActorRow {
 /// Writes in one document.
 struct Pen<'a> {
     db: &'a Connection,
-    clocks: &'a Clocks,
+    memory: &'a Memory,
     local: bool,
     doc: DocRow,
     actors: BTreeMap<Actor, ActorRow>,
@@ -183,14 +183,14 @@ struct Pen<'a> {
 }
 
 impl<'a> Pen<'a> {
-    fn take(db: &'a Connection, clocks: &'a Clocks, commons: No, doc: DocId, local: bool) -> Result<Self> {
+    fn take(db: &'a Connection, memory: &'a Memory, commons: No, doc: DocId, local: bool) -> Result<Self> {
         let no = doc_no(db, commons, doc)?;
         let mut find = db.prepare_cached("SELECT changes, bytes FROM doc WHERE no = ?1")?;
         let doc =
             find.query_row([no], |row| Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?) }))?;
         Ok(Self {
             db,
-            clocks,
+            memory,
             local,
             doc,
             actors: BTreeMap::new(),
@@ -301,9 +301,9 @@ impl<'a> Pen<'a> {
                 int(change.max_op()),
                 int(self.doc.bytes),
                 hash.as_bytes(),
-                pack_change(bytes),
+                self.memory.dictionaries.pack(bytes).as_deref().unwrap_or(bytes),
             ])?;
-        self.clocks.put(self.db, doc, within(doc, number), actor, change)?;
+        self.memory.clocks.put(self.db, doc, within(doc, number), actor, change)?;
         self.note_built_on(actor, change)?;
         self.doc.changes = number;
         self.newest = Some(number);

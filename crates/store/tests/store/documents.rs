@@ -241,7 +241,7 @@ fn a_database_of_version_1_gets_the_clocks_that_its_changes_have() {
     let later = ["built_seq", "built", "built_signature", "run"]
         .map(|column| format!("ALTER TABLE actor DROP COLUMN {column}"));
     db.execute_batch(&format!(
-        "DROP TABLE clock; DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; {}; PRAGMA user_version = 1",
+        "DROP TABLE dictionary; DROP TABLE dictionary_again; DROP TABLE clock; DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; {}; PRAGMA user_version = 1",
         later.join(";")
     ))
     .expect("is of version 1 again");

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cuts;
+mod dictionary;
 mod documents;
 mod fallen;
 mod held;

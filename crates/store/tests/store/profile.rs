@@ -155,3 +155,26 @@ fn a_long_log_gives_its_room_back_in_a_quiet_moment() {
     assert_eq!(size(), 0);
     assert_eq!(store.counts(commons).expect("reads").pages, 400);
 }
+
+#[test]
+fn room_that_nothing_is_in_any_more_is_given_back_step_by_step() {
+    let (dir, mut store, commons) = profile();
+    for n in 0..40_u32 {
+        let noise = |k: u32| blake3::hash(&(n * 1_000 + k).to_le_bytes()).to_hex().to_string();
+        let text = (0..400).map(noise).collect::<Vec<_>>().join(" ");
+        list(&mut store, commons, page_id(n), page(&format!("Page {n}"), "", &text));
+    }
+    while store.give_room_back().expect("gives back") {}
+    store.remove_commons(commons).expect("removes");
+    let again = |store: Store| {
+        drop(store);
+        let bytes = fs::metadata(dir.path().join("profile.db")).expect("a file").len();
+        (Store::open(dir.path()).expect("opens"), bytes)
+    };
+    let (mut store, before) = again(store);
+    let steps = (1..1_000).find(|_| !store.give_room_back().expect("gives back")).expect("an end");
+    assert!(steps > 3, "{steps}");
+    let (store, after) = again(store);
+    assert!(after * 3 < before, "{before} before and {after} after");
+    assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
+}

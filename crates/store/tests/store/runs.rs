@@ -188,8 +188,11 @@ fn a_database_of_version_3_gets_the_runs_of_its_changes() {
     store_at(&mut store, commons, ben.doc(), &[ben.begin("B", "b")], 5);
     drop(store);
     let db = rusqlite::Connection::open(dir.path().join("profile.db")).expect("opens");
-    db.execute_batch("DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; ALTER TABLE actor DROP COLUMN run; PRAGMA user_version = 3")
-        .expect("is of version 3 again");
+    db.execute_batch(
+        "DROP TABLE dictionary; DROP TABLE dictionary_again; DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; \
+         ALTER TABLE actor DROP COLUMN run; PRAGMA user_version = 3",
+    )
+    .expect("is of version 3 again");
     drop(db);
     let mut store = Store::open(dir.path()).expect("opens");
     let told = |store: &Store| {
