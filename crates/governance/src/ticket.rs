@@ -206,6 +206,22 @@ mod tests {
         assert_eq!(format!("{PREFIX}{}", "a".repeat(1 << 20)).parse::<Ticket>(), Err(TicketError::Damaged));
     }
 
+    #[test]
+    fn a_ticket_for_a_device_names_as_many_addresses_as_it_may_and_not_more() {
+        let most = u16::try_from(Ticket::MAX_ADDRESSES).expect("small");
+        let with = |addresses: u16| DeviceTicket {
+            device: DeviceId::new([7; 32]),
+            addresses: ticket(1, addresses).addresses,
+            relays: Vec::new(),
+            secret: [9; 16],
+            expires_at: 5,
+        };
+        assert_eq!(with(most).to_string().parse(), Ok(with(most)));
+        for more in 1..3 {
+            assert_eq!(with(most + more).to_string().parse::<DeviceTicket>(), Err(TicketError::Damaged));
+        }
+    }
+
     /// A ticket as the program made it before it knew of relays.
     const FIRST: &str = "commonplace://join/ahrfdlvjkm5wuccvhnpvqf7j5u6d5j2zs4vuewnjn22gh5qakkuwib2lmv2hi3dfomces3tfomci6dmpk7ztywupk4qgc23qavznkqw6xikz2yavo5eyryx5lmt66mqab5a7omcwqau5ffeiw5frnrg57dmozc7tsy2qdqkkpsja";
 

@@ -251,7 +251,38 @@ mod tests {
             assert_eq!(past.take(&inserted(n)), Ok(()));
         }
         assert_eq!((past.steps, past.text().len()), (10_000 * 9_999 / 2, 10_000));
-        assert!(past.steps <= Past::MAX_STEPS);
+        // One among them, behind half of all, and there is no step left.
+        let mut among = inserted(5_000);
+        let mut id = *among.actor.as_bytes();
+        id[8] = 1;
+        among.actor = Actor::new(id);
+        assert_eq!((past.take(&among), past.steps), (Ok(()), Past::MAX_STEPS));
         assert_eq!(past.take(&inserted(10_000)), Err(PastError::Tangled));
+    }
+
+    #[test]
+    fn what_was_taken_away_is_in_force_no_more() {
+        let (one, two) = (Actor::new([1; 16]), Actor::new([2; 16]));
+        let key = || "title".to_owned();
+        let put = Act::Put { key: key(), value: Value::Text("One".to_owned()), over: vec![] };
+        let take = Act::Take { key: key(), over: vec![OpId { counter: 3, actor: one }] };
+        let mut past = Past::default();
+        assert_eq!(past.take(&Deed { actor: one, seq: 1, start_op: 3, acts: vec![put] }), Ok(()));
+        assert!(Past::in_force(&past.puts["title"]).is_some());
+        assert_eq!(past.take(&Deed { actor: two, seq: 1, start_op: 4, acts: vec![take] }), Ok(()));
+        assert!(Past::in_force(&past.puts["title"]).is_none());
+    }
+
+    #[test]
+    fn nothing_brings_back_what_came_with_it() {
+        let actor = Actor::new([1; 16]);
+        let origins = [77, 3].map(|counter| OpId { counter, actor });
+        let mut acts = vec![Act::Insert { after: None, character: 'b' }; 2];
+        for (key, mark) in Mark::of(&crate::Chosen::default(), &origins) {
+            acts.push(Act::Put { key, value: Value::Bytes(mark), over: vec![] });
+        }
+        let mut past = Past::default();
+        assert_eq!(past.take(&Deed { actor, seq: 1, start_op: 3, acts }), Ok(()));
+        assert_eq!((past.elements[1].origin, past.elements[2].origin), (1, 2));
     }
 }

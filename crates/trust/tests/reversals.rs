@@ -325,6 +325,60 @@ fn who_began_a_page_in_which_nobody_else_wrote_began_the_whole_of_it() {
 }
 
 #[test]
+fn what_was_put_elsewhere_meanwhile_comes_back_and_not_what_is_taken_back_with_it() {
+    let title = |writer: &mut Writer, title: &str| {
+        let made =
+            writer.page.rename(&title.parse().expect("a title"), &"".parse().expect("a folder")).expect("renames");
+        writer.keep(made)
+    };
+    // Whichever of the two has the higher id.
+    for (ada, ben) in [(1, 2), (2, 1)] {
+        let (mut ada, mut ben) = (Writer::new(ada), Writer::new(ben));
+        let made =
+            ada.page.begin(&"Zero".parse().expect("a title"), &"".parse().expect("a folder"), "").expect("begins");
+        ada.keep(made);
+        ben.meet(&ada);
+        title(&mut ada, "Ada");
+        let first = title(&mut ben, "Ben");
+        ben.meet(&ada);
+        let last = title(&mut ben, "Both");
+        let keys = ben.reversal(&one(ben.n, first, last)).keys;
+        assert_eq!(keys["title"], KeyBack::To(Some(Value::Text("Ada".to_owned()))));
+    }
+}
+
+#[test]
+fn who_wrote_all_there_is_in_a_page_of_another_neither_began_it_nor_gave_it_its_title() {
+    let (mut ada, mut ben) = (Writer::new(1), Writer::new(2));
+    let made = ada.page.begin(&"T".parse().expect("a title"), &"".parse().expect("a folder"), "").expect("begins");
+    ada.keep(made);
+    ben.meet(&ada);
+    let seq = ben.edit(0, 0, "all of it");
+    let reversal = ben.reversal(&one(2, seq, seq));
+    assert!(!reversal.whole && reversal.keys.is_empty() && reversal.out == 9, "{reversal:?}");
+    assert!(Chosen::default().is_empty() && !one(2, seq, seq).is_empty());
+}
+
+#[test]
+fn what_is_gone_or_there_again_already_is_counted() {
+    let (mut ada, mut ben) = (Writer::new(1), Writer::new(2));
+    let made =
+        ada.page.begin(&"T".parse().expect("a title"), &"".parse().expect("a folder"), "abcdef").expect("begins");
+    ada.keep(made);
+    ben.meet(&ada);
+    let deleted = ben.edit(0, 3, "");
+    let wrote = ben.edit(3, 0, "xyz");
+    ada.meet(&ben);
+    // Brought back, and deleted, by another before.
+    assert_ne!(ada.take_back(&one(2, deleted, deleted)), 0);
+    let at = u32::try_from(ada.page.body().find("xyz").expect("is there")).expect("short");
+    ada.edit(at, 2, "");
+    assert_eq!(ada.page.body(), "abcdefz");
+    let reversal = ada.reversal(&one(2, deleted, wrote));
+    assert_eq!((reversal.there, reversal.gone, reversal.out, reversal.back), (3, 2, 1, 0));
+}
+
+#[test]
 fn a_mark_is_believed_of_equal_characters_only() {
     let mut ada = Writer::new(1);
     let made = ada.page.begin(&"T".parse().expect("a title"), &"".parse().expect("a folder"), "ab").expect("begins");

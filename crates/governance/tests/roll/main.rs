@@ -16,4 +16,5 @@ mod removals;
 mod rivals;
 mod room;
 mod seals;
+mod standing;
 mod twins;
