@@ -101,8 +101,9 @@ fuzz: setup ## look longer for input that does harm: MINUTES=10 for each kind of
 .PHONY: mutants
 mutants: setup ## change the code of trust and governance line by line and list what no test notices; takes hours, and goes on where it was stopped
 	@cargo mutants --version >/dev/null 2>&1 || cargo install --locked cargo-mutants
-	@COMMONPLACE_FUZZ_SECONDS=0 PROPTEST_CASES=16 cargo mutants --iterate --test-tool nextest --output target \
-	    --minimum-test-timeout 60 --package commonplace-trust --package commonplace-governance -- -E 'not test(cost::)'
+	@COMMONPLACE_FUZZ_SECONDS=0 PROPTEST_CASES=16 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
+	    cargo mutants --iterate --test-tool nextest --output target --minimum-test-timeout 60 \
+	    --package commonplace-trust --package commonplace-governance -- --fail-fast -E 'not test(cost::)'
 
 .PHONY: bench
 bench: setup-test ui ## measure, print a table and write it as JSON (target/bench.json)

@@ -19,7 +19,7 @@ use commonplace_trust::{Arrival, DeviceKey, VerifiedChange, actor_of};
 
 use crate::{
     figures::Figures,
-    keys::{arrived, recording},
+    keys::{arrived, empty, on_disk, recording},
     mallory::Mallory,
     pages::{caught_up, resident},
     pair::{Side, join, ms, next},
@@ -47,7 +47,13 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     sent(figures, &first, &commons, &written.text, load).await?;
     shared(figures, &first, &commons, &written.saved, quick).await?;
     first.engine.close().await;
-    Ok(())
+    let bytes = on_disk(first.home.path())? - empty().await?;
+    figures.note(
+        "history_disk",
+        "what it adds on disk, of its compact form",
+        Some(bytes / written.saved.len() as f64),
+        "times",
+    )
 }
 
 struct Written {

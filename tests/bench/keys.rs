@@ -1,6 +1,9 @@
 //! One page: from a key here to the letter there, and opening a page with a long history.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use commonplace_node::view::{
@@ -69,8 +72,10 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
         "times",
         1.2,
     )?;
-    let bytes: usize = files(home.path())?.iter().map(|(_, bytes)| bytes.len()).sum();
-    figures.hold("long_disk", "on disk, against its compact form", bytes as f64 / bare.saved as f64, "times", 3.0)?;
+    let empty = empty().await?;
+    let bytes = on_disk(home.path())? - empty;
+    figures.note("disk_empty", "a profile with next to nothing in it", Some(empty / 1e3), "KB")?;
+    figures.hold("long_disk", "what it adds on disk, of its compact form", bytes / bare.saved as f64, "times", 3.0)?;
 
     Figures::part("What judging a key costs: in the short page, and in the long one")?;
     let keys = keys.min(200);
@@ -78,6 +83,20 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     figures.hold("gate_key", "half of the keys within", half, "ms", 0.2)?;
     let half = gate::keystroke(home.path(), &commons, &page, keys)?;
     figures.hold("gate_key_long", "half of the keys within", half, "ms", 0.2)
+}
+
+/// Bytes of a profile.
+pub(crate) fn on_disk(home: &Path) -> Result<f64> {
+    Ok(files(home)?.iter().map(|(_, bytes)| bytes.len() as f64).sum())
+}
+
+/// Bytes of a profile with one commons that has one short page.
+pub(crate) async fn empty() -> Result<f64> {
+    let side = Side::new("Nemo").await?;
+    let commons = side.engine.commons_new("Bench".to_owned(), None, None, None).await?.id;
+    side.engine.page_new(commons, "short".to_owned(), None).await?;
+    side.engine.close().await;
+    on_disk(side.home.path())
 }
 
 /// The recording to be typed again, and how much of it.

@@ -419,7 +419,8 @@ pub(crate) struct Built {
 /// none of the others builds.
 pub(crate) fn build(stored: &Reader, commons: CommonsId, doc: DocId, without: &BTreeSet<ChangeHash>) -> Result<Built> {
     let kind = DocKind::from(doc);
-    let compact = stored.snapshot(commons, doc)?;
+    // A compact form may have in it what is left out.
+    let compact = if without.is_empty() { stored.snapshot(commons, doc)? } else { None };
     let from_compact = compact.and_then(|(bytes, upto)| Document::load(kind, &bytes).ok().map(|d| (d, Some(upto))));
     // A compact form is a cache: one that does not load is passed over.
     let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));

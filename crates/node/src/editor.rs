@@ -172,7 +172,10 @@ impl Core {
     pub(crate) fn editor_close(&mut self, session: u32) -> Result<()> {
         let Window { commons, page, .. } = *self.editors.windows.get(&session).ok_or_else(no_session)?;
         self.flush_page(commons, page)?;
-        self.catch_up(commons, DocId::Page(page))?;
+        if let Err(error) = self.catch_up(commons, DocId::Page(page)) {
+            // All of it is stored, what was typed too; the lists say what is wrong with the page.
+            self.trouble(&error);
+        }
         self.editors.windows.remove(&session);
         let last = self.editors.open.get_mut(&(commons, page)).is_some_and(|open| {
             open.windows = open.windows.saturating_sub(1);

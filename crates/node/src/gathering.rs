@@ -9,6 +9,7 @@
 //! - A document in memory is what windows on it show, but for what was typed a moment ago: without what is gathered, also where
 //!   it had to be built again. So what is typed finds its place, and applying tells the windows all that is new.
 //! - When the work that gathered something is done, it is stored, or it is not gathered any more.
+//! - Nothing stored builds on what waits: who writes without windows has it applied first.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, Page, PageId, splices_between};
-use commonplace_trust::{History, VerifiedChange};
+use commonplace_trust::VerifiedChange;
 
 use crate::{core::Core, error::Result};
 
@@ -25,15 +26,28 @@ const CHEAP: Duration = Duration::from_millis(5);
 /// The rest after an application is so often what it cost for each who writes besides the first, and no longer than this many
 /// times: then a quarter of a processor goes into applying.
 const MOST_RESTS: u32 = 3;
+/// Nobody waits longer than this for an application to begin, whatever the last one cost.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+/// Changes that wait at most, and their bytes; with as many they are applied, rest or not.
+const MAX_GATHERED: usize = 1_000;
+const MAX_GATHERED_BYTES: usize = 4 * 1024 * 1024;
 /// How long to wait when what was typed here could not be stored, which goes first.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Changes that wait to be applied to one document.
+/// What waits to be applied to one document, and what the last time cost.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    changes: Vec<VerifiedChange>,
-    due: Option<Instant>,
+    waiting: Option<Waiting>,
     last: Option<Applied>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    changes: Vec<VerifiedChange>,
+    bytes: usize,
+    /// How many of them, the first ones, are stored.
+    stored: usize,
+    due: Instant,
 }
 
 /// The last application.
@@ -53,34 +67,48 @@ impl Applied {
         let mut all = self.writers.clone();
         all.extend(writers);
         let besides = u32::try_from(all.len().saturating_sub(1)).unwrap_or(MOST_RESTS);
-        self.end + self.cost * besides.min(MOST_RESTS)
+        self.end + (self.cost * besides.min(MOST_RESTS)).min(LONGEST_REST)
     }
 }
 
 impl Gathered {
     /// Adds changes, and gives when all of it is to be applied.
     fn add(&mut self, changes: &[VerifiedChange], now: Instant) -> Instant {
-        self.changes.extend_from_slice(changes);
-        let rested = self.last.as_ref().map(|last| last.rested(self.changes.iter().map(VerifiedChange::actor)));
-        let due = rested.map_or(now, |rested| rested.max(now));
-        self.due = Some(due);
-        due
+        let none = || Waiting { changes: Vec::new(), bytes: 0, stored: 0, due: now };
+        let waiting = self.waiting.get_or_insert_with(none);
+        waiting.changes.extend_from_slice(changes);
+        waiting.bytes += changes.iter().map(|change| change.bytes().len()).sum::<usize>();
+        let has_room = waiting.changes.len() < MAX_GATHERED && waiting.bytes < MAX_GATHERED_BYTES;
+        let rested = |last: &Applied| last.rested(waiting.changes.iter().map(VerifiedChange::actor)).max(now);
+        waiting.due = self.last.as_ref().filter(|_| has_room).map_or(now, rested);
+        waiting.due
+    }
+
+    /// Notes that all of it is stored.
+    fn is_stored(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.stored = waiting.changes.len();
+        }
+    }
+
+    /// Leaves of it what is stored.
+    fn forget_unstored(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.changes.truncate(waiting.stored);
+            waiting.bytes = waiting.changes.iter().map(|change| change.bytes().len()).sum();
+        }
+        self.waiting.take_if(|waiting| waiting.changes.is_empty());
     }
 
     /// What waits.
     pub(crate) fn hashes(&self) -> BTreeSet<ChangeHash> {
-        self.changes.iter().map(VerifiedChange::hash).collect()
+        self.waiting.iter().flat_map(|waiting| &waiting.changes).map(VerifiedChange::hash).collect()
     }
 
-    /// As if the last application had cost so much.
+    /// As if the rest after an application went on for so long.
     #[cfg(test)]
-    pub(crate) fn last_cost(&mut self, cost: Duration) {
-        self.last.iter_mut().for_each(|last| last.cost = cost);
-    }
-
-    fn take(&mut self) -> Vec<VerifiedChange> {
-        self.due = None;
-        std::mem::take(&mut self.changes)
+    pub(crate) fn rests(&mut self, long: Duration) {
+        self.last = Some(Applied { end: Instant::now() + long, cost: CHEAP, writers: BTreeSet::new() });
     }
 }
 
@@ -99,28 +127,34 @@ impl Core {
         self.catch_up(commons, doc).inspect_err(|_| self.forget_unstored(commons, &[doc]))
     }
 
+    /// Notes that what was gathered for these documents is stored.
+    pub(crate) fn gathered_is_stored(&mut self, commons: CommonsId, docs: &[DocId]) {
+        for doc in docs {
+            if let Some(gathered) = self.documents.gathered.get_mut(&(commons, *doc)) {
+                gathered.is_stored();
+            }
+        }
+    }
+
     /// Applies what waits for a document. What is typed goes into it first: it was typed before this is seen.
     ///
     /// # Errors
-    /// When what was typed cannot be stored; it all waits on then.
+    /// When what was typed cannot be stored; it all waits on then. Or when it cannot be applied: the document is then built
+    /// again from what is stored.
     pub(crate) fn catch_up(&mut self, commons: CommonsId, doc: DocId) -> Result<()> {
         let (DocId::Page(page), key) = (doc, (commons, doc)) else { return Ok(()) };
-        if self.documents.gathered.get(&key).is_none_or(|gathered| gathered.changes.is_empty()) {
+        if self.documents.gathered.get(&key).is_none_or(|gathered| gathered.waiting.is_none()) {
             return Ok(());
         }
         self.flush_page(commons, page)?;
         // Built, where it must be, without what waits.
-        self.with_shown(commons, doc, |_, _| Ok(()))?;
-        let changes = self.documents.gathered.get_mut(&key).map(Gathered::take).unwrap_or_default();
+        let is_built = self.with_shown(commons, doc, |_, _| Ok(()));
+        let waiting = self.documents.gathered.get_mut(&key).and_then(|gathered| gathered.waiting.take());
+        let changes = waiting.map(|waiting| waiting.changes).unwrap_or_default();
         let writers = changes.iter().map(VerifiedChange::actor).collect();
         let start = Instant::now();
-        let splices = match self.apply_verified(commons, doc, changes) {
-            Ok(change) => change.splices,
-            Err(error) => {
-                self.forget_unstored(commons, &[doc]);
-                return Err(error);
-            }
-        };
+        let applied = is_built.and_then(|()| self.apply_verified(commons, doc, changes));
+        let splices = applied.inspect_err(|_| self.forget_unstored(commons, &[doc]))?.splices;
         let end = Instant::now();
         if let Some(gathered) = self.documents.gathered.get_mut(&key) {
             gathered.last = Some(Applied { end, cost: end - start, writers });
@@ -134,50 +168,44 @@ impl Core {
 
     /// Applies what has waited long enough.
     pub(crate) fn tick_gathered(&mut self, now: Instant) {
-        let all = &self.documents.gathered;
-        let due: Vec<_> = all.iter().filter(|(_, g)| g.due.is_some_and(|at| at <= now)).map(|(key, _)| *key).collect();
+        let due: Vec<_> = self.gathered_due().filter(|(at, _)| *at <= now).map(|(_, key)| key).collect();
         for (commons, doc) in due {
             if let Err(error) = self.catch_up(commons, doc) {
                 // Told already where what was typed is not stored.
                 tracing::warn!(%error, "what came for a page waits");
-                if let Some(gathered) = self.documents.gathered.get_mut(&(commons, doc)) {
-                    gathered.due = (!gathered.changes.is_empty()).then_some(now + RETRY);
+                let gathered = self.documents.gathered.get_mut(&(commons, doc));
+                if let Some(waiting) = gathered.and_then(|gathered| gathered.waiting.as_mut()) {
+                    waiting.due = now + RETRY;
                 }
             }
         }
-        if let Some(next) = self.documents.gathered.values().filter_map(|gathered| gathered.due).min() {
+        if let Some(next) = self.gathered_due().map(|(at, _)| at).min() {
             self.wake_at(next);
         }
+    }
+
+    fn gathered_due(&self) -> impl Iterator<Item = (Instant, (CommonsId, DocId))> + '_ {
+        let all = self.documents.gathered.iter();
+        all.filter_map(|(key, gathered)| Some((gathered.waiting.as_ref()?.due, *key)))
     }
 
     /// Builds documents again from what is stored: what was applied to them in memory, or was to be, was not.
     pub(crate) fn forget_unstored(&mut self, commons: CommonsId, docs: &[DocId]) {
         for doc in docs {
             self.documents.forget((commons, *doc));
-            self.forget_gathered(commons, *doc);
+            if let Some(gathered) = self.documents.gathered.get_mut(&(commons, *doc)) {
+                gathered.forget_unstored();
+            }
             let DocId::Page(page) = *doc else { continue };
             // While something typed is not in the document, nothing else is that windows do not show.
-            let is_behind =
-                |core: &Self| core.editors.open.get(&(commons, page)).is_some_and(|o| o.log.typed().is_empty());
-            if is_behind(self)
+            let open = self.editors.open.get(&(commons, page));
+            if open.is_some_and(|open| open.log.typed().is_empty())
                 && let Ok(body) = self.read_shown(commons, page, Page::body)
                 && let Some(open) = self.editors.open.get(&(commons, page))
             {
                 let splices = splices_between(&open.log.text(), &body);
                 self.bring_into_log(commons, page, &splices);
             }
-        }
-    }
-
-    /// Leaves of what waits for a document what is stored.
-    fn forget_gathered(&mut self, commons: CommonsId, doc: DocId) {
-        let Some(gathered) = self.documents.gathered.get_mut(&(commons, doc)) else { return };
-        let stored = self.store.history(commons, doc).map(|history| {
-            gathered.changes.retain(|change| history.change(&change.hash()).is_some());
-            history.sound().is_ok()
-        });
-        if !stored.unwrap_or_default() {
-            gathered.changes.clear();
         }
     }
 }
@@ -203,5 +231,6 @@ mod tests {
         assert_eq!((after(30, &[1, 2], &[3]), after(30, &[1, 2, 3], &[3, 4])), (60, 90));
         assert_eq!(after(30, &[1, 2, 3, 4, 5], &[6]), 90);
         assert_eq!((after(4, &[1, 2, 3], &[4]), after(5, &[1, 2, 3], &[4])), (0, 15));
+        assert_eq!((after(83, &[1, 2, 3], &[4]), after(2_000, &[1], &[2]), after(2_000, &[1], &[1])), (249, 250, 0));
     }
 }

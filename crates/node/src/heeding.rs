@@ -148,6 +148,7 @@ impl Core {
         if let DocId::Page(page) = doc {
             // What is being typed goes where it is seen to go: into the page as it is on the screen.
             self.flush_page(id, page)?;
+            self.catch_up(id, doc)?;
         }
         let none = BTreeSet::new();
         let named = now.named.get(&doc).unwrap_or(&none);

@@ -180,8 +180,8 @@ impl Core {
         self.index_waits = !ready.is_empty();
         if ready.is_empty() && self.warm.is_empty() {
             // A quiet moment.
-            self.index_waits = self.store.give_room_back()?;
             self.store.shrink_log()?;
+            self.index_waits = self.store.give_room_back()?;
         }
         Ok(ready)
     }
@@ -198,7 +198,11 @@ impl Core {
     fn index(&mut self, keys: &[Key]) -> Result<()> {
         let mut projected = Vec::with_capacity(keys.len());
         for (commons, doc) in keys {
-            self.catch_up(*commons, *doc)?;
+            if let Err(error) = self.catch_up(*commons, *doc) {
+                tracing::warn!(%error, ?doc, "a page is listed later");
+                self.warm_up(*commons, *doc);
+                continue;
+            }
             projected.push(((*commons, *doc), self.projection_of(*commons, *doc)));
         }
         self.write_projections(projected)

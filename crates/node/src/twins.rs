@@ -118,6 +118,7 @@ impl Core {
         if let DocId::Page(page) = doc {
             // What is being typed falls with what it was typed on, and is written anew with the rest.
             self.flush_page(id, page)?;
+            self.catch_up(id, doc)?;
         }
         self.looks();
         let fallen = self.store.fallen(id, doc, forks)?;

@@ -8,8 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
     error::{Result, StoreError},
-    memory::Memory,
-    reader::{No, Reader, all_within, blob, commons_no, doc_id, int, own, uint},
+    reader::{Memory, No, Reader, all_within, blob, commons_no, doc_id, int, own, uint},
     run,
     store::Store,
     write::keep_digest,

@@ -9,8 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     clock::{actor_no, reaching},
     error::{Result, StoreError},
-    memory::Memory,
-    reader::{No, Reader, all_within, blob, doc_id, int, own, uint, within},
+    reader::{Memory, No, Reader, all_within, blob, doc_id, int, own, uint, within},
     segment::attested,
     store::Store,
     write::signature,

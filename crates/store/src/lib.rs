@@ -18,7 +18,6 @@ mod error;
 mod fallen;
 mod flag;
 mod held;
-mod memory;
 mod open;
 mod packed;
 mod page;

@@ -13,7 +13,7 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Below this many bytes nothing is gained.
 const WORTHWHILE: usize = 192;
 /// Bytes that unpacking gives at most: far beyond any page.
-pub(crate) const MOST: usize = 1 << 28;
+const MOST: u64 = 1 << 28;
 const LEVEL: i32 = 3;
 
 const PLAIN: u8 = 0;
@@ -32,7 +32,7 @@ fn inflated(bytes: &[u8], basis: &[u8]) -> Result<Vec<u8>> {
     let damaged = |error: std::io::Error| StoreError::Damaged(format!("compressed bytes cannot be read: {error}"));
     let mut out = Vec::with_capacity(bytes.len() * 3);
     let decoder = zstd::Decoder::with_dictionary(bytes, basis).map_err(damaged)?;
-    decoder.take(MOST as u64).read_to_end(&mut out).map_err(damaged)?;
+    decoder.take(MOST).read_to_end(&mut out).map_err(damaged)?;
     Ok(out)
 }
 

@@ -6,9 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     error::{Result, StoreError},
     flag,
-    memory::Memory,
     packed::{pack_text, unpack_text},
-    reader::{No, blob, int, within},
+    reader::{Memory, No, blob, int, within},
     words,
     write::doc_no,
 };

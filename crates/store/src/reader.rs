@@ -7,9 +7,9 @@ use commonplace_trust::VerifiedRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    dictionary,
+    clock::Clocks,
+    dictionary::{self, Dictionaries},
     error::{Result, StoreError},
-    memory::Memory,
     open,
 };
 
@@ -54,6 +54,13 @@ pub(crate) fn uint(value: i64) -> u64 {
 pub struct Reader {
     pub(crate) db: Connection,
     pub(crate) memory: Memory,
+}
+
+/// What is kept in memory beside a connection. Cheap to clone; clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    pub(crate) clocks: Clocks,
+    pub(crate) dictionaries: Dictionaries,
 }
 
 /// How much there is in a commons.
@@ -167,7 +174,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             faults.push(format!("a row of {} refers to one that is gone", row.get::<_, String>(0)?));
         }
-        faults.extend(dictionary::faults(&self.db)?);
+        faults.extend(dictionary::faults(&self.db));
         Ok(faults)
     }
 

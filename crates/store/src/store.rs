@@ -13,15 +13,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use crate::{
     error::{Result, StoreError},
-    memory::Memory,
     open,
-    reader::{No, Reader, all_within, commons_no},
+    reader::{Memory, No, Reader, all_within, commons_no},
 };
 
 /// Bytes of the log below which it is left as it is.
 const WORTH_SHRINKING: u64 = 1 << 20;
 /// Pages of the database that are given back in one step, and in no smaller ones: a few milliseconds.
 const ROOM_STEP: i64 = 16;
+/// Of this many pages one may be free.
+const ROOM_KEPT: i64 = 64;
 /// Documents removed in one step when a commons is left.
 const LEAVE_STEP: u32 = 64;
 
@@ -61,7 +62,7 @@ impl Store {
         let lock = open::lock(dir)?;
         open::make_file(dir, begun)?;
         let reader = Reader { db: open::writer(dir)?, memory: Memory::default() };
-        reader.memory.dictionaries.take_up(&reader.db)?;
+        reader.memory.dictionaries.take_up(&reader.db);
         Ok(Self { reader, dir: dir.to_owned(), _lock: lock })
     }
 
@@ -218,8 +219,11 @@ impl Store {
     pub fn give_room_back(&mut self) -> Result<bool, StoreError> {
         let db = &self.reader.db;
         let free = |db: &Connection| db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+        // Some of it is filled again at the next moment.
+        let pages: i64 = db.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+        let kept = pages / ROOM_KEPT;
         let before = free(db)?;
-        if before < ROOM_STEP {
+        if before < kept + ROOM_STEP {
             return Ok(false);
         }
         let mut step = db.prepare_cached(&format!("PRAGMA incremental_vacuum({ROOM_STEP})"))?;
@@ -227,7 +231,7 @@ impl Store {
         let mut rows = step.raw_query();
         while rows.next()?.is_some() {}
         let after = free(db)?;
-        Ok(after < before && after >= ROOM_STEP)
+        Ok(after < before && after >= kept + ROOM_STEP)
     }
 
     /// Brings the log into the database and gives its room on the disk back, if that is worth it and nobody reads from it just

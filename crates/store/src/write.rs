@@ -9,10 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     document::{frontier_of, key_of},
     error::{Result, StoreError},
-    memory::Memory,
     peer::device_no,
     projection::{self, Projection},
-    reader::{No, all_within, blob, commons_no, int, own, uint, within},
+    reader::{Memory, No, all_within, blob, commons_no, int, own, uint, within},
     run::{self, Piece},
     store::Store,
 };
@@ -76,7 +75,7 @@ impl Store {
             written.digests.extend(digest.map(|digest| (id, digest)));
         }
         tx.commit()?;
-        memory.dictionaries.learn(&mut self.reader.db)?;
+        memory.dictionaries.learn(&mut self.reader.db);
         Ok(written)
     }
 }
@@ -122,7 +121,7 @@ struct ActorRow {
     seq: u64,
     tip: u64,
     writer: Option<No>,
-    /// Whether it was not known until now which device it is.
+    /// Whether it was not known until now which device it is, though it wrote before.
     named: bool,
     /// The number of its newest run.
     run: Option<No>,
@@ -301,7 +300,7 @@ impl<'a> Pen<'a> {
                 int(change.max_op()),
                 int(self.doc.bytes),
                 hash.as_bytes(),
-                self.memory.dictionaries.pack(bytes).as_deref().unwrap_or(bytes),
+                self.memory.dictionaries.pack(bytes, number == 1).as_deref().unwrap_or(bytes),
             ])?;
         self.memory.clocks.put(self.db, doc, within(doc, number), actor, change)?;
         self.note_built_on(actor, change)?;
@@ -367,7 +366,7 @@ impl<'a> Pen<'a> {
         let new = Attested { seq: said.seq, change: own(change), signature: *said.signature.as_bytes() };
         if actor.writer.is_none() {
             actor.writer = Some(writer_no(db, said)?);
-            actor.named = true;
+            actor.named = actor.run.is_some();
         }
         if !is_newest {
             actor.note_built_by(&new, id, built_on);

@@ -428,6 +428,20 @@ mod tests {
         assert_eq!(said, [u64::MAX, 7]);
     }
 
+    #[test]
+    fn what_was_written_in_a_row_is_one_entry_and_all_keys_are_those_of_marks() {
+        let actor = |n: u8| Actor::new([n; 16]);
+        let row = |n: u8, from: u64| (from..from + 10_000).map(move |counter| OpId { counter, actor: actor(n) });
+        let origins: Vec<OpId> = row(1, 5).chain(row(2, 10_005)).chain(row(2, 30_000)).collect();
+        let marks = Mark::of(&Chosen::default(), &origins);
+        let [(key, bytes)] = &marks[..] else { panic!("one piece") };
+        let mark = Mark::decode(bytes).expect("reads");
+        assert_eq!(mark.copies, [(0, 5, 10_000), (1, 10_005, 10_000), (1, 30_000, 10_000)]);
+        let keys = Mark::keys();
+        assert_eq!((key.as_str(), keys[0].as_str(), keys[1].as_str()), (MARK, MARK, "reverted/1"));
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), Mark::MOST);
+    }
+
     proptest! {
         #[test]
         fn a_mark_says_what_was_said(origins in prop::collection::vec((0_u8..40, 1_u64..2_000, 1_u64..4), 0..600)) {

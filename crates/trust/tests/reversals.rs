@@ -379,6 +379,20 @@ fn what_is_gone_or_there_again_already_is_counted() {
 }
 
 #[test]
+fn what_another_deleted_too_does_not_come_back_and_is_counted() {
+    let (mut ada, mut ben) = (Writer::new(1), Writer::new(2));
+    let made =
+        ada.page.begin(&"T".parse().expect("a title"), &"".parse().expect("a folder"), "abcdef").expect("begins");
+    ada.keep(made);
+    ben.meet(&ada);
+    ada.edit(0, 2, "");
+    let deleted = ben.edit(0, 5, "");
+    ben.meet(&ada);
+    let reversal = ben.reversal(&one(2, deleted, deleted));
+    assert_eq!((reversal.others, reversal.back, reversal.back_excerpt.as_str()), (2, 3, "cde"));
+}
+
+#[test]
 fn a_mark_is_believed_of_equal_characters_only() {
     let mut ada = Writer::new(1);
     let made = ada.page.begin(&"T".parse().expect("a title"), &"".parse().expect("a folder"), "ab").expect("begins");

@@ -271,3 +271,46 @@ fn two_who_remove_the_same_person_both_said_so() {
     assert!(both.iter().all(|removal| acts.contains(removal)), "{acts:?}");
     assert_eq!(both.map(|removal| c.roll.own_word(&removal).expect("a word").by), [a.me(), b.me()]);
 }
+
+#[test]
+fn an_act_that_needs_nobody_changes_nothing_about_who_decides() {
+    let [mut a, ..]: [Peer; 2] = commons(Model::Open);
+    let (authority, after) = (a.roll.member(&a.me()).expect("a member").by, a.roll.last());
+    let newcomer = a.admit(9);
+    let admission = newcomer.roll.member(&newcomer.me()).expect("a member").by;
+    let mut gone = a.at(9);
+    let departure = gone.remove(newcomer.me());
+    a.hear(&gone);
+    let act = |round: u16, newcomers: Vec<RecordId>, departed: Vec<RecordId>| {
+        let act = Act::Hide(PageId::new([1; 16]));
+        Body::Proposal(Box::new(Proposal { after, round, act, newcomers, departed, reason: String::new() }))
+    };
+    for (body, wanted) in [
+        (act(0, vec![], vec![]), Added::Folded),
+        (act(1, vec![], vec![]), Added::Invalid),
+        (act(0, vec![admission], vec![]), Added::Invalid),
+        (act(0, vec![], vec![departure]), Added::Invalid),
+    ] {
+        let record = a.forge(vec![departure], authority, &body);
+        assert_eq!(a.roll.add(&record), wanted, "{body:?}");
+    }
+    assert!(Cut::default().is_empty());
+    assert!(!Cut::of([(DocId::Page(PageId::new([1; 16])), ChangeHash::new([1; 32]))])[0].is_empty());
+}
+
+#[test]
+fn what_builds_on_something_founds_nothing() {
+    let founding = |parents: Vec<RecordId>| {
+        let draft = Draft {
+            commons: None,
+            author: key(1).id(),
+            authority: None,
+            parents,
+            body: Body::Genesis(genesis(1)).encode(),
+        };
+        let record = VerifiedRecord::sign(draft, &key(1)).expect("signs");
+        Roll::fold(record.commons(), &[record]).map(|roll| roll.members().count())
+    };
+    assert_eq!(founding(vec![]), Ok(1));
+    assert!(founding(vec![RecordId::new([5; 32])]).is_err());
+}

@@ -1,5 +1,5 @@
 //! What others write in an open page and is not applied at once: it loses nothing, and finds its place.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::time::Duration;
 
@@ -29,6 +29,23 @@ struct Stage {
 
 type Made = (VerifiedChange, VerifiedAttestation);
 
+struct Writer {
+    key: DeviceKey,
+    nonce: Nonce,
+    commons: CommonsId,
+    doc: DocId,
+    page: Page,
+}
+
+impl Writer {
+    /// Writes before all else.
+    fn writes(&mut self, text: &str) -> Made {
+        let splice = Splice { at: 0, delete: 0, insert: text.to_owned() };
+        let made = self.page.edit(&[splice]).unwrap().unwrap();
+        VerifiedChange::local(made, &self.key, self.commons, self.doc, self.nonce).unwrap()
+    }
+}
+
 impl Stage {
     /// A page that a window has open, in which two others wrote, which took long to apply.
     async fn new() -> Self {
@@ -47,24 +64,26 @@ impl Stage {
         assert_eq!(stage.shown().await, "21tea\n");
         let key = (commons, DocId::Page(page));
         let cost = move |core: &mut Core| {
-            core.documents.gathered.get_mut(&key).unwrap().last_cost(LONG);
+            core.documents.gathered.get_mut(&key).unwrap().rests(LONG);
             Ok(())
         };
         stage.engine.ask(cost).await.unwrap();
         stage
     }
 
-    /// What somebody else writes before all else, in the page as it is stored here.
-    async fn writes(&self, who: u8, text: &str) -> Made {
+    /// Somebody else, who has the page as it is stored here.
+    async fn writer(&self, who: u8) -> Writer {
         let (commons, doc) = (self.commons, DocId::Page(self.page));
         let known = self.engine.ask(move |core| Ok(core.store.changes(commons, doc, None)?)).await.unwrap();
         let (key, nonce) = (DeviceKey::from_seed(&[who; 32]), Nonce::new([who; 16]));
         let mut document = Document::new(doc.into());
         gate::apply(&mut document, known).unwrap();
         document.set_actor(actor_of(commons, doc, key.id(), nonce));
-        let mut page = Page::from_document(document).unwrap();
-        let splice = Splice { at: 0, delete: 0, insert: text.to_owned() };
-        VerifiedChange::local(page.edit(&[splice]).unwrap().unwrap(), &key, commons, doc, nonce).unwrap()
+        Writer { key, nonce, commons, doc, page: Page::from_document(document).unwrap() }
+    }
+
+    async fn writes(&self, who: u8, text: &str) -> Made {
+        self.writer(who).await.writes(text)
     }
 
     /// It comes, and is stored, or the disk does not take it.
@@ -78,6 +97,7 @@ impl Stage {
                 let projection = Projection::Later;
                 let batch = DocBatch { doc, changes, attestations, projection, local: false, at: 1 };
                 core.store.write(Batch { commons, docs: vec![batch] })?;
+                core.gathered_is_stored(commons, &[doc]);
             } else {
                 core.forget_unstored(commons, &[doc]);
             }
@@ -153,10 +173,31 @@ async fn it_is_applied_when_its_rest_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn as_many_wait_as_may_and_not_one_more() {
+    let stage = Stage::new().await;
+    let mut writer = stage.writer(1).await;
+    let made: Vec<_> = (0..1_000).map(|_| writer.writes("x")).collect();
+    let (last, before) = made.split_last().unwrap();
+    stage.comes(before.to_vec(), true).await;
+    assert_eq!((stage.waiting().await, stage.shown().await), (999, "21tea\n".to_owned()));
+    stage.comes(vec![last.clone()], true).await;
+    assert_eq!((stage.waiting().await, stage.shown().await.len()), (0, 1_006));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_meanwhile_finds_its_place() {
-    for drops in [false, true] {
+    for (drops, compacts) in [(false, false), (true, false), (true, true)] {
         let stage = Stage::new().await;
         stage.comes(vec![stage.writes(1, "34").await], true).await;
+        if compacts {
+            // As the thread does that reads what is stored, for the lists.
+            let (commons, doc) = (stage.commons, DocId::Page(stage.page));
+            let compact = move |core: &mut Core| {
+                let whole = crate::documents::build(&core.store, commons, doc, &Default::default())?;
+                Ok(core.store.compact(commons, doc, &whole.document.save())?)
+            };
+            stage.engine.ask(compact).await.unwrap();
+        }
         if drops {
             // As when something that was to be written could not be.
             let key = (stage.commons, DocId::Page(stage.page));
@@ -186,6 +227,20 @@ async fn what_could_not_be_stored_is_not_applied() {
     let body = stage.body().await;
     assert_eq!(body, stage.shown().await);
     assert!(body.contains('3') && body.contains('x') && !body.contains('4'), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_again_and_again_for_what_does_not_wait_any_more() {
+    let stage = Stage::new().await;
+    stage.comes(vec![stage.writes(1, "3").await], false).await;
+    assert_eq!((stage.waiting().await, stage.shown().await), (0, "21tea\n".to_owned()));
+    let later = std::time::Instant::now() + 4 * LONG;
+    let tick = move |core: &mut Core| {
+        core.next_tick = None;
+        core.tick_gathered(later);
+        Ok(core.next_tick)
+    };
+    assert_eq!(stage.engine.ask(tick).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

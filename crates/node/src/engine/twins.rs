@@ -80,14 +80,25 @@ impl Stage {
     }
 
     fn writes_on(&self, doc: DocId, known: Vec<VerifiedChange>, nonce: Nonce, texts: &[&str]) -> Vec<Made> {
+        self.written_by(&self.liar, doc, known, nonce, texts)
+    }
+
+    fn written_by(
+        &self,
+        key: &DeviceKey,
+        doc: DocId,
+        known: Vec<VerifiedChange>,
+        nonce: Nonce,
+        texts: &[&str],
+    ) -> Vec<Made> {
         let commons = self.commons;
         let mut document = Document::new(doc.into());
         gate::apply(&mut document, known).unwrap();
-        document.set_actor(actor_of(commons, doc, self.liar.id(), nonce));
+        document.set_actor(actor_of(commons, doc, key.id(), nonce));
         let mut page = Page::from_document(document).unwrap();
         let mut write = |text: &&str| {
             let splice = Splice { at: 0, delete: 0, insert: (*text).to_owned() };
-            VerifiedChange::local(page.edit(&[splice]).unwrap().unwrap(), &self.liar, commons, doc, nonce).unwrap()
+            VerifiedChange::local(page.edit(&[splice]).unwrap().unwrap(), key, commons, doc, nonce).unwrap()
         };
         texts.iter().map(&mut write).collect()
     }
@@ -256,4 +267,33 @@ async fn what_the_device_wrote_before_it_wrote_in_two_ways_stays() {
     let DocId::Page(page) = doc else { panic!("a page") };
     let shown = engine.page_show(stage.commons.to_string(), PageId::to_string(&page)).await.unwrap();
     assert_eq!(shown.body, "old kettle", "nor does it go when the profile is opened again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_shown_is_there_when_ones_own_work_is_written_anew() {
+    let stage = Stage::new().await;
+    let doc = stage.page("Kettle", "kettle").await;
+    let DocId::Page(page) = doc else { panic!("a page") };
+    let [one, other] = [stage.writes(doc, NONCE, &["blue "]).await, stage.writes(doc, NONCE, &["red "]).await];
+    let beside = stage.written_by(&stage.accomplice, doc, stage.changes(doc).await, NONCE, &["the "]);
+    stage.takes(doc, &one).await;
+    let (commons, id) = (stage.commons, stage.commons.to_string());
+    let window = stage.engine.editor_open(id.clone(), page.to_string()).await.unwrap();
+    stage.engine.page_append(id, page.to_string(), " of mine".to_owned()).await.unwrap();
+    let waits = move |core: &mut Core| {
+        core.documents.gathered.entry((commons, doc)).or_default().rests(std::time::Duration::from_secs(3_600));
+        let (changes, attestations): (Vec<_>, Vec<_>) = beside.into_iter().unzip();
+        core.gather(commons, page, &changes)?;
+        let batch = DocBatch { doc, changes, attestations, projection: Projection::Later, local: false, at: 1 };
+        core.store.write(Batch { commons, docs: vec![batch] })?;
+        core.gathered_is_stored(commons, &[doc]);
+        Ok(core.documents.gathered[&(commons, doc)].hashes().len())
+    };
+    assert_eq!(stage.engine.ask(waits).await.unwrap(), 1);
+    let found = stage.takes(doc, &other).await;
+    stage.finds(found).await;
+    let shown = move |core: &mut Core| Ok(core.editors.open[&(commons, page)].log.text());
+    let body = stage.body(doc).await;
+    assert_eq!((stage.engine.ask(shown).await.unwrap(), body.as_str()), (body.clone(), "the kettle\n of mine"));
+    stage.engine.editor_close(window.session).await.unwrap();
 }

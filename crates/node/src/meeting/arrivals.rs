@@ -76,6 +76,7 @@ impl Core {
                 self.forget_unstored(commons, &ids);
                 return Err(error.into());
             }
+            self.gathered_is_stored(commons, &ids);
         }
         if few && ids.iter().any(|doc| matches!(doc, DocId::Ledger(_))) {
             self.said(commons);

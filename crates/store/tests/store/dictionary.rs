@@ -1,6 +1,10 @@
 //! What changes have in common is kept once, and twice.
 
-use std::path::Path;
+use std::{
+    fs::OpenOptions,
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+};
 
 use commonplace_model::{CommonsId, DocId};
 use commonplace_store::{Batch, Projection, Reader, Store, StoreError};
@@ -86,20 +90,77 @@ fn many_small_changes_take_less_room_and_are_read_by_all() {
     assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
 }
 
+/// Overwrites the page of the file at which a table begins.
+fn tear(dir: &Path, table: &str) {
+    let page = number(dir, &format!("SELECT rootpage FROM sqlite_schema WHERE name = '{table}'"));
+    let mut file = OpenOptions::new().write(true).open(dir.join("profile.db")).expect("opens");
+    file.seek(SeekFrom::Start(u64::from(page - 1) * 8_192)).expect("a page");
+    file.write_all(&[0; 8_192]).expect("writes");
+}
+
 #[test]
-fn a_damaged_copy_of_it_loses_nothing_and_is_told() {
+fn a_damaged_copy_of_it_loses_nothing_and_is_mended() {
+    for table in ["dictionary", "dictionary_again"] {
+        let (dir, mut store, commons) = profile();
+        fill(&mut store, commons, 0..PAGES);
+        damage(dir.path(), table);
+        let faults = store.integrity().expect("checks");
+        assert!(matches!(&faults[..], [fault] if fault.contains("of the 2 copies")), "{faults:?}");
+        drop(store);
+        let mut store = Store::open(dir.path()).expect("opens");
+        fill(&mut store, commons, PAGES..PAGES + 9);
+        assert_eq!(readable(&store, commons, 0..PAGES + 9), PAGES + 9);
+        assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
+        let equal = "SELECT count(*) FROM dictionary d JOIN dictionary_again a USING (id, digest, bytes)";
+        assert_eq!(number(dir.path(), equal), 1);
+    }
+}
+
+#[test]
+fn a_torn_table_of_it_loses_nothing() {
     for table in ["dictionary", "dictionary_again"] {
         let (dir, mut store, commons) = profile();
         fill(&mut store, commons, 0..PAGES);
         drop(store);
-        damage(dir.path(), table);
+        tear(dir.path(), table);
         let mut store = Store::open(dir.path()).expect("opens");
-        fill(&mut store, commons, PAGES..PAGES + 9);
-        assert_eq!(readable(&store, commons, 0..PAGES + 9), PAGES + 9);
-        let faults = store.integrity().expect("checks");
-        assert!(matches!(&faults[..], [fault] if fault.contains("of the 2 copies")), "{faults:?}");
-        assert_eq!(number(dir.path(), "SELECT count(*) FROM dictionary"), 1);
+        fill(&mut store, commons, PAGES..2 * PAGES);
+        assert_eq!(readable(&store, commons, 0..2 * PAGES), 2 * PAGES);
+        assert!(!matches!(store.integrity(), Ok(faults) if faults.is_empty()));
     }
+}
+
+#[test]
+fn what_is_written_is_written_though_it_cannot_be_stored() {
+    let (dir, mut store, commons) = profile();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON dictionary_again BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    database(dir.path()).execute_batch(full).expect("a trigger");
+    fill(&mut store, commons, 0..2 * PAGES);
+    assert_eq!(readable(&store, commons, 0..2 * PAGES), 2 * PAGES);
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM dictionary"), 0);
+    database(dir.path()).execute_batch("DROP TRIGGER full").expect("no trigger");
+    drop(store);
+    // What is there is looked at when the profile is opened.
+    let mut store = Store::open(dir.path()).expect("opens");
+    fill(&mut store, commons, 2 * PAGES..2 * PAGES + 1);
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM dictionary"), 1);
+    assert_eq!(readable(&store, commons, 0..2 * PAGES + 1), 2 * PAGES + 1);
+}
+
+#[test]
+fn a_database_of_version_5_gets_one_made_of_what_is_in_it() {
+    let (dir, mut store, commons) = profile();
+    fill(&mut store, commons, 0..PAGES - 100);
+    drop(store);
+    let before = "DROP TABLE dictionary; DROP TABLE dictionary_again; CREATE INDEX run_actor ON run (actor); \
+                  PRAGMA user_version = 5";
+    database(dir.path()).execute_batch(before).expect("is of version 5 again");
+    let mut store = Store::open(dir.path()).expect("opens");
+    assert_eq!(readable(&store, commons, 0..PAGES - 100), PAGES - 100);
+    fill(&mut store, commons, PAGES - 100..PAGES);
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM dictionary"), 1);
+    assert_eq!(readable(&store, commons, 0..PAGES), PAGES);
+    assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
 }
 
 #[test]
@@ -111,6 +172,7 @@ fn where_both_copies_are_damaged_what_needs_neither_is_read_and_written() {
     damage(dir.path(), "dictionary_again");
     let mut store = Store::open(dir.path()).expect("opens");
     assert_eq!(readable(&store, commons, 0..PAGES), 512, "those before the dictionary");
+    assert_eq!(store.integrity().expect("checks").len(), 1);
     fill(&mut store, commons, PAGES..2 * PAGES);
     assert_eq!(readable(&store, commons, PAGES..2 * PAGES), PAGES);
     assert_eq!(number(dir.path(), "SELECT count(*) FROM dictionary"), 2, "another one is made");
