@@ -31,7 +31,10 @@ use anyhow::{Context, Result, bail};
 
 use figures::Figures;
 
-const PARTS: [&str; 6] = ["keys", "history", "crowd", "stream", "flood", "pages"];
+#[cfg(feature = "compare")]
+const PARTS: &[&str] = &["keys", "history", "crowd", "stream", "flood", "pages"];
+#[cfg(not(feature = "compare"))]
+const PARTS: &[&str] = &["keys", "history", "crowd", "flood", "pages"];
 
 fn main() -> Result<ExitCode> {
     let Arguments { quick, only, out } = arguments()?;

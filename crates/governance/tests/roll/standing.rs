@@ -1,13 +1,13 @@
 //! Whether what somebody did by their own word counts: as far as they themselves came in rightly, however they came.
 
 use commonplace_governance::{
-    Act, Added, Admission, Body, Choice, Cut, DeviceStanding, Invitation, Model, Policy, Reason, Removal, Vote, Vouch,
-    body::member_of, decision::Standing as Outcome,
+    Act, Added, Admission, Body, Choice, Cut, DeviceStanding, Invitation, Model, Policy, Proposal, Reason, Removal,
+    Roll, Vote, Vouch, body::member_of, decision::Standing as Outcome,
 };
 use commonplace_model::{ChangeHash, DocId, Nonce, PageId, RecordId};
 use commonplace_trust::{Draft, Standing as _, VerifiedAttestation, VerifiedRecord, VerifiedTwins};
 
-use crate::peers::{Peer, commons, key, licence, meet, request};
+use crate::peers::{Peer, commons, genesis, key, licence, meet, request};
 
 /// Leaves, as somebody who may not be a member does all the same.
 fn leaves(peer: &mut Peer, authority: RecordId) -> RecordId {
@@ -275,7 +275,7 @@ fn two_who_remove_the_same_person_both_said_so() {
 #[test]
 fn an_act_that_needs_nobody_changes_nothing_about_who_decides() {
     let [mut a, ..]: [Peer; 2] = commons(Model::Open);
-    let (authority, after) = (a.roll.member(&a.me()).expect("a member").by, a.roll.last());
+    let (authority, after) = (a.roll.member(&a.me()).expect("a member").by, *a.roll.proposals().last().expect("one"));
     let newcomer = a.admit(9);
     let admission = newcomer.roll.member(&newcomer.me()).expect("a member").by;
     let mut gone = a.at(9);
