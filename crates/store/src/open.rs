@@ -110,8 +110,10 @@ pub(crate) fn writer(dir: &Path) -> Result<Connection> {
     let mut db = Connection::open_with_flags(database_path(dir), flags)?;
     // Counts when the database is made: a change of up to about 8 KB then lies in one page.
     db.pragma_update(None, "page_size", 8_192)?;
-    // So does this: room that nothing is in any more can be given back step by step.
-    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    // So does this, and it would write into one that is there: room that nothing is in any more can be given back step by step.
+    if db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))? == 0 {
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     let _mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     // What a burst made of the log is given back.

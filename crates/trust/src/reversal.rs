@@ -429,6 +429,17 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_beyond_what_may_stand_under_a_key_is_none() {
+        let copies = |count: u64| {
+            let one = |n: u64| (Actor::new([1; 16]), n * 1_000_000, 1);
+            Mark::new(&[], 0, &(0..count).map(one).collect::<Vec<_>>()).encode()
+        };
+        let longest = (1..).map(copies).take_while(|bytes| bytes.len() <= Page::MAX_PROPERTY_BYTES).count() as u64;
+        assert!(Mark::decode(&copies(longest)).is_some_and(|mark| mark.copies.len() as u64 == longest));
+        assert_eq!(Mark::decode(&copies(longest + 1)).map(|mark| mark.copies.len()), None);
+    }
+
+    #[test]
     fn what_was_written_in_a_row_is_one_entry_and_all_keys_are_those_of_marks() {
         let actor = |n: u8| Actor::new([n; 16]);
         let row = |n: u8, from: u64| (from..from + 10_000).map(move |counter| OpId { counter, actor: actor(n) });

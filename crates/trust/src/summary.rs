@@ -203,6 +203,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_put_under_the_keys_of_a_page_is_told_as_that() {
+        let put = |key: &str, value: Value, over: Vec<OpId>| Act::Put { key: key.to_owned(), value, over };
+        let text = |text: &str| Value::Text(text.to_owned());
+        let acts = vec![
+            put(Page::TITLE, text("One"), vec![]),
+            put(Page::FOLDER, text("F"), vec![]),
+            put(Page::TITLE, text("Two"), vec![id(10)]),
+            put(Page::DELETED, Value::Bool(true), vec![]),
+        ];
+        let summary = Summary::of(&[deed(10, acts.clone())], |_| None);
+        let wanted = Summary {
+            began: true,
+            title: Some("Two".to_owned()),
+            folder: Some("F".to_owned()),
+            page_deleted: Some(true),
+            ..Summary::default()
+        };
+        assert_eq!(summary, wanted);
+        assert!(!Summary::of(&[deed(12, acts[2..].to_vec())], |_| None).began);
+    }
+
+    #[test]
+    fn where_not_all_is_found_there_is_more() {
+        let acts: Vec<Act> = (1..=3).map(|n| Act::Delete { element: id(n) }).collect();
+        let deleted = |found: u64| {
+            let look_up = |id: &OpId| (id.counter <= found).then_some(('o', Some(self::id(id.counter - 1))));
+            Summary::of(&[deed(10, acts.clone())], look_up).deleted_excerpt
+        };
+        assert_eq!([0, 1, 3].map(deleted), ["", "o…", "ooo"]);
+    }
+
+    #[test]
     fn a_long_text_is_cut() {
         let acts = (0..1_000).map(|n| insert((n > 0).then(|| 9 + n), 'a')).collect();
         let summary = Summary::of(&[deed(10, acts)], |_| None);

@@ -105,5 +105,8 @@ mod tests {
         assert!(!Cut(vec![(page(2), vec![tip(1)]), (page(1), vec![tip(1)])]).is_fair());
         assert!(!Cut(vec![(page(1), vec![tip(2), tip(1)])]).is_fair());
         assert!(!Cut(vec![(page(1), vec![])]).is_fair());
+        // Nor is anything named twice.
+        assert!(!Cut(vec![(page(1), vec![tip(1)]), (page(1), vec![tip(2)])]).is_fair());
+        assert!(!Cut(vec![(page(1), vec![tip(1), tip(1)])]).is_fair());
     }
 }

@@ -251,3 +251,23 @@ impl fmt::Display for Model {
 fn is_rising<T: Ord>(list: &[T]) -> bool {
     list.windows(2).all(|pair| pair[0] < pair[1])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_has_one_number_and_one_name() {
+        for (number, name) in (0..).zip(["open", "stewards (1)", "consent (50 %)", "majority"]) {
+            let model = Model::founded(number).expect("known");
+            assert_eq!((model.number(), model.to_string().as_str()), (number, name));
+        }
+        assert_eq!(Model::founded(4), None);
+    }
+
+    #[test]
+    fn what_rises_names_nothing_twice() {
+        assert!(is_rising::<u8>(&[]) && is_rising(&[1]) && is_rising(&[1, 2, 9]));
+        assert!(!is_rising(&[1, 1]) && !is_rising(&[2, 1]) && !is_rising(&[1, 2, 2]));
+    }
+}

@@ -53,5 +53,6 @@ mod tests {
         assert!(is_fair(VerifiedTwins::MAX_BYTES, TwinsProved::MAX_TIPS));
         assert!(!is_fair(VerifiedTwins::MAX_BYTES + 1, 1));
         assert!(!is_fair(1, TwinsProved::MAX_TIPS + 1));
+        assert_eq!(TwinsProved::MAX_TIPS, 128, "all versions agree on what is valid");
     }
 }
