@@ -33,6 +33,8 @@ use crate::{
 const SAMPLES: u32 = 512;
 /// Bytes of a change that is one of them, at most: larger ones have enough in themselves.
 const SAMPLE_BYTES: u32 = 4_096;
+/// Documents in which they are looked for when a profile without one is opened, whatever the number of all.
+const LOOKED_AT: u32 = 2 * SAMPLES;
 /// Bytes of a dictionary.
 const SIZE: usize = 16 * 1024;
 /// Below this many bytes nothing is gained with one.
@@ -82,8 +84,8 @@ impl Dictionaries {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A change as it is stored, where that is smaller; [`Dictionaries::unpack`] reads it. Says also whether it begins its
-    /// document.
+    /// A change as it is stored, where that is smaller; [`Dictionaries::unpack`] reads it. Of those that begin a document a
+    /// dictionary may be made.
     pub(crate) fn pack(&self, change: &[u8], begins: bool) -> Option<Vec<u8>> {
         let mut inner = self.inner();
         match &mut inner.packer {
@@ -140,10 +142,10 @@ impl Dictionaries {
 
     fn sample_stored(&self, db: &Connection) -> Result<()> {
         let mut find = db.prepare(
-            "SELECT c.bytes FROM doc d JOIN change c ON c.no = (d.no << 32) + 1 \
-             WHERE length(c.bytes) <= ?1 ORDER BY d.no DESC LIMIT ?2",
+            "SELECT c.bytes FROM (SELECT no FROM doc ORDER BY no DESC LIMIT ?1) d \
+             JOIN change c ON c.no = (d.no << 32) + 1 WHERE length(c.bytes) <= ?2",
         )?;
-        let mut rows = find.query(params![SAMPLE_BYTES, SAMPLES])?;
+        let mut rows = find.query(params![LOOKED_AT, SAMPLE_BYTES])?;
         while let Some(row) = rows.next()? {
             if let Ok(change) = self.unpack(db, blob(row, 0)?) {
                 self.inner().sample(&change);

@@ -157,14 +157,7 @@ proptest! {
         let authority = a.roll.member_of(&a.key.id()).expect("a member").by;
         for (kind, rest) in bodies {
             let parents = vec![a.records.last().expect("some").id()];
-            let draft = Draft {
-                commons: Some(a.roll.commons()),
-                author: a.key.id(),
-                authority: Some(authority),
-                parents,
-                body: [&[kind][..], &rest].concat(),
-            };
-            let record = VerifiedRecord::sign(draft, &a.key).expect("signs");
+            let record = a.forge_bytes(parents, authority, [&[kind][..], &rest].concat());
             let added = a.roll.add(&record);
             prop_assert_eq!(a.roll.has(&record.id()), !matches!(added, Added::Invalid | Added::Waiting));
         }

@@ -4,7 +4,6 @@ use commonplace_governance::decide::Said;
 use commonplace_governance::decision::Standing;
 use commonplace_governance::{Act, Added, Body, Choice, Cut, Model, Reason, Roll, Vote};
 use commonplace_model::PageId;
-use commonplace_trust::{Draft, VerifiedRecord};
 
 use crate::peers::{Peer, commons, genesis, key, licence, meet, request};
 
@@ -167,14 +166,8 @@ fn a_proposal_of_a_later_version_is_kept_and_so_is_what_answers_it() {
     let authority = a.roll.member_of(&a.key.id()).expect("a member").by;
     let parents = vec![a.records.last().expect("some").id()];
     // A proposal (kind 8) with an act that does not exist yet.
-    let draft = Draft {
-        commons: Some(a.roll.commons()),
-        author: a.key.id(),
-        authority: Some(authority),
-        parents,
-        body: [&[8][..], a.roll.commons().as_bytes(), &[0, 200, 1]].concat(),
-    };
-    let later = VerifiedRecord::sign(draft, &a.key).expect("signs");
+    let body = [&[8][..], a.roll.commons().as_bytes(), &[0, 200, 1]].concat();
+    let later = a.forge_bytes(parents, authority, body);
     assert_eq!(a.roll.add(&later), Added::Ignored);
     let vote = Body::Vote(Vote { proposal: later.id(), choice: Choice::Yes });
     let answer = a.forge(vec![later.id()], authority, &vote);

@@ -104,13 +104,13 @@ impl Peer {
 
     /// Signs something that an honest device would not.
     pub(crate) fn forge(&mut self, parents: Vec<RecordId>, authority: RecordId, body: &Body) -> VerifiedRecord {
-        let draft = Draft {
-            commons: Some(self.roll.commons()),
-            author: self.key.id(),
-            authority: Some(authority),
-            parents,
-            body: body.encode(),
-        };
+        self.forge_bytes(parents, authority, body.encode())
+    }
+
+    /// Signs any bytes at all.
+    pub(crate) fn forge_bytes(&self, parents: Vec<RecordId>, authority: RecordId, body: Vec<u8>) -> VerifiedRecord {
+        let author = self.key.id();
+        let draft = Draft { commons: Some(self.roll.commons()), author, authority: Some(authority), parents, body };
         VerifiedRecord::sign(draft, &self.key).expect("signs")
     }
 

@@ -6,7 +6,8 @@ use commonplace_governance::{
 
 use crate::peers::{Peer, commons, key, meet, person, request, ticket};
 
-fn with_policy(policy: Policy) -> [Peer; 3] {
+/// Three who decide openly, in a commons that people come into like that.
+pub(crate) fn with_policy(policy: Policy) -> [Peer; 3] {
     let [mut a, mut b, mut c] = commons(Model::Open);
     let change = a.propose(Act::Policy(policy));
     a.seal(change);

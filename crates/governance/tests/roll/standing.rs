@@ -7,7 +7,10 @@ use commonplace_governance::{
 use commonplace_model::{ChangeHash, DocId, Nonce, PageId, RecordId};
 use commonplace_trust::{Draft, Standing as _, VerifiedAttestation, VerifiedRecord, VerifiedTwins};
 
-use crate::peers::{Peer, commons, genesis, key, licence, meet, request};
+use crate::{
+    peers::{Peer, commons, genesis, key, licence, meet, request},
+    policies::with_policy,
+};
 
 /// Leaves, as somebody who may not be a member does all the same.
 fn leaves(peer: &mut Peer, authority: RecordId) -> RecordId {
@@ -88,16 +91,6 @@ fn who_was_taken_in_for_good_goes_by_their_own_word_whatever_became_of_who_let_t
     newcomer.remove(id);
     meet(&mut [&mut a, &mut b, &mut c, &mut newcomer]);
     assert!(!a.has_member(id));
-}
-
-fn with_policy(policy: Policy) -> [Peer; 3] {
-    let [mut a, mut b, mut c] = commons(Model::Open);
-    let change = a.propose(Act::Policy(policy));
-    a.seal(change);
-    b.hear(&a);
-    b.seal(change);
-    meet(&mut [&mut a, &mut b, &mut c]);
-    [a, b, c]
 }
 
 /// Lets somebody in whom the charter does not let in.
@@ -182,17 +175,7 @@ fn rolls_with_other_records_are_others() {
     assert!(a.roll == b.roll);
     // Of a kind that this version does not know: it changes nothing, and is there.
     let authority = a.roll.member(&a.me()).expect("a member").by;
-    let unknown = {
-        let parents = vec![a.records.last().expect("some").id()];
-        let draft = Draft {
-            commons: Some(a.roll.commons()),
-            author: a.key.id(),
-            authority: Some(authority),
-            parents,
-            body: vec![200, 1, 2, 3],
-        };
-        VerifiedRecord::sign(draft, &a.key).expect("signs")
-    };
+    let unknown = a.forge_bytes(vec![a.records.last().expect("some").id()], authority, vec![200, 1, 2, 3]);
     assert_eq!(a.roll.add(&unknown), Added::Ignored);
     assert!(a.roll != b.roll);
     let mut c = b.clone();
