@@ -181,7 +181,7 @@ impl Core {
         if ready.is_empty() && self.warm.is_empty() {
             // A quiet moment.
             self.store.shrink_log()?;
-            self.index_waits = self.store.give_room_back()?;
+            self.index_waits = self.store.bundle_some()? || self.store.give_room_back()?;
         }
         Ok(ready)
     }

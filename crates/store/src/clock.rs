@@ -13,10 +13,9 @@ use commonplace_trust::{Clock, Packed, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    dictionary::Dictionaries,
-    document::key_of,
+    bundle::{Found, by_hash},
     error::{Result, StoreError},
-    reader::{No, all_within, blob, doc_of, int, own, uint, within},
+    reader::{Memory, No, all_within, blob, doc_of, int, own, uint, within},
 };
 
 /// Clocks kept in memory: those of what is being typed live, and of what an arrival builds on.
@@ -38,23 +37,35 @@ struct Kept {
 }
 
 impl Clocks {
-    /// The clock of a change that is stored.
-    pub(crate) fn of(&self, db: &Connection, doc: No, hash: &ChangeHash) -> Result<Option<Clock>> {
+    /// The clock of a change that is stored; `find` says which it is.
+    pub(crate) fn of(
+        &self,
+        db: &Connection,
+        doc: No,
+        hash: &ChangeHash,
+        find: impl FnOnce() -> Result<Option<Found>>,
+    ) -> Result<Option<Clock>> {
         if let Some(clock) = self.0.lock().unwrap_or_else(PoisonError::into_inner).clocks.get(&(doc, *hash)) {
             return Ok(Some(clock.clone()));
         }
-        let clock = stored(db, doc, hash)?;
-        if let Some(clock) = &clock {
-            self.keep(doc, *hash, clock.clone());
-        }
-        Ok(clock)
+        let Some(found) = find()? else { return Ok(None) };
+        let clock = stored(db, doc, found)?;
+        self.keep(doc, *hash, clock.clone());
+        Ok(Some(clock))
     }
 
-    /// Works out the clock of a change from those of the changes that it builds on, which are stored, and stores it.
-    pub(crate) fn put(&self, db: &Connection, doc: No, no: No, actor: No, change: &VerifiedChange) -> Result<()> {
-        let mut failed = None;
+    /// Works out the clock of a change from those of the changes that it builds on, which are stored, and stores it. `find` says
+    /// which change has a hash.
+    pub(crate) fn put(
+        &self,
+        db: &Connection,
+        (no, actor): (No, No),
+        change: &VerifiedChange,
+        find: impl Fn(&ChangeHash) -> Result<Option<Found>>,
+    ) -> Result<()> {
+        let (mut failed, doc) = (None, doc_of(no));
         let clock = change.clock(|dep| {
-            self.of(db, doc, dep).unwrap_or_else(|error| {
+            self.of(db, doc, dep, || find(dep)).unwrap_or_else(|error| {
                 failed.get_or_insert(error);
                 None
             })
@@ -81,32 +92,19 @@ impl Clocks {
     }
 }
 
-fn stored(db: &Connection, doc: No, hash: &ChangeHash) -> Result<Option<Clock>> {
-    let (first, last) = all_within(doc);
-    let mut find = db.prepare_cached(
-        "SELECT a.no, a.id, c.seq FROM change c JOIN actor a ON a.no = c.actor \
-         WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4",
-    )?;
-    let found = find
-        .query_row(params![key_of(hash), first, last, hash.as_bytes()], |row| {
-            Ok((row.get::<_, No>(0)?, row.get::<_, [u8; Actor::LEN]>(1)?, row.get::<_, i64>(2)?))
-        })
-        .optional()?;
-    let Some((actor, id, seq)) = found else {
-        return Ok(None);
-    };
+fn stored(db: &Connection, doc: No, Found { actor, id, seq, .. }: Found) -> Result<Clock> {
     let mut find = db.prepare_cached(
         "SELECT c.seq, c.bytes, b.bytes FROM clock c LEFT JOIN clock b ON b.no = c.base \
          WHERE c.actor = ?1 AND c.seq <= ?2 ORDER BY c.seq DESC LIMIT 1",
     )?;
-    let mut rows = find.query([actor, seq])?;
+    let mut rows = find.query([actor, int(seq)])?;
     let Some(row) = rows.next()? else {
-        return Ok(Some(Clock::stored(Actor::new(id), uint(seq), 0, Vec::new())));
+        return Ok(Clock::stored(id, seq, 0, Vec::new()));
     };
     let base: Option<Vec<u8>> = row.get(2)?;
     let base = read(base.as_deref().unwrap_or_default(), &[])?;
     let others = read(blob(row, 1)?, &base)?;
-    Ok(Some(Clock::stored(Actor::new(id), uint(seq), uint(row.get(0)?), named(db, doc, others)?)))
+    Ok(Clock::stored(id, seq, uint(row.get(0)?), named(db, doc, others)?))
 }
 
 fn write(db: &Connection, doc: No, no: No, actor: No, clock: &Clock) -> Result<()> {
@@ -184,37 +182,16 @@ pub(crate) fn actor_no(db: &Connection, doc: No, actor: &Actor) -> Result<Option
     Ok(find.query_row(params![actor.as_bytes(), first, last], |row| row.get(0)).optional()?)
 }
 
-/// The first change of an actor that has operations up to this counter or beyond.
-pub(crate) fn reaching(
-    db: &Connection,
-    dictionaries: &Dictionaries,
-    actor: No,
-    counter: u64,
-) -> Result<Option<Vec<u8>>> {
-    let newest: i64 = db.prepare_cached("SELECT seq FROM actor WHERE no = ?1")?.query_row([actor], |row| row.get(0))?;
-    let mut look = db.prepare_cached("SELECT max_op FROM change WHERE actor = ?1 AND seq = ?2")?;
-    // Counters rise with the numbers of an actor's changes, which have no gaps: halving needs no index of its own.
-    let (mut from, mut to) = (1, newest + 1);
-    while from < to {
-        let middle = i64::midpoint(from, to);
-        let max_op: i64 = look.query_row([actor, middle], |row| row.get(0))?;
-        if uint(max_op) < counter { from = middle + 1 } else { to = middle }
-    }
-    let mut find = db.prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq = ?2")?;
-    let packed: Option<Vec<u8>> = find.query_row([actor, from], |row| row.get(0)).optional()?;
-    packed.map(|bytes| dictionaries.unpack(db, &bytes)).transpose()
-}
-
 /// Works out the clocks of all changes of a database that has none yet.
 pub(crate) fn work_out_all(db: &Connection) -> Result<()> {
-    let (clocks, dictionaries) = (Clocks::default(), Dictionaries::default());
+    let memory = Memory::default();
     let mut find = db.prepare("SELECT no, actor, bytes FROM change ORDER BY no")?;
     let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
         let (no, actor): (No, No) = (row.get(0)?, row.get(1)?);
-        let change = VerifiedChange::from_store(dictionaries.unpack(db, blob(row, 2)?)?);
+        let change = VerifiedChange::from_store(memory.dictionaries.unpack(db, blob(row, 2)?)?);
         let change = change.map_err(|error| StoreError::Damaged(format!("a stored change: {error}")))?;
-        clocks.put(db, doc_of(no), no, actor, &change)?;
+        memory.clocks.put(db, (no, actor), &change, |hash| by_hash(db, &memory, doc_of(no), hash))?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use commonplace_trust::{Counting, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
+    bundle::{by_hash, each, scatter},
     error::{Result, StoreError},
-    reader::{Memory, No, Reader, all_within, blob, commons_no, doc_id, int, own, uint},
+    reader::{Memory, No, Reader, all_within, blob, commons_no, doc_id, int, own},
     run,
     store::Store,
     write::keep_digest,
@@ -18,7 +19,6 @@ use crate::{
 pub(crate) struct Row {
     no: No,
     actor: No,
-    seq: u64,
     pub(crate) change: VerifiedChange,
 }
 
@@ -56,6 +56,7 @@ impl Reader {
         let Some(doc) = self.doc_no(commons, doc)? else {
             return Ok(Vec::new());
         };
+        let _moment = self.moment()?;
         let writers = writers(&self.db, doc)?;
         let mut tips: BTreeMap<ChangeHash, No> = BTreeMap::new();
         for row in rows(&self.db, &self.memory, doc)? {
@@ -128,25 +129,22 @@ fn writers(db: &Connection, doc: No) -> Result<BTreeMap<No, DeviceId>> {
 
 /// All changes of a document in order.
 pub(crate) fn rows(db: &Connection, memory: &Memory, doc: No) -> Result<Vec<Row>> {
-    let (first, last) = all_within(doc);
-    let mut find =
-        db.prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
-    let mut rows = find.query([first, last])?;
     let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        let change = VerifiedChange::from_store(memory.dictionaries.unpack(db, blob(row, 3)?)?);
-        let change = change.map_err(|e| StoreError::Damaged(format!("a stored change: {e}")))?;
-        all.push(Row { no: row.get(0)?, actor: row.get(1)?, seq: uint(row.get(2)?), change });
-    }
+    each(db, memory, doc, 1, |stored| {
+        let (no, actor) = (stored.no, stored.actor);
+        all.push(Row { no, actor, change: stored.verified()? });
+        Ok(true)
+    })?;
     Ok(all)
 }
 
 /// Takes changes out of a document, the last ones first. Whether any is left.
 pub(crate) fn take_out(tx: &Transaction<'_>, memory: &Memory, doc: No, out: &[Row]) -> Result<bool> {
+    scatter(tx, memory, doc)?;
     let mut first_out: BTreeMap<No, u64> = BTreeMap::new();
     for row in out {
         tx.prepare_cached("DELETE FROM change WHERE no = ?1")?.execute([row.no])?;
-        first_out.insert(row.actor, row.seq);
+        first_out.insert(row.actor, row.change.seq());
     }
     for (actor, seq) in first_out {
         shorten(tx, actor, seq - 1)?;
@@ -173,7 +171,7 @@ pub(crate) fn take_out(tx: &Transaction<'_>, memory: &Memory, doc: No, out: &[Ro
     // A clock may have been stored as what differs from one that is out now.
     tx.prepare_cached("DELETE FROM clock WHERE no BETWEEN ?1 AND ?2")?.execute([first, last])?;
     for row in rows(tx, memory, doc)? {
-        memory.clocks.put(tx, doc, row.no, row.actor, &row.change)?;
+        memory.clocks.put(tx, (row.no, row.actor), &row.change, |hash| by_hash(tx, memory, doc, hash))?;
     }
     keep_digest(tx, doc)?;
     tx.prepare_cached("UPDATE doc SET waits = 1 WHERE no = ?1")?.execute([doc])?;

@@ -3,13 +3,14 @@
 use std::{borrow::Cow, cell::RefCell};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, Nonce};
-use commonplace_trust::{Attestation, Clock, History, Known, VerifiedChange};
+use commonplace_trust::{Attestation, Clock, History, Known, Sketch, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
-    clock::{actor_no, reaching},
+    bundle::{Found, by_hash, by_seq, each, hash_of, reaching, sketch},
+    clock::actor_no,
     error::{Result, StoreError},
-    reader::{Memory, No, Reader, all_within, blob, doc_id, int, own, uint, within},
+    reader::{Memory, No, Reader, all_within, blob, doc_id, int, uint},
     segment::attested,
     store::Store,
     write::signature,
@@ -61,17 +62,8 @@ impl DocHistory<'_> {
 impl History for DocHistory<'_> {
     fn change(&self, hash: &ChangeHash) -> Option<Known> {
         self.ask(|doc| {
-            let (first, last) = all_within(doc);
-            let mut find = self.db.prepare_cached(
-                "SELECT a.id, c.seq, c.max_op FROM change c JOIN actor a ON a.no = c.actor \
-                 WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4",
-            )?;
-            let mut rows = find.query(params![key_of(hash), first, last, hash.as_bytes()])?;
-            let Some(row) = rows.next()? else {
-                return Ok(None);
-            };
-            let actor = Actor::from_slice(blob(row, 0)?)?;
-            Ok(Some(Known { actor, seq: uint(row.get(1)?), max_op: uint(row.get(2)?) }))
+            let found = by_hash(self.db, self.memory, doc, hash)?;
+            Ok(found.map(|Found { id, seq, max_op, .. }| Known { actor: id, seq, max_op }))
         })
     }
 
@@ -91,25 +83,31 @@ impl History for DocHistory<'_> {
     }
 
     fn clock(&self, hash: &ChangeHash) -> Option<Clock> {
-        self.ask(|doc| self.memory.clocks.of(self.db, doc, hash))
+        let find = |doc| by_hash(self.db, self.memory, doc, hash);
+        self.ask(|doc| self.memory.clocks.of(self.db, doc, hash, || find(doc)))
     }
 
     fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>> {
-        let bytes = self.ask(|doc| match actor_no(self.db, doc, actor)? {
-            Some(actor) => reaching(self.db, &self.memory.dictionaries, actor, counter),
+        let found = self.ask(|doc| match actor_no(self.db, doc, actor)? {
+            Some(actor) => reaching(self.db, self.memory, actor, counter),
             None => Ok(None),
         });
-        bytes.map(Cow::Owned)
+        found.map(|change| Cow::Owned(change.bytes))
+    }
+
+    fn sketch(&self, actor: &Actor, counter: u64) -> Option<Sketch> {
+        self.ask(|doc| match actor_no(self.db, doc, actor)? {
+            Some(no) => sketch(self.db, self.memory, (no, actor), counter),
+            None => Ok(None),
+        })
     }
 
     fn numbered(&self, actor: &Actor, seq: u64) -> Option<Cow<'_, [u8]>> {
-        let bytes = self.ask(|doc| {
-            let Some(actor) = actor_no(self.db, doc, actor)? else { return Ok(None) };
-            let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq = ?2")?;
-            let mut rows = find.query(params![actor, int(seq)])?;
-            rows.next()?.map(|row| self.memory.dictionaries.unpack(self.db, blob(row, 0)?)).transpose()
+        let found = self.ask(|doc| match actor_no(self.db, doc, actor)? {
+            Some(actor) => by_seq(self.db, self.memory, actor, seq),
+            None => Ok(None),
         });
-        bytes.map(Cow::Owned)
+        found.map(|change| Cow::Owned(change.bytes))
     }
 
     fn vouched(&self, actor: &Actor) -> Vec<Attestation> {
@@ -148,14 +146,12 @@ impl Reader {
         let Some(doc) = self.doc_no(commons, doc)? else {
             return Ok(Vec::new());
         };
-        let (_, last) = all_within(doc);
-        let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE no > ?1 AND no <= ?2 ORDER BY no")?;
-        let mut rows = find.query([within(doc, after.map_or(0, |no| no.0)), last])?;
+        let _moment = self.moment()?;
         let mut changes = Vec::new();
-        while let Some(row) = rows.next()? {
-            let change = VerifiedChange::from_store(self.unpack(blob(row, 0)?)?);
-            changes.push(change.map_err(|e| StoreError::Damaged(format!("a stored change: {e}")))?);
-        }
+        each(&self.db, &self.memory, doc, after.map_or(0, |no| no.0) + 1, |change| {
+            changes.push(change.verified()?);
+            Ok(true)
+        })?;
         Ok(changes)
     }
 
@@ -307,12 +303,11 @@ impl Reader {
         let Some(doc) = self.doc_no(commons, doc)? else {
             return Ok(None);
         };
+        let _moment = self.moment()?;
         let Some(actor) = actor_no(&self.db, doc, actor)? else {
             return Ok(None);
         };
-        let mut find = self.db.prepare_cached("SELECT hash FROM change WHERE actor = ?1 AND seq = ?2")?;
-        let mut rows = find.query(params![actor, int(seq)])?;
-        rows.next()?.map(|row| Ok(ChangeHash::from_slice(blob(row, 0)?)?)).transpose()
+        Ok(hash_of(&self.db, &self.memory, actor, seq)?.map(|(_, hash)| hash))
     }
 
     /// The digest of a document's frontier; nothing while it has none.
@@ -422,10 +417,4 @@ pub(crate) fn attestation(row: &Row<'_>, column: usize) -> Result<Attestation> {
         hash: ChangeHash::from_slice(blob(row, column + 3)?)?,
         signature: signature(row, column + 4)?,
     })
-}
-
-/// The number of the change that an actor's number `seq` is.
-pub(crate) fn change_of(db: &Connection, actor: No, seq: u64) -> Result<Option<u64>> {
-    let mut find = db.prepare_cached("SELECT no FROM change WHERE actor = ?1 AND seq = ?2")?;
-    Ok(find.query_row(params![actor, int(seq)], |row| row.get(0)).optional()?.map(own))
 }

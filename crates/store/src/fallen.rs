@@ -41,6 +41,7 @@ impl Reader {
     /// When the database cannot be read.
     pub fn fallen(&self, commons: CommonsId, doc: DocId, forks: &BTreeMap<Actor, Fork>) -> Result<Fallen, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(Fallen::default()) };
+        let _moment = self.moment()?;
         let changes: Vec<VerifiedChange> =
             rows(&self.db, &self.memory, doc)?.into_iter().map(|row| row.change).collect();
         let falling = falling(&changes, |actor| forks.get(actor).copied());

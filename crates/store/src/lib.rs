@@ -10,6 +10,7 @@
 //! Deliberately absent: the time of day (times come as milliseconds from the caller), threads and async; its calls block. What
 //! a change means is not known here either: who writes changes hands over what they project.
 
+mod bundle;
 mod clock;
 mod cut;
 mod dictionary;
@@ -33,6 +34,7 @@ mod tag;
 mod words;
 mod write;
 
+pub use bundle::Bundling;
 pub use document::{ChangeNo, DocHistory, Lacking};
 pub use error::StoreError;
 pub use fallen::Fallen;

@@ -120,6 +120,7 @@ pub(crate) fn stored_text(db: &Connection, memory: &Memory, doc: No) -> Result<O
 
 /// The first change of a document, empty when it has none. It never changes, so a text may be stored on it.
 fn first_change(db: &Connection, memory: &Memory, doc: No) -> Result<Vec<u8>> {
+    // It has a row, always (see bundle.rs).
     let mut find = db.prepare_cached("SELECT bytes FROM change WHERE no = ?1")?;
     let mut rows = find.query([within(doc, 1)])?;
     rows.next()?.map_or(Ok(Vec::new()), |row| memory.dictionaries.unpack(db, blob(row, 0)?))

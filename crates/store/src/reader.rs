@@ -4,9 +4,10 @@ use std::path::Path;
 
 use commonplace_model::{CommonsId, DocId};
 use commonplace_trust::VerifiedRecord;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
+    bundle::{self, Bundles, Bundling},
     clock::Clocks,
     dictionary::{self, Dictionaries},
     error::{Result, StoreError},
@@ -61,6 +62,8 @@ pub struct Reader {
 pub(crate) struct Memory {
     pub(crate) clocks: Clocks,
     pub(crate) dictionaries: Dictionaries,
+    pub(crate) bundles: Bundles,
+    pub(crate) bundling: Bundling,
 }
 
 /// How much there is in a commons.
@@ -155,6 +158,11 @@ impl Reader {
         Ok(found)
     }
 
+    /// As long as this is held, what is read is as it was at one moment. Nothing where that is so already.
+    pub(crate) fn moment(&self) -> Result<Option<Transaction<'_>>> {
+        Ok(self.db.is_autocommit().then(|| self.db.unchecked_transaction()).transpose()?)
+    }
+
     /// Looks through the whole database for faults; gives them in words, none if it is sound. Takes seconds.
     ///
     /// # Errors
@@ -175,12 +183,8 @@ impl Reader {
             faults.push(format!("a row of {} refers to one that is gone", row.get::<_, String>(0)?));
         }
         faults.extend(dictionary::faults(&self.db));
+        faults.extend(bundle::faults(&self.db)?);
         Ok(faults)
-    }
-
-    /// A stored change as it was.
-    pub(crate) fn unpack(&self, stored: &[u8]) -> Result<Vec<u8>> {
-        self.memory.dictionaries.unpack(&self.db, stored)
     }
 }
 

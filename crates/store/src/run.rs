@@ -12,9 +12,10 @@ use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
+    bundle::{by_seq, each},
     clock::actor_no,
     error::{Result, StoreError},
-    reader::{No, Reader, all_within, blob, doc_id, doc_of, int, uint},
+    reader::{No, Reader, blob, doc_id, doc_of, int, uint},
 };
 
 /// A run ends when its actor pauses for so long, in milliseconds.
@@ -175,14 +176,12 @@ impl Reader {
         (first, last): (u64, u64),
         mut take: impl FnMut(Vec<u8>) -> bool,
     ) -> Result<(), StoreError> {
+        let _moment = self.moment()?;
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(()) };
         let Some(actor) = actor_no(&self.db, doc, &actor)? else { return Ok(()) };
-        let mut find = self
-            .db
-            .prepare_cached("SELECT bytes FROM change WHERE actor = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq")?;
-        let mut rows = find.query(params![actor, int(first), int(last)])?;
-        while let Some(row) = rows.next()? {
-            if !take(self.unpack(blob(row, 0)?)?) {
+        for seq in first.max(1)..=last {
+            let Some(change) = by_seq(&self.db, &self.memory, actor, seq)? else { break };
+            if !take(change.bytes) {
                 break;
             }
         }
@@ -211,16 +210,9 @@ impl Reader {
         doc: DocId,
         mut take: impl FnMut(&[u8]) -> bool,
     ) -> Result<(), StoreError> {
+        let _moment = self.moment()?;
         let Some(doc) = self.doc_no(commons, doc)? else { return Ok(()) };
-        let (first, last) = all_within(doc);
-        let mut find = self.db.prepare_cached("SELECT bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
-        let mut rows = find.query([first, last])?;
-        while let Some(row) = rows.next()? {
-            if !take(&self.unpack(blob(row, 0)?)?) {
-                break;
-            }
-        }
-        Ok(())
+        each(&self.db, &self.memory, doc, 1, |change| Ok(take(&change.bytes)))
     }
 }
 

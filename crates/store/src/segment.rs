@@ -7,9 +7,10 @@ use commonplace_trust::Attestation;
 use rusqlite::{Connection, params};
 
 use crate::{
-    document::{attestation, change_of},
+    bundle::{Stored, each},
+    document::attestation,
     error::{Result, StoreError},
-    reader::{No, Reader, all_within, blob, int, own, uint, within},
+    reader::{No, Reader, all_within, blob, int, own, uint},
 };
 
 /// Bytes beyond the asked ones in which an end is looked for where everything is vouched for.
@@ -60,6 +61,7 @@ impl Reader {
         let Some(doc) = self.doc_no(commons, doc)? else {
             return Ok(Segment::default());
         };
+        let _moment = self.moment()?;
         let (lacking, first) = self.lacking(doc, have)?;
         let Some(first) = first else {
             return Ok(Segment::default());
@@ -92,7 +94,7 @@ impl Reader {
             if uint(row.get(2)?) <= have {
                 continue;
             }
-            let missing = change_of(&self.db, no, have + 1)?;
+            let missing = not_after(&self.db, no, have + 1)?;
             earliest = [earliest, missing].into_iter().flatten().min();
             all.insert(no, Lacking { id, have, attested: attested(&self.db, doc, no, have)? });
         }
@@ -107,25 +109,19 @@ impl Reader {
         lacking: &HashMap<No, Lacking>,
         max_bytes: usize,
     ) -> Result<(Vec<Taken>, bool)> {
-        let (_, last) = all_within(doc);
-        let mut find = self
-            .db
-            .prepare_cached("SELECT no, actor, seq, bytes FROM change WHERE no BETWEEN ?1 AND ?2 ORDER BY no")?;
-        let mut rows = find.query([within(doc, first), last])?;
-        let mut taken: Vec<Taken> = Vec::new();
+        let (mut taken, mut more) = (Vec::<Taken>::new(), false);
         // Actors whose newest change in the piece nothing in it vouches for; where the piece could end; bytes so far.
         let (mut open, mut end, mut bytes) = (std::collections::HashSet::new(), 0_usize, 0_usize);
-        while let Some(row) = rows.next()? {
-            let (actor, seq): (No, u64) = (row.get(1)?, uint(row.get(2)?));
+        each(&self.db, &self.memory, doc, first, |Stored { actor, seq, bytes: change, .. }| {
             let Some(writer) = lacking.get(&actor).filter(|writer| seq > writer.have) else {
-                continue;
+                return Ok(true);
             };
             if !taken.is_empty() && bytes >= max_bytes && (end > 0 || bytes >= max_bytes.saturating_add(OVERRUN)) {
                 // Room is used up, and there is a good end, or there will be none soon.
                 taken.truncate(if end > 0 { end } else { taken.len() });
-                return Ok((taken, true));
+                more = true;
+                return Ok(false);
             }
-            let change = self.unpack(blob(row, 3)?)?;
             bytes += change.len();
             taken.push(Taken { actor, seq, bytes: change });
             if writer.attested.contains_key(&seq) {
@@ -136,10 +132,21 @@ impl Reader {
             if open.is_empty() && (bytes <= max_bytes || end == 0) {
                 end = taken.len();
             }
-            debug_assert!(own(row.get(0)?) >= first);
-        }
-        Ok((taken, false))
+            Ok(true)
+        })?;
+        Ok((taken, more))
     }
+}
+
+/// A change of a document that does not come after an actor's change with this number, which is there.
+fn not_after(db: &Connection, actor: No, seq: u64) -> Result<Option<u64>> {
+    let mut find = db.prepare_cached(
+        "SELECT coalesce((SELECT no FROM change WHERE actor = ?1 AND seq = ?2), \
+         (SELECT b.first FROM bundled a JOIN bundle b ON b.no = a.bundle \
+          WHERE a.actor = ?1 AND a.last_seq >= ?2 ORDER BY a.last_seq LIMIT 1))",
+    )?;
+    let found: Option<No> = find.query_row(params![actor, int(seq)], |row| row.get(0))?;
+    Ok(found.map(own))
 }
 
 /// The attestations kept of an actor, beyond a number.

@@ -12,6 +12,7 @@ use commonplace_trust::VerifiedRecord;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::{
+    bundle,
     error::{Result, StoreError},
     open,
     reader::{Memory, No, Reader, all_within, commons_no},
@@ -290,6 +291,7 @@ fn put_records(tx: &Transaction<'_>, id: CommonsId, records: &[VerifiedRecord]) 
 fn remove_doc(tx: &Transaction<'_>, doc: No) -> Result<()> {
     let (first, last) = all_within(doc);
     let numbers = params![first, last];
+    bundle::remove_all(tx, doc)?;
     tx.prepare_cached("DELETE FROM change WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
     tx.prepare_cached("DELETE FROM clock WHERE no BETWEEN ?1 AND ?2")?.execute(numbers)?;
     tx.prepare_cached("DELETE FROM cut WHERE actor BETWEEN ?1 AND ?2")?.execute(numbers)?;

@@ -1,13 +1,14 @@
 //! Writing documents: changes, attestations and what they project, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
-use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, DocKind};
 use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    document::{frontier_of, key_of},
+    bundle::{self, Found, Stored},
+    document::frontier_of,
     error::{Result, StoreError},
     peer::device_no,
     projection::{self, Projection},
@@ -87,7 +88,7 @@ pub(crate) fn put_doc(
     commons: No,
     doc: DocBatch,
 ) -> Result<(usize, Option<[u8; 32]>)> {
-    let mut pen = Pen::take(tx, memory, commons, doc.doc, doc.local)?;
+    let mut pen = Pen::take(tx, memory, commons, &doc)?;
     let mut new = 0;
     for change in &doc.changes {
         new += usize::from(pen.put_change(change)?);
@@ -113,6 +114,7 @@ struct DocRow {
     no: No,
     changes: u64,
     bytes: u64,
+    loose: u64,
 }
 
 struct ActorRow {
@@ -169,6 +171,7 @@ impl ActorRow {
 struct Pen<'a> {
     db: &'a Connection,
     memory: &'a Memory,
+    kind: DocKind,
     local: bool,
     doc: DocRow,
     actors: BTreeMap<Actor, ActorRow>,
@@ -179,24 +182,61 @@ struct Pen<'a> {
     attested: bool,
     /// What is new, as runs.
     pieces: Vec<Piece>,
+    /// What is to be put into bundles, where so much comes at once that it is worth it.
+    fresh: Option<Fresh>,
+    /// Changes that other rows name by their numbers.
+    named: BTreeSet<u64>,
+}
+
+/// Changes that have no rows yet.
+#[derive(Default)]
+struct Fresh {
+    changes: Vec<Stored>,
+    actors: Vec<Actor>,
+    by_hash: HashMap<ChangeHash, usize>,
+    by_seq: HashMap<(No, u64), usize>,
+}
+
+impl Fresh {
+    fn add(&mut self, change: Stored, actor: Actor) {
+        let at = self.changes.len();
+        self.by_hash.insert(change.hash, at);
+        self.by_seq.insert((change.actor, change.seq), at);
+        self.changes.push(change);
+        self.actors.push(actor);
+    }
+
+    fn by_hash(&self, hash: &ChangeHash) -> Option<Found> {
+        let at = *self.by_hash.get(hash)?;
+        let (Stored { no, actor, seq, max_op, .. }, id) = (self.changes.get(at)?, *self.actors.get(at)?);
+        Some(Found { no: *no, actor: *actor, id, seq: *seq, max_op: *max_op })
+    }
+
+    fn by_seq(&self, actor: No, seq: u64) -> Option<&Stored> {
+        self.changes.get(*self.by_seq.get(&(actor, seq))?)
+    }
 }
 
 impl<'a> Pen<'a> {
-    fn take(db: &'a Connection, memory: &'a Memory, commons: No, doc: DocId, local: bool) -> Result<Self> {
-        let no = doc_no(db, commons, doc)?;
-        let mut find = db.prepare_cached("SELECT changes, bytes FROM doc WHERE no = ?1")?;
-        let doc =
-            find.query_row([no], |row| Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?) }))?;
+    fn take(db: &'a Connection, memory: &'a Memory, commons: No, batch: &DocBatch) -> Result<Self> {
+        let no = doc_no(db, commons, batch.doc)?;
+        let mut find = db.prepare_cached("SELECT changes, bytes, loose FROM doc WHERE no = ?1")?;
+        let doc = find.query_row([no], |row| {
+            Ok(DocRow { no, changes: uint(row.get(0)?), bytes: uint(row.get(1)?), loose: uint(row.get(2)?) })
+        })?;
         Ok(Self {
             db,
             memory,
-            local,
+            kind: batch.doc.into(),
+            local: batch.local,
             doc,
             actors: BTreeMap::new(),
             built_on: BTreeSet::new(),
             newest: None,
             attested: false,
             pieces: Vec::new(),
+            fresh: (batch.changes.len() >= memory.bundling.few).then(Fresh::default),
+            named: BTreeSet::new(),
         })
     }
 
@@ -257,20 +297,20 @@ impl<'a> Pen<'a> {
         Ok(())
     }
 
-    fn has(&self, hash: &ChangeHash) -> Result<bool> {
-        let (first, last) = all_within(self.doc.no);
-        let mut find = self.db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM change WHERE key = ?1 AND no BETWEEN ?2 AND ?3 AND hash = ?4)",
-        )?;
-        Ok(find.query_row(params![key_of(hash), first, last, hash.as_bytes()], |row| row.get(0))?)
+    /// The number and the hash of a change of an actor.
+    fn hash_of(&self, actor: No, seq: u64) -> Result<Option<(No, ChangeHash)>> {
+        match self.fresh.as_ref().and_then(|fresh| fresh.by_seq(actor, seq)) {
+            Some(fresh) => Ok(Some((fresh.no, fresh.hash))),
+            None => bundle::hash_of(self.db, self.memory, actor, seq),
+        }
+    }
+
+    fn by_hash(&self, hash: &ChangeHash) -> Result<Option<Found>> {
+        by_hash(self.db, self.memory, self.fresh.as_ref(), self.doc.no, hash)
     }
 
     /// Puts a change after the others; whether it is new.
     fn put_change(&mut self, change: &VerifiedChange) -> Result<bool> {
-        let hash = change.hash();
-        if self.has(&hash)? {
-            return Ok(false);
-        }
         let (doc, number) = (self.doc.no, self.doc.changes + 1);
         if self.load_actor(change.actor())?.is_none() {
             self.make_actor(change.actor())?;
@@ -279,34 +319,69 @@ impl<'a> Pen<'a> {
         let Some(actor) = self.load_actor(change.actor())? else {
             return Err(StoreError::Fault("an actor just made is not there".to_owned()));
         };
-        if change.seq() != actor.seq + 1 {
+        let (no, newest) = (actor.no, actor.seq);
+        if change.seq() != newest + 1 {
+            // An actor's changes have no gaps: one with a number that there is, is that one.
+            let known = if change.seq() <= newest { self.hash_of(no, change.seq())? } else { None };
+            if known.is_some_and(|(_, hash)| hash == change.hash()) {
+                return Ok(false);
+            }
             return Err(StoreError::Fault("a change that does not follow its actor's newest one".to_owned()));
         }
         (actor.seq, actor.tip, actor.clean) = (change.seq(), number, false);
         actor.local |= local;
-        let actor = actor.no;
         let bytes = change.bytes();
         self.doc.bytes += bytes.len() as u64;
         run::add_to(&mut self.pieces, change.actor(), change.seq(), bytes.len() as u64, change.takes_back());
-        self.db
-            .prepare_cached(
-                "INSERT INTO change (no, key, actor, seq, max_op, weight, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
-                within(doc, number),
-                key_of(&hash),
-                actor,
-                int(change.seq()),
-                int(change.max_op()),
-                int(self.doc.bytes),
-                hash.as_bytes(),
-                self.memory.dictionaries.pack(bytes, number == 1).as_deref().unwrap_or(bytes),
-            ])?;
-        self.memory.clocks.put(self.db, doc, within(doc, number), actor, change)?;
-        self.note_built_on(actor, change)?;
+        let stored = Stored {
+            no: within(doc, number),
+            actor: no,
+            seq: change.seq(),
+            max_op: change.max_op(),
+            weight: self.doc.bytes,
+            hash: change.hash(),
+            bytes: bytes.to_vec(),
+        };
+        let find = |hash: &ChangeHash| by_hash(self.db, self.memory, self.fresh.as_ref(), doc, hash);
+        self.memory.clocks.put(self.db, (stored.no, no), change, find)?;
+        self.note_built_on(no, change)?;
+        match &mut self.fresh {
+            Some(fresh) if number > 1 => fresh.add(stored, change.actor()),
+            _ => self.put_row(&stored)?,
+        }
         self.doc.changes = number;
         self.newest = Some(number);
         Ok(true)
+    }
+
+    /// Writes a row for a change that is in no bundle.
+    fn put_row(&mut self, change: &Stored) -> Result<()> {
+        let packed = self.memory.dictionaries.pack(&change.bytes, own(change.no) == 1);
+        self.doc.loose += 1;
+        bundle::put_row(self.db, change, packed.as_deref().unwrap_or(&change.bytes))
+    }
+
+    /// Writes what is to be put into bundles, and rows for what of it other rows name and for what is left over.
+    fn put_fresh(&mut self) -> Result<()> {
+        let Some(fresh) = self.fresh.take() else { return Ok(()) };
+        let left = bundle::put(self.db, self.memory.bundling, self.kind, &fresh.changes)?;
+        let (bundled, rest) = fresh.changes.split_at(fresh.changes.len() - left);
+        for change in rest {
+            self.put_row(change)?;
+        }
+        let of_actor = |actor: &ActorRow| {
+            let said = [&actor.attested, &actor.built].into_iter().flatten().map(|said| said.change);
+            said.chain([actor.tip]).collect::<Vec<_>>()
+        };
+        let named = self.actors.values().flat_map(of_actor).chain(self.newest).chain(self.named.iter().copied());
+        let first = bundled.first().map_or(u64::MAX, |change| own(change.no));
+        for number in named.collect::<BTreeSet<_>>() {
+            let at = number.checked_sub(first).and_then(|at| usize::try_from(at).ok());
+            if let Some(change) = at.and_then(|at| bundled.get(at)) {
+                bundle::put_row(self.db, change, &[])?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes which changes of others a change builds on.
@@ -315,17 +390,11 @@ impl<'a> Pen<'a> {
             // On its actor's previous one and nothing else.
             return Ok(());
         }
-        let (first, last) = all_within(self.doc.no);
-        let mut find = self.db.prepare_cached(
-            "SELECT a.no, a.id, c.no FROM change c JOIN actor a ON a.no = c.actor \
-             WHERE c.key = ?1 AND c.no BETWEEN ?2 AND ?3 AND c.hash = ?4",
-        )?;
         for dep in change.deps() {
-            let mut rows = find.query(params![key_of(&dep), first, last, dep.as_bytes()])?;
-            if let Some(row) = rows.next()?
-                && row.get::<_, No>(0)? != actor
+            if let Some(Found { no, actor: other, id, .. }) = self.by_hash(&dep)?
+                && other != actor
             {
-                self.built_on.insert((Actor::from_slice(blob(row, 1)?)?, own(row.get(2)?)));
+                self.built_on.insert((id, own(no)));
             }
         }
         Ok(())
@@ -347,7 +416,7 @@ impl<'a> Pen<'a> {
     }
 
     fn put_attestation(&mut self, id: Actor, said: &Attestation, built_on: &BTreeSet<(Actor, u64)>) -> Result<()> {
-        let (db, doc) = (self.db, self.doc.no);
+        let db = self.db;
         let Some(actor) = self.load_actor(id)? else {
             return Ok(());
         };
@@ -355,14 +424,15 @@ impl<'a> Pen<'a> {
         if !is_newest && built_on.range((id, 0)..=(id, u64::MAX)).next().is_none() {
             return Ok(());
         }
-        let mut find = db.prepare_cached("SELECT no, hash FROM change WHERE actor = ?1 AND seq = ?2")?;
-        let found = find
-            .query_row(params![actor.no, int(said.seq)], |row| Ok((row.get::<_, No>(0)?, row.get::<_, [u8; 32]>(1)?)))
-            .optional()?;
+        let no = actor.no;
         // One of a change that is not here says nothing about those that are.
-        let Some((change, _)) = found.filter(|(_, hash)| hash == said.hash.as_bytes()) else {
+        let Some((change, _)) = self.hash_of(no, said.seq)?.filter(|(_, hash)| *hash == said.hash) else {
             return Ok(());
         };
+        if self.fresh.as_ref().is_none_or(|fresh| fresh.by_seq(no, said.seq).is_none()) {
+            bundle::pin(db, self.memory, change)?;
+        }
+        let Some(actor) = self.load_actor(id)? else { return Ok(()) };
         let new = Attested { seq: said.seq, change: own(change), signature: *said.signature.as_bytes() };
         if actor.writer.is_none() {
             actor.writer = Some(writer_no(db, said)?);
@@ -372,14 +442,12 @@ impl<'a> Pen<'a> {
             actor.note_built_by(&new, id, built_on);
             return Ok(());
         }
-        if let Some(old) = &actor.attested {
-            keep_as_cut(db, doc, actor.no, old)?;
-        }
+        let old = actor.attested.clone();
         actor.note_built(id, built_on);
         actor.attested = Some(new);
         actor.clean = false;
         self.attested = true;
-        Ok(())
+        old.map_or(Ok(()), |old| self.keep_as_cut(no, &old))
     }
 
     /// Puts what is new into the order of arrival.
@@ -402,9 +470,38 @@ impl<'a> Pen<'a> {
         Ok(())
     }
 
+    /// Keeps an attestation that a newer one follows, if it is far enough from the one kept before it.
+    fn keep_as_cut(&mut self, actor: No, old: &Attested) -> Result<()> {
+        let db = self.db;
+        let mut find = db.prepare_cached("SELECT change FROM cut WHERE actor = ?1 ORDER BY seq DESC LIMIT 1")?;
+        let before: Option<i64> = find.query_row([actor], |row| row.get(0)).optional()?;
+        let before = before.map(uint).map_or(Ok(0), |before| self.weight(before))?;
+        if self.weight(old.change)?.saturating_sub(before) >= CUT_BYTES {
+            db.prepare_cached("INSERT INTO cut (actor, seq, change, signature) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![actor, int(old.seq), int(old.change), old.signature])?;
+            self.named.insert(old.change);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the document's changes up to and with one that a row names.
+    fn weight(&self, change: u64) -> Result<u64> {
+        let no = within(self.doc.no, change);
+        let at_once = self.fresh.as_ref().and_then(|fresh| {
+            let first = fresh.changes.first()?.no;
+            fresh.changes.get(usize::try_from(no.checked_sub(first)?).ok()?)
+        });
+        if let Some(change) = at_once {
+            return Ok(change.weight);
+        }
+        let mut find = self.db.prepare_cached("SELECT weight FROM change WHERE no = ?1")?;
+        Ok(find.query_row([no], |row| row.get(0)).optional()?.map_or(0, uint))
+    }
+
     /// Writes what was gathered; gives the document's digest if it changed.
     fn finish(&mut self, commons: No, at: u64) -> Result<Option<[u8; 32]>> {
         self.put_runs(commons, at)?;
+        self.put_fresh()?;
         for actor in self.actors.values().filter(|actor| !actor.clean) {
             let (attested, built) = (actor.attested.as_ref(), actor.built.as_ref());
             self.db
@@ -431,7 +528,7 @@ impl<'a> Pen<'a> {
             self.db
                 .prepare_cached(
                     "UPDATE doc SET changes = ?2, bytes = ?3, changed_at = ?4, wrote = coalesce(?5, wrote), \
-                     only_here = max(only_here, ?6) WHERE no = ?1",
+                     only_here = max(only_here, ?6), loose = ?7 WHERE no = ?1",
                 )?
                 .execute(params![
                     self.doc.no,
@@ -440,6 +537,7 @@ impl<'a> Pen<'a> {
                     int(at),
                     self.local.then_some(int(newest)),
                     self.local,
+                    int(self.doc.loose),
                 ])?;
         }
         if !self.attested {
@@ -469,20 +567,18 @@ fn digest(mut frontier: Vec<(Actor, u64, ChangeHash)>) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// Keeps an attestation that a newer one follows, if it is far enough from the one kept before it.
-fn keep_as_cut(db: &Connection, doc: No, actor: No, old: &Attested) -> Result<()> {
-    let weight = |change: u64| -> Result<u64> {
-        let mut find = db.prepare_cached("SELECT weight FROM change WHERE no = ?1")?;
-        Ok(find.query_row([within(doc, change)], |row| row.get(0)).optional()?.map_or(0, uint))
-    };
-    let mut find = db.prepare_cached("SELECT change FROM cut WHERE actor = ?1 ORDER BY seq DESC LIMIT 1")?;
-    let before: Option<i64> = find.query_row([actor], |row| row.get(0)).optional()?;
-    let before = before.map(uint).map_or(Ok(0), weight)?;
-    if weight(old.change)?.saturating_sub(before) >= CUT_BYTES {
-        db.prepare_cached("INSERT INTO cut (actor, seq, change, signature) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![actor, int(old.seq), int(old.change), old.signature])?;
+/// A change of a document by its hash, among those that have no rows yet and all others.
+fn by_hash(
+    db: &Connection,
+    memory: &Memory,
+    fresh: Option<&Fresh>,
+    doc: No,
+    hash: &ChangeHash,
+) -> Result<Option<Found>> {
+    match fresh.and_then(|fresh| fresh.by_hash(hash)) {
+        Some(found) => Ok(Some(found)),
+        None => bundle::by_hash(db, memory, doc, hash),
     }
-    Ok(())
 }
 
 fn writer_no(db: &Connection, said: &Attestation) -> Result<No> {

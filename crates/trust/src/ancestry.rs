@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     gate::Refusal,
     history::{History, Known},
-    outline::Outline,
+    outline::{Outline, Sketch},
     vocabulary::{Reference, Script},
 };
 
@@ -64,9 +64,10 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
         self.kind
     }
 
-    /// Whether a change was taken in before.
-    pub(crate) fn has(&self, hash: &ChangeHash) -> bool {
-        *hash == self.kind.genesis() || self.here.contains_key(hash) || self.history.change(hash).is_some()
+    /// Whether a change that says this of itself was taken in before. One with a number beyond its actor's newest was not, and of
+    /// such a one the history is not asked.
+    pub(crate) fn has(&self, hash: &ChangeHash, header: &Header) -> bool {
+        self.here.contains_key(hash) || self.tip(&header.actor) >= header.seq && self.history.change(hash).is_some()
     }
 
     /// The number of the newest change of an actor; 0 when there is none.
@@ -139,10 +140,8 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
         if self.fresh.range(range.clone()).next().is_none_or(|(_, found)| !spans(found))
             && self.read.range(range.clone()).next().is_none_or(|(_, found)| !spans(found))
         {
-            let bytes = self.history.reaching(actor, counter)?;
-            let frame = Frame::read(&bytes).ok()?;
-            let outline = Outline::of(&frame).ok()?;
-            if frame.header.actor != *actor || outline.at(counter).is_none() {
+            let Sketch { actor: of, seq, outline } = self.history.sketch(actor, counter)?;
+            if of != *actor || outline.at(counter).is_none() {
                 return None;
             }
             self.runs += outline.runs();
@@ -150,7 +149,7 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
                 self.read.clear();
                 self.runs = outline.runs();
             }
-            self.read.insert((*actor, outline.max_op()), (frame.header.seq, outline));
+            self.read.insert((*actor, outline.max_op()), (seq, outline));
         }
         let found = [&self.fresh, &self.read].into_iter().filter_map(|kept| kept.range(range.clone()).next());
         found.map(|(_, found)| found).find(|found| spans(found))

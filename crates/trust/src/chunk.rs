@@ -16,12 +16,14 @@ use commonplace_model::{Actor, ChangeBounds, ChangeHash};
 use sha2::{Digest, Sha256};
 
 mod column;
+mod compose;
 mod number;
 mod row;
 
 use column::Booleans;
 pub(crate) use column::Runs;
-pub(crate) use number::{Bytes, write_unsigned};
+pub(crate) use compose::{Composer, Head};
+pub(crate) use number::{Bytes, write_signed, write_unsigned};
 pub(crate) use row::{Key, LocalId, Row, Rows, Scalar};
 
 /// Bytes that one change may have.
@@ -109,6 +111,14 @@ pub fn hash(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
     // Of its kind, length and contents; the checksum is how it begins.
     let hash = ChangeHash::new(Sha256::digest(hashed).into());
     if head.ends_with(&hash.as_bytes()[..4]) { Ok(hash) } else { Err(ChunkError::Malformed) }
+}
+
+/// Gives a change, which has everything but its checksum, that too; and its hash.
+pub(crate) fn seal(bytes: &mut [u8]) -> Result<ChangeHash, ChunkError> {
+    let (head, hashed) = bytes.split_at_mut_checked(8).ok_or(ChunkError::Malformed)?;
+    let hash = ChangeHash::new(Sha256::digest(hashed).into());
+    head[4..].copy_from_slice(&hash.as_bytes()[..4]);
+    Ok(hash)
 }
 
 /// The columns that a change of our documents can have, by their specification in the format.

@@ -281,7 +281,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let mut ancestry = Ancestry::new(self.history, doc.into());
         let counts = self.counting(doc);
         for candidate in &candidates {
-            if ancestry.has(&candidate.hash) || !counts(&candidate.frame.header) {
+            if ancestry.has(&candidate.hash, &candidate.frame.header) || !counts(&candidate.frame.header) {
                 continue;
             }
             let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, candidate) } else { Ok(None) };

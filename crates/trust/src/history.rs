@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use commonplace_model::{Actor, ChangeHash, DeviceId, DocId};
 
-use crate::{attestation::Attestation, clock::Clock, twins::Fork};
+use crate::{attestation::Attestation, clock::Clock, outline::Sketch, twins::Fork};
 
 /// A change already taken in, as far as the gate needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub trait History {
     /// The bytes of the change of an actor that has the operation with this counter: its first one that reaches so far
     /// (the least `max_op` that is not less). It may have begun only later; the gate looks.
     fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>>;
+    /// What that change is to those that refer to it: all that the gate wants of it.
+    fn sketch(&self, actor: &Actor, counter: u64) -> Option<Sketch> {
+        Sketch::of(&self.reaching(actor, counter)?)
+    }
     /// The bytes of the change of an actor with this number. Asked only when a device's word contradicts what is known.
     fn numbered(&self, actor: &Actor, seq: u64) -> Option<Cow<'_, [u8]>>;
     /// The attestations of an actor's changes that are kept. Asked as rarely.

@@ -10,6 +10,7 @@
 
 mod ancestry;
 pub mod attestation;
+pub mod bundle;
 pub mod chunk;
 pub mod clock;
 pub mod deed;
@@ -31,6 +32,7 @@ pub use deed::{Act, Deed, OpId, Value};
 pub use gate::{Arrival, Counting, Gate, Passed, Refusal, VerifiedChange};
 pub use history::{History, Known, Standing, Verdict};
 pub use key::{DeviceKey, Domain, Signature};
+pub use outline::Sketch;
 pub use past::{Past, PastError};
 pub use record::{Draft, RecordError, VerifiedRecord};
 pub use reversal::{Chosen, KeyBack, Mark, Reversal};

@@ -2,7 +2,31 @@
 //!
 //! A page that was pasted in at once is one run, so that looking up one of its characters does not cost the page.
 
+use commonplace_model::Actor;
+
 use crate::chunk::{ChunkError, Column, Frame, Runs};
+
+/// What an earlier change is to those that refer to its operations: whose, of which number, and what each of them is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sketch {
+    pub(crate) actor: Actor,
+    pub(crate) seq: u64,
+    pub(crate) outline: Outline,
+}
+
+impl Sketch {
+    /// That of a change, from its bytes. Nothing when they are none.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let frame = Frame::read(bytes).ok()?;
+        let outline = Outline::of(&frame).ok()?;
+        Some(Self { actor: frame.header.actor, seq: frame.header.seq, outline })
+    }
+
+    /// Whether the operation with this counter is one of the change's.
+    pub fn has(&self, counter: u64) -> bool {
+        self.outline.at(counter).is_some()
+    }
+}
 
 /// What an operation is to those that refer to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -98,6 +98,8 @@ impl Stage {
                 let batch = DocBatch { doc, changes, attestations, projection, local: false, at: 1 };
                 core.store.write(Batch { commons, docs: vec![batch] })?;
                 core.gathered_is_stored(commons, &[doc]);
+                // Of a page that is open the lists hear later.
+                core.warm_up(commons, doc);
             } else {
                 core.forget_unstored(commons, &[doc]);
             }

@@ -1,6 +1,9 @@
 //! What a meeting brings: through the gate, into documents that are in memory, onto the disk.
 
-use std::time::Instant;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Instant,
+};
 
 use commonplace_model::{Actor, CommonsId, DocId, PageId};
 use commonplace_store::{Batch, DocBatch, Projection};
@@ -22,6 +25,27 @@ const PIECE: usize = 500;
 
 /// A document, and how far each actor's work in it is vouched for.
 type Said = (DocId, Vec<(Actor, u64)>);
+
+/// The same with each document once: what of it comes later builds on what came before, which is stored with it.
+fn together(arrivals: Vec<Arrival>) -> Vec<Arrival> {
+    let mut all: Vec<Arrival> = Vec::with_capacity(arrivals.len());
+    let mut places: HashMap<DocId, usize> = HashMap::with_capacity(arrivals.len());
+    for arrival in arrivals {
+        match places.entry(arrival.doc) {
+            Entry::Vacant(place) => {
+                place.insert(all.len());
+                all.push(arrival);
+            }
+            Entry::Occupied(place) => {
+                if let Some(before) = all.get_mut(*place.get()) {
+                    before.attestations.extend(arrival.attestations);
+                    before.changes.extend(arrival.changes);
+                }
+            }
+        }
+    }
+    all
+}
 
 impl Core {
     /// What a device does by bringing this that no honest one does: as told by how much it brought of late.
@@ -45,6 +69,7 @@ impl Core {
             return Err(Error::internal("a meeting that is over brought something"));
         };
         let (commons, device) = (meeting.commons, meeting.device);
+        let arrivals = together(arrivals);
         let mut docs = Vec::with_capacity(arrivals.len());
         let mut stored = Vec::with_capacity(arrivals.len());
         let few = arrivals.len() <= FEW;

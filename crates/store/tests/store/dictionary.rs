@@ -10,7 +10,10 @@ use commonplace_model::{CommonsId, DocId};
 use commonplace_store::{Batch, Projection, Reader, Store, StoreError};
 use rusqlite::Connection;
 
-use crate::writing::{Writer, batch, page_id, profile};
+use crate::{
+    versions::TO_VERSION_6,
+    writing::{Writer, batch, page_id, profile},
+};
 
 /// Pages that are written: more than a dictionary is made of.
 const PAGES: u32 = 600;
@@ -154,7 +157,7 @@ fn a_database_of_version_5_gets_one_made_of_what_is_in_it() {
     drop(store);
     let before = "DROP TABLE dictionary; DROP TABLE dictionary_again; CREATE INDEX run_actor ON run (actor); \
                   PRAGMA user_version = 5";
-    database(dir.path()).execute_batch(before).expect("is of version 5 again");
+    database(dir.path()).execute_batch(&[TO_VERSION_6, before].concat()).expect("is of version 5 again");
     let mut store = Store::open(dir.path()).expect("opens");
     assert_eq!(readable(&store, commons, 0..PAGES - 100), PAGES - 100);
     fill(&mut store, commons, PAGES - 100..PAGES);

@@ -214,43 +214,6 @@ proptest! {
 }
 
 #[test]
-fn a_database_of_version_1_gets_the_clocks_that_its_changes_have() {
-    let (dir, mut store, commons) = profile();
-    let turns: Vec<_> = (0..120).map(|n| (n * 7 % 3, n % 4 != 1)).collect();
-    let (said, doc) = (conversation(commons, &turns), DocId::Page(page_id(1)));
-    store.write(batch(commons, doc, &said, Projection::Later, true)).expect("stores");
-    let clocks = |store: &Store| -> Vec<_> {
-        let history = store.history(commons, doc).expect("reads");
-        let of = |made: &Made| {
-            let clock = history.clock(&made.0.hash()).expect("has a clock");
-            (clock.newest(&made.0.actor()), clock.since(), clock.others())
-        };
-        let clocks = said.iter().map(of).collect();
-        history.sound().expect("every question was answered");
-        clocks
-    };
-    let wanted = clocks(&store);
-    assert!(wanted.iter().any(|(_, _, others)| others.len() == 2), "somebody heard of both others");
-    drop(store);
-    // From the disk, and not from what was kept in memory.
-    let store = Store::open(dir.path()).expect("opens");
-    assert_eq!(clocks(&store), wanted);
-    drop(store);
-
-    let db = rusqlite::Connection::open(dir.path().join("profile.db")).expect("opens");
-    let later = ["built_seq", "built", "built_signature", "run"]
-        .map(|column| format!("ALTER TABLE actor DROP COLUMN {column}"));
-    db.execute_batch(&format!(
-        "DROP TABLE dictionary; DROP TABLE dictionary_again; DROP TABLE clock; DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; {}; PRAGMA user_version = 1",
-        later.join(";")
-    ))
-    .expect("is of version 1 again");
-    drop(db);
-    let store = Store::open(dir.path()).expect("opens, and works them out");
-    assert_eq!(clocks(&store), wanted);
-}
-
-#[test]
 fn the_change_that_has_an_operation_is_found_by_its_counter() {
     let (_dir, mut store, commons) = profile();
     let turns: Vec<_> = (0..60).map(|n| (n % 3, n % 5 == 0)).collect();

@@ -13,13 +13,13 @@ use crate::{
 
 const MINUTE: u64 = 60_000;
 
-fn store_at(store: &mut Store, commons: CommonsId, doc: DocId, made: &[Made], at: u64) {
+pub(crate) fn store_at(store: &mut Store, commons: CommonsId, doc: DocId, made: &[Made], at: u64) {
     let mut batch = batch(commons, doc, made, Projection::Later, false);
     batch.docs[0].at = at;
     store.write(batch).expect("stores");
 }
 
-fn all(store: &Store, commons: CommonsId) -> Vec<Run> {
+pub(crate) fn all(store: &Store, commons: CommonsId) -> Vec<Run> {
     store.runs(commons, &RunQuery { limit: 1_000, ..RunQuery::default() }).expect("reads")
 }
 
@@ -176,36 +176,6 @@ fn who_it_was_is_noted_when_somebody_vouches() {
     };
     assert_eq!(write(vec![first], vec![]), vec![None]);
     assert_eq!(write(vec![second], vec![said]), vec![Some(device(1))]);
-}
-
-#[test]
-fn a_database_of_version_3_gets_the_runs_of_its_changes() {
-    let (dir, mut store, commons) = profile();
-    let (mut ada, mut ben) = (Writer::new(1, commons, page_id(1)), Writer::new(2, commons, page_id(2)));
-    let mut made = vec![ada.begin("A", "a")];
-    made.extend((0..1_200).map(|_| ada.insert("x")));
-    store_at(&mut store, commons, ada.doc(), &made, 7);
-    store_at(&mut store, commons, ben.doc(), &[ben.begin("B", "b")], 5);
-    drop(store);
-    let db = rusqlite::Connection::open(dir.path().join("profile.db")).expect("opens");
-    db.execute_batch(
-        "DROP TABLE dictionary; DROP TABLE dictionary_again; DROP TABLE run; DROP TABLE flag; DROP TABLE flagger; \
-         ALTER TABLE actor DROP COLUMN run; PRAGMA user_version = 3",
-    )
-    .expect("is of version 3 again");
-    drop(db);
-    let mut store = Store::open(dir.path()).expect("opens");
-    let told = |store: &Store| {
-        all(store, commons).iter().map(|r| (r.doc, r.first, r.last, r.at, r.device)).collect::<Vec<_>>()
-    };
-    let (one, two) = (Some(device(1)), Some(device(2)));
-    assert_eq!(
-        told(&store),
-        vec![(ada.doc(), 1_001, 1_201, 7, one), (ada.doc(), 1, 1_000, 7, one), (ben.doc(), 1, 1, 5, two)]
-    );
-    store_at(&mut store, commons, ada.doc(), &[ada.insert("y")], 8);
-    assert_eq!(told(&store)[0], (ada.doc(), 1_001, 1_202, 8, one), "and they go on");
-    assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
 }
 
 /// What a member can say, of every kind there is. A kind that is missing here does not compile in `kind`.

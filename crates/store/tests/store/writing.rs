@@ -11,6 +11,9 @@ pub(crate) type Made = (VerifiedChange, VerifiedAttestation);
 pub(crate) fn profile() -> (TempDir, Store, CommonsId) {
     let dir = tempfile::tempdir().expect("a folder");
     let mut store = Store::open(dir.path()).expect("opens");
+    if let Some(bundling) = crate::BUNDLING {
+        store.set_bundling(bundling);
+    }
     let records = founding(1);
     let commons = records[0].commons();
     store.add_commons(commons, &records).expect("stores");

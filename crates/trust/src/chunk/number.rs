@@ -95,22 +95,28 @@ pub(crate) fn write_unsigned(mut value: u64, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a number as [`Bytes::signed`] reads it.
+pub(crate) fn write_signed(mut value: i64, out: &mut Vec<u8>) {
+    loop {
+        let [low, ..] = (value & 0x7f).to_le_bytes();
+        value >>= 7;
+        if value == 0 && low & 0x40 == 0 || value == -1 && low & 0x40 != 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn written_signed(mut value: i64) -> Vec<u8> {
+    fn written_signed(value: i64) -> Vec<u8> {
         let mut out = Vec::new();
-        loop {
-            let [low, ..] = (value & 0x7f).to_le_bytes();
-            value >>= 7;
-            if value == 0 && low & 0x40 == 0 || value == -1 && low & 0x40 != 0 {
-                out.push(low);
-                return out;
-            }
-            out.push(low | 0x80);
-        }
+        write_signed(value, &mut out);
+        out
     }
 
     proptest! {

@@ -1,0 +1,199 @@
+//! Histories packed into bundles, and unpacked again.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use commonplace_model::{CommonsId, DocId, DocKind, Document, Folder, Nonce, Page, PageId, Splice};
+use commonplace_trust::{
+    DeviceKey, VerifiedChange, actor_of,
+    bundle::{self, BundleError, Most},
+    gate,
+};
+use proptest::prelude::*;
+
+const COMMONS: CommonsId = CommonsId::new([1; 32]);
+const NONCE: Nonce = Nonce::new([2; 16]);
+const PAGE: DocId = DocId::Page(PageId::new([3; 16]));
+const ANY: Most = Most { changes: 100_000, bytes: 1 << 26 };
+
+struct Writer {
+    key: DeviceKey,
+    page: Page,
+}
+
+impl Writer {
+    fn new(number: u8) -> Self {
+        let key = DeviceKey::from_seed(&[number; 32]);
+        let mut page = Page::default();
+        page.document_mut().set_actor(actor_of(COMMONS, PAGE, key.id(), NONCE));
+        Self { key, page }
+    }
+
+    fn edit(&mut self, at: u32, delete: u32, insert: &str) -> Option<VerifiedChange> {
+        let len = self.page.body_len();
+        let at = at.min(len);
+        let splice = Splice { at, delete: delete.min(len - at), insert: insert.to_owned() };
+        let local = self.page.edit(&[splice]).expect("fits")?;
+        Some(VerifiedChange::local(local, &self.key, COMMONS, PAGE, NONCE).expect("within bounds").0)
+    }
+
+    fn hear(&mut self, change: &VerifiedChange) {
+        gate::apply(self.page.document_mut(), vec![change.clone()]).expect("applies");
+    }
+}
+
+fn bytes(changes: &[VerifiedChange]) -> Vec<&[u8]> {
+    changes.iter().map(VerifiedChange::bytes).collect()
+}
+
+fn packed(changes: &[VerifiedChange]) -> Vec<u8> {
+    bundle::pack(DocKind::Page, bytes(changes)).expect("packs")
+}
+
+/// Whether a bundle of these gives them, their hashes and what they say of themselves.
+fn comes_back(changes: &[VerifiedChange]) {
+    let unpacked = bundle::unpack(&packed(changes), ANY).expect("unpacks");
+    assert_eq!(unpacked.len(), changes.len());
+    for (change, again) in changes.iter().zip(&unpacked) {
+        assert_eq!((change.hash(), change.bytes()), (again.hash, &again.bytes[..]));
+        assert_eq!((change.actor(), change.seq(), change.max_op()), {
+            let header = &again.header;
+            (header.actor, header.seq, header.max_op())
+        });
+        assert_eq!(change.deps().collect::<Vec<_>>(), again.header.deps);
+        assert_eq!(commonplace_trust::chunk::read(&again.bytes).as_ref(), Ok(&again.header));
+    }
+}
+
+/// What some wrote at once, hearing of each other now and then.
+fn history(acts: &[(u8, u16, u8, String, bool)]) -> Vec<VerifiedChange> {
+    let mut writers: Vec<Writer> = (1..=3).map(Writer::new).collect();
+    let mut heard = [0; 3];
+    let mut changes: Vec<VerifiedChange> = Vec::new();
+    for (who, at, delete, insert, hears) in acts {
+        let who = usize::from(*who);
+        if *hears {
+            for change in &changes[heard[who]..] {
+                writers[who].hear(change);
+            }
+            heard[who] = changes.len();
+        }
+        let len = writers[who].page.body_len();
+        let made = writers[who].edit(u32::from(*at) % (len + 1), u32::from(*delete), insert);
+        changes.extend(made);
+    }
+    changes
+}
+
+fn acts() -> impl Strategy<Value = Vec<(u8, u16, u8, String, bool)>> {
+    let act = (0..3_u8, any::<u16>(), 0..4_u8, "[a-cé語😀\n]{0,3}", any::<bool>());
+    proptest::collection::vec(act, 0..40)
+}
+
+proptest! {
+    #[test]
+    fn what_is_packed_comes_back(acts in acts(), from in 0..10_usize) {
+        let changes = history(&acts);
+        comes_back(&changes[from.min(changes.len())..]);
+    }
+
+    #[test]
+    fn no_bytes_make_unpacking_panic(bytes: Vec<u8>) {
+        let _ = bundle::unpack(&bytes, ANY);
+        let mut formed = vec![1];
+        formed.extend(bytes);
+        let _ = bundle::unpack(&formed, ANY);
+    }
+
+    #[test]
+    fn a_bundle_that_was_changed_is_refused_or_gives_something_bounded(
+        acts in acts(), hits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = packed(&history(&acts));
+        for (at, byte) in hits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let most = Most { changes: 50, bytes: 100_000 };
+        if let Ok(changes) = bundle::unpack(&bytes, most) {
+            prop_assert!(changes.len() <= 50 && changes.iter().map(|c| c.bytes.len()).sum::<usize>() <= 100_000);
+        }
+    }
+}
+
+#[test]
+fn keystrokes_take_a_byte_or_two_each() {
+    let mut writer = Writer::new(1);
+    let text = "It is here that the members of a commons write down what they know, each at a desk of their own. ";
+    let mut changes = Vec::new();
+    for (at, character) in (0..).zip(text.repeat(20).chars()) {
+        changes.extend(writer.edit(at, 0, &character.to_string()));
+    }
+    // Some of it is deleted again from its end, and from a place before it on.
+    for at in (1_900..1_940).rev() {
+        changes.extend(writer.edit(at, 1, ""));
+    }
+    for _ in 0..40 {
+        changes.extend(writer.edit(100, 1, ""));
+    }
+    comes_back(&changes);
+    let before: usize = bytes(&changes).iter().map(|change| change.len()).sum();
+    let bundle = packed(&changes);
+    assert!(bundle.len() < 4 * changes.len() && before > 30 * bundle.len(), "{} of {before}", bundle.len());
+}
+
+#[test]
+fn what_is_no_writing_in_the_body_is_kept_as_it_is() {
+    let mut writer = Writer::new(1);
+    let title = "A title".parse().expect("a title");
+    let begun = writer.page.begin(&title, &Folder::default(), "some text").expect("begins").expect("changes");
+    let begun = VerifiedChange::local(begun, &writer.key, COMMONS, PAGE, NONCE).expect("within bounds").0;
+    let then = writer.edit(4, 1, "_").expect("changes");
+    let renamed = writer.page.rename(&"Another".parse().expect("a title"), &Folder::default()).expect("renames");
+    let renamed = renamed.map(|local| VerifiedChange::local(local, &writer.key, COMMONS, PAGE, NONCE));
+    let renamed = renamed.expect("changes").expect("within bounds").0;
+    let last = writer.edit(0, 3, "").expect("changes");
+    comes_back(&[begun, then, renamed, last]);
+    comes_back(&[]);
+}
+
+#[test]
+fn a_large_change_comes_back() {
+    let mut writer = Writer::new(1);
+    let pasted = writer.edit(0, 0, &"many words, 語 and 😀 among them ".repeat(1_000)).expect("changes");
+    let cut = writer.edit(100, 20_000, "").expect("changes");
+    comes_back(&[pasted.clone(), cut.clone()]);
+    // From the middle on: what it builds on is not in the bundle.
+    comes_back(&[cut]);
+    assert!(packed(std::slice::from_ref(&pasted)).len() < pasted.bytes().len() * 2);
+}
+
+#[test]
+fn no_more_is_unpacked_than_was_asked_for() {
+    let changes = history(&(0..20).map(|n| (n % 3, 0, 0, "abc".to_owned(), true)).collect::<Vec<_>>());
+    let bytes = packed(&changes);
+    let sum: usize = changes.iter().map(|change| change.bytes().len()).sum();
+    assert!(bundle::unpack(&bytes, Most { changes: 20, bytes: sum }).is_ok());
+    for most in [Most { changes: 19, bytes: sum }, Most { changes: 20, bytes: sum - 1 }] {
+        assert_eq!(bundle::unpack(&bytes, most), Err(BundleError::TooMuch));
+    }
+    let mut newer = bytes.clone();
+    newer[0] = 2;
+    assert_eq!(bundle::unpack(&newer, ANY), Err(BundleError::Form));
+    for len in 0..bytes.len() {
+        assert!(bundle::unpack(&bytes[..len], ANY).is_err());
+    }
+    assert_eq!(bundle::unpack(&[bytes, vec![0]].concat(), ANY), Err(BundleError::Malformed));
+}
+
+#[test]
+fn a_document_made_of_a_bundle_is_the_same() {
+    let changes =
+        history(&(0..60).map(|n| (n % 3, u16::from(n) * 7, n % 4, "xy".to_owned(), n % 2 == 0)).collect::<Vec<_>>());
+    let mut whole = Document::new(DocKind::Page);
+    gate::apply(&mut whole, changes.clone()).expect("applies");
+    let mut again = Document::new(DocKind::Page);
+    for change in bundle::unpack(&packed(&changes), ANY).expect("unpacks") {
+        let change = VerifiedChange::from_store(change.bytes).expect("as it was");
+        gate::apply(&mut again, vec![change]).expect("applies");
+    }
+    assert_eq!(whole.heads(), again.heads());
+}
