@@ -332,3 +332,72 @@ fn parting(actor: Actor, first: &Trail, second: &Trail, common: Option<&[u8]>) -
         Err(TwinsError::Chain)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+    use commonplace_model::{Page, PageId, Splice};
+
+    use super::*;
+    use crate::{DeviceKey, actor_of};
+
+    const COMMONS: CommonsId = CommonsId::new([1; 32]);
+    const NONCE: Nonce = Nonce::new([2; 16]);
+    const PAGE: DocId = DocId::Page(PageId::new([3; 16]));
+
+    fn key(n: u8) -> DeviceKey {
+        DeviceKey::from_seed(&[n; 32])
+    }
+
+    fn way(signed_by: u8, seq: u64, hash: ChangeHash, changes: Vec<Vec<u8>>) -> Way {
+        Way::new(VerifiedAttestation::sign(&key(signed_by), COMMONS, PAGE, NONCE, seq, hash).get(), changes)
+    }
+
+    fn proof(ways: [Way; 2], common: Option<Vec<u8>>) -> Result<VerifiedTwins, TwinsError> {
+        let device = key(1).id();
+        VerifiedTwins::verify(encode(&Written { commons: COMMONS, doc: PAGE, device, nonce: NONCE, ways, common }))
+    }
+
+    fn hash(n: u8) -> ChangeHash {
+        ChangeHash::new([n; 32])
+    }
+
+    #[test]
+    fn a_proof_has_so_many_changes_and_bytes_and_not_one_more() {
+        let with = |first: usize, second: usize, common: bool| {
+            let some = |count| vec![vec![7]; count];
+            proof([way(1, 1, hash(1), some(first)), way(1, 1, hash(2), some(second))], common.then(|| vec![7]))
+        };
+        for (first, second, common) in [(32, 0, false), (20, 12, false), (0, 31, true), (1, 31, false)] {
+            assert_ne!(with(first, second, common), Err(TwinsError::TooLarge), "{first} {second} {common}");
+        }
+        for (first, second, common) in [(33, 0, false), (20, 13, false), (20, 12, true), (0, 32, true), (34, 0, false)]
+        {
+            assert_eq!(with(first, second, common), Err(TwinsError::TooLarge), "{first} {second} {common}");
+        }
+        assert_eq!(VerifiedTwins::verify(vec![0; VerifiedTwins::MAX_BYTES]), Err(TwinsError::Malformed));
+        assert_eq!(VerifiedTwins::verify(vec![0; VerifiedTwins::MAX_BYTES + 1]), Err(TwinsError::TooLarge));
+    }
+
+    /// The first change of a device.
+    fn written(n: u8) -> (ChangeHash, Vec<u8>) {
+        let mut page = Page::default();
+        page.document_mut().set_actor(actor_of(COMMONS, PAGE, key(n).id(), NONCE));
+        let splice = Splice { at: 0, delete: 0, insert: "a".to_owned() };
+        let made = page.edit(&[splice]).expect("fits").expect("changes");
+        (ChangeHash::new(made.change.hash().0), made.change.raw_bytes().to_vec())
+    }
+
+    #[test]
+    fn what_a_device_says_of_the_change_of_another_shows_nothing() {
+        let (hash_of_other, bytes) = written(2);
+        let mut ways = [way(1, 1, hash_of_other, vec![bytes]), way(1, 1, hash(9), Vec::new())];
+        ways.sort_by_key(|way| (way.seq, way.hash));
+        assert_eq!(proof(ways, None), Err(TwinsError::Chain));
+        // Nor of its own under another number.
+        let (hash_of_own, bytes) = written(1);
+        let ways = [way(1, 1, hash(9), Vec::new()), way(1, 2, hash_of_own, vec![bytes])];
+        assert_eq!(proof(ways, None), Err(TwinsError::Chain));
+    }
+}

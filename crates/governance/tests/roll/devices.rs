@@ -43,6 +43,24 @@ fn a_second_device_writes_as_the_same_member() {
 }
 
 #[test]
+fn how_a_device_became_its_members_is_told() {
+    let [mut a, mut b] = commons(Model::Majority);
+    let told = |peer: &Peer, n: u8| peer.roll.pairing(&device(n)).map(|pairing| (pairing.device_name, pairing.by));
+    assert_eq!(told(&a, 1), Some(("Laptop 1".to_owned(), None)));
+    assert_eq!(told(&a, 2), Some(("Laptop 2".to_owned(), None)));
+    assert_eq!(told(&a, 21), None);
+    let (certificate, _) = certify(&mut a, 21);
+    revoke(&mut a, certificate);
+    b.hear(&a);
+    // Also when its standing has ended since.
+    assert_eq!(told(&b, 21), Some(("Phone 21".to_owned(), Some(device(1)))));
+    // Of several times the last.
+    let consent = DeviceCertificate::consent(a.roll.commons(), a.me(), &key(21));
+    a.say(&Body::DeviceCertificate(DeviceCertificate::new(device(21), "Tablet".to_owned(), consent)));
+    assert_eq!(told(&a, 21), Some(("Tablet".to_owned(), Some(device(1)))));
+}
+
+#[test]
 fn a_device_that_did_not_say_yes_cannot_be_added() {
     let [mut a, b] = commons(Model::Open);
     let for_another = DeviceCertificate::consent(a.roll.commons(), b.me(), &key(21));

@@ -24,6 +24,18 @@ fn because(record: RecordId, reason: &str) -> Body {
 }
 
 #[test]
+fn who_is_removed_twice_by_the_same_one_was_removed_twice() {
+    let [mut a, _, c] = commons(Model::Open);
+    let member = c.me();
+    let once = remove(&mut a, member, "once");
+    assert_eq!(a.admit(3).me(), member);
+    let twice = remove(&mut a, member, "twice");
+    assert_eq!((told(&a, once).reason.as_str(), told(&a, twice).reason.as_str()), ("once", "twice"));
+    let acts = a.roll.acts();
+    assert!(acts.contains(&once) && acts.contains(&twice));
+}
+
+#[test]
 fn a_removal_is_told_with_its_reason() {
     let [mut a, b, c] = commons(Model::Open);
     let before = a.propose(licence("CC0-1.0"));

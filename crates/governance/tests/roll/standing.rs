@@ -2,7 +2,7 @@
 
 use commonplace_governance::{
     Act, Added, Admission, Body, Choice, Cut, DeviceStanding, Invitation, Model, Policy, Proposal, Reason, Removal,
-    Roll, Vote, Vouch, body::member_of, decision::Standing as Outcome,
+    Roll, RollError, Vote, Vouch, body::member_of, decision::Standing as Outcome,
 };
 use commonplace_model::{ChangeHash, DocId, Nonce, PageId, RecordId};
 use commonplace_trust::{Draft, Standing as _, VerifiedAttestation, VerifiedRecord, VerifiedTwins};
@@ -137,6 +137,30 @@ fn what_somebody_proposes_beside_their_removal_changes_nothing_in_an_open_common
         let next = b.propose(licence("CC0-1.0"));
         assert!(b.stands(next) && b.roll.charter().licence == "CC0-1.0");
     }
+}
+
+#[test]
+fn a_step_that_somebody_proposes_beside_their_removal_does_not_stand_for_its_author_is_out() {
+    let [mut a, mut b, mut c] = commons(Model::Open);
+    a.remove(c.me());
+    let beside = c.propose(Act::Model { model: Model::Majority, stewards: Vec::new() });
+    meet(&mut [&mut a, &mut b, &mut c]);
+    assert_eq!(a.why_not(beside), vec![Reason::Author]);
+}
+
+#[test]
+fn nobody_writes_what_they_have_no_right_to() {
+    let [_, mut b, c] = commons(Model::Majority);
+    let removal = Body::Removal(Removal {
+        member: c.me(),
+        under: RecordId::new(*b.roll.commons().as_bytes()),
+        cut: Cut::default(),
+    });
+    assert_eq!(b.roll.write(&removal, &b.key), Err(RollError::NoRight));
+    let (one, other) = (b.propose(licence("CC0-1.0")), b.propose(licence("CC-BY-4.0")));
+    b.yes(one);
+    let again = Body::Vote(Vote { proposal: other, choice: Choice::Yes });
+    assert_eq!(b.roll.write(&again, &b.key), Err(RollError::Spent));
 }
 
 #[test]

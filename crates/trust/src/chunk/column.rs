@@ -263,9 +263,23 @@ mod tests {
     }
 
     #[test]
+    fn booleans_are_done_when_all_were_asked_for() {
+        let mut two = Booleans::new(&[1, 1]);
+        for value in [false, true] {
+            assert_eq!(two.done(), Err(ChunkError::Malformed), "there is more in the bytes, or in a run");
+            assert_eq!(two.next(), Ok(value));
+        }
+        assert_eq!(two.done(), Ok(()));
+        let mut run = Booleans::new(&[2]);
+        assert_eq!((run.next(), run.done()), (Ok(false), Err(ChunkError::Malformed)));
+    }
+
+    #[test]
     fn differences_stay_among_counters() {
         let mut good = Differences::new(&[0x7e, 5, 0x7d]);
         assert_eq!((good.next(), good.next(), good.done()), (Ok(Some(5)), Ok(Some(2)), Ok(())));
         assert_eq!(Differences::new(&[0x7f, 0x7f]).next(), Err(ChunkError::Number));
+        let read = |low: u8| Differences::new(&[0x7f, low, 0x80, 0x80, 0x80, 0x08]).next();
+        assert_eq!((read(0x80), read(0x81)), (Ok(Some(MAX_OP_COUNTER)), Err(ChunkError::Number)));
     }
 }

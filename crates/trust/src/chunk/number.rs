@@ -149,6 +149,13 @@ mod tests {
         for value in [i64::MIN, i64::MIN + 1, -65, -64, -1, 0, 63, 64, i64::MAX] {
             assert_eq!(Bytes::new(&written_signed(value)).signed(), Ok(value));
         }
+        for value in [0, 127, 128, 1 << 63, u64::MAX] {
+            let mut out = Vec::new();
+            write_unsigned(value, &mut out);
+            assert_eq!(Bytes::new(&out).unsigned(), Ok(value));
+        }
+        let beyond = [vec![0xff; 9], vec![0x02]].concat();
+        assert_eq!(Bytes::new(&beyond).unsigned(), Err(ChunkError::Number));
         assert_eq!(Bytes::new(&[0x80, 0x00]).unsigned(), Err(ChunkError::Number));
         assert_eq!(Bytes::new(&[0x80, 0x00]).signed(), Err(ChunkError::Number));
         assert_eq!(Bytes::new(&[0xff, 0x7f]).signed(), Err(ChunkError::Number));

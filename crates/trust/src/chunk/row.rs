@@ -203,3 +203,36 @@ fn scalar<'a>(meta: u64, values: &mut Bytes<'a>) -> Result<Scalar<'a>, ChunkErro
         _ => Err(ChunkError::Foreign),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(kind: u64, bytes: &[u8]) -> Result<Scalar<'_>, ChunkError> {
+        scalar((bytes.len() as u64) << 4 | kind, &mut Bytes::new(bytes))
+    }
+
+    #[test]
+    fn a_value_reads_in_its_one_form_only() {
+        for (kind, bytes, value) in [
+            (0, &[][..], Scalar::Null),
+            (1, &[], Scalar::Bool(false)),
+            (2, &[], Scalar::Bool(true)),
+            (3, &[0x80, 1], Scalar::Unsigned(128)),
+            (4, &[0x7f], Scalar::Signed(-1)),
+            (5, &1.5_f64.to_le_bytes(), Scalar::Float(1.5)),
+            (6, "é".as_bytes(), Scalar::Text("é")),
+            (7, &[1, 2], Scalar::Bytes(&[1, 2])),
+            (9, &[3], Scalar::Time(3)),
+        ] {
+            assert_eq!(read(kind, bytes), Ok(value));
+        }
+        // None of these has bytes, and of these not one too many.
+        for (kind, bytes) in [(0, &[0][..]), (1, &[0]), (2, &[0]), (3, &[1, 1]), (4, &[1, 1]), (9, &[1, 1])] {
+            assert_eq!(read(kind, bytes), Err(ChunkError::Canonical), "{kind}");
+        }
+        for kind in [8, 10, 15] {
+            assert_eq!(read(kind, &[1]), Err(ChunkError::Foreign));
+        }
+    }
+}

@@ -133,6 +133,8 @@ mod tests {
         search.add(hash(1, 1), actor(1), 1, std::iter::once(hash(0, 1)));
         search.add(hash(1, 2), actor(1), 2, [hash(1, 1), hash(0, 3)].into_iter());
         assert_eq!(search.out(), HashSet::from([hash(0, 3), hash(1, 2)]));
+        // Five changes with five dependencies; the two that go, one of them twice, and what builds on the first.
+        assert_eq!(search.steps, 5 + 5 + 3 + 1);
     }
 
     #[test]

@@ -134,3 +134,21 @@ fn down<H: History + ?Sized>(history: &H, actor: &Actor, from: u64, to: u64) -> 
     }
     Some(chain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_takes_what_a_proof_has_room_for() {
+        let fitting = |size: usize| {
+            let mut chain = Chain::new();
+            (0..100).take_while(|_| chain.push(&vec![0; size]).is_some()).count()
+        };
+        assert_eq!(fitting(1), VerifiedTwins::MAX_CHANGES);
+        assert_eq!(fitting(1_000), VerifiedTwins::MAX_BYTES / 1_000);
+        // As many bytes as a proof has in all are too many, since it has others beside.
+        assert_eq!((fitting(VerifiedTwins::MAX_BYTES - 1), fitting(VerifiedTwins::MAX_BYTES)), (1, 0));
+        assert_eq!(fitting(VerifiedTwins::MAX_BYTES / 2), 1);
+    }
+}

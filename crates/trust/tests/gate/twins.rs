@@ -235,6 +235,16 @@ fn once_it_is_proved_what_is_common_counts_and_needs_no_other_word() {
 }
 
 #[test]
+fn a_proof_has_no_more_changes_than_it_needs() {
+    let forked = Forked::new(2, 5, 1);
+    // Known is what the device said of its seventh; now it says something else of its third.
+    let proof = only(pass(&forked.seen(&[7]), PAGE, vec![], vec![said(&forked.other, 3)]));
+    let beginning = &forked.one.changes[0].bytes()[..4];
+    // The seventh down to the fourth, which names the third that it builds on.
+    assert_eq!(proof.bytes().windows(4).filter(|four| four == &beginning).count(), 4);
+}
+
+#[test]
 fn where_less_is_proved_than_there_is_more_is_still_found_and_then_no_more() {
     let forked = Forked::new(2, 3, 3);
     let arrival = |changes: &[VerifiedChange]| Arrival {
