@@ -159,3 +159,14 @@ fn ballots_that_are_spread_while_one_is_gone_leave_nothing_to_decide() {
     e.vote(one, Choice::Yes);
     assert!(e.stands(one));
 }
+
+#[test]
+fn who_said_no_to_one_proposal_can_still_say_yes_to_another_where_a_yes_spends_nothing() {
+    let [mut a, _, mut c] = commons(Model::Consent { quorum: 100 });
+    let refused = a.propose(licence("CC0-1.0"));
+    c.hear(&a);
+    c.vote(refused, Choice::No);
+    a.hear(&c);
+    // All three are needed, and two of them can still acknowledge.
+    assert_eq!(a.roll.able(), Able::ForGood);
+}

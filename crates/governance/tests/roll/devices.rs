@@ -58,6 +58,12 @@ fn how_a_device_became_its_members_is_told() {
     let consent = DeviceCertificate::consent(a.roll.commons(), a.me(), &key(21));
     a.say(&Body::DeviceCertificate(DeviceCertificate::new(device(21), "Tablet".to_owned(), consent)));
     assert_eq!(told(&a, 21), Some(("Tablet".to_owned(), Some(device(1)))));
+    // Those with which members came, founder or not, who are out now.
+    let [a, mut b, c] = commons(Model::Open);
+    b.remove(a.me());
+    b.remove(c.me());
+    assert_eq!((b.roll.device_name(&device(1)), b.roll.device_name(&device(3))), (None, None));
+    assert_eq!([1, 3].map(|n| told(&b, n)), ["Laptop 1", "Laptop 3"].map(|name| Some((name.to_owned(), None))));
 }
 
 #[test]

@@ -149,6 +149,18 @@ fn a_step_that_somebody_proposes_beside_their_removal_does_not_stand_for_its_aut
 }
 
 #[test]
+fn an_act_that_nothing_follows_does_not_stand_in_the_way_of_a_step_beside_it() {
+    // Whichever of the two has the lower id.
+    for n in 0..6 {
+        let [mut a, mut b, mut c] = commons(Model::Open);
+        let step = a.propose(Act::Model { model: Model::Majority, stewards: Vec::new() });
+        b.propose(Act::Hide(PageId::new([n; 16])));
+        meet(&mut [&mut a, &mut b, &mut c]);
+        assert!(c.stands(step));
+    }
+}
+
+#[test]
 fn nobody_writes_what_they_have_no_right_to() {
     let [_, mut b, c] = commons(Model::Majority);
     let removal = Body::Removal(Removal {
