@@ -245,6 +245,28 @@ fn a_proof_has_no_more_changes_than_it_needs() {
 }
 
 #[test]
+fn what_somebody_else_wrote_between_hides_no_proof() {
+    let mut orders = std::collections::BTreeSet::new();
+    for n in 2..12 {
+        let mut forked = Forked::new(1, 1, 1);
+        let seen = forked.seen(&[2]);
+        let mut reader = Device::new(n, PAGE);
+        (0..2).for_each(|_| drop(reader.write("x")));
+        let own = forked.other.changes[1].clone();
+        forked.other.meet(&reader);
+        // Its third builds on its second, and on somebody else's second.
+        let third = forked.other.write("m");
+        let mut changes = bytes(&reader.changes);
+        changes.extend([own.bytes().to_vec(), third.bytes().to_vec()]);
+        let words = vec![said(&reader, 2), vouch(1, PAGE, 3, third.hash())];
+        let passed = pass(&seen, PAGE, changes, words);
+        assert_eq!(passed.twins.iter().map(shown).collect::<Vec<_>>(), [Some(forked.parting())]);
+        orders.insert(own.hash() < reader.changes[1].hash());
+    }
+    assert_eq!(orders.len(), 2, "whichever has the lower hash");
+}
+
+#[test]
 fn where_less_is_proved_than_there_is_more_is_still_found_and_then_no_more() {
     let forked = Forked::new(2, 3, 3);
     let arrival = |changes: &[VerifiedChange]| Arrival {
