@@ -3,8 +3,8 @@
 
 use commonplace_model::{CommonsId, DocId, DocKind, Document, Folder, Nonce, Page, PageId, Splice};
 use commonplace_trust::{
-    DeviceKey, VerifiedChange, actor_of,
-    bundle::{self, BundleError, Most},
+    DeviceKey, Sketch, VerifiedChange, actor_of,
+    bundle::{self, BundleError, Most, Sketches},
     gate,
 };
 use proptest::prelude::*;
@@ -96,11 +96,28 @@ proptest! {
     }
 
     #[test]
+    fn what_changes_are_to_others_is_read_without_unpacking(acts in acts()) {
+        let changes = history(&acts);
+        let sketches = Sketches::read(&packed(&changes), ANY).expect("reads");
+        let newest = changes.iter().map(VerifiedChange::max_op).max().unwrap_or(0);
+        for counter in 0..newest + 3 {
+            for actor in changes.iter().map(VerifiedChange::actor) {
+                let own = changes.iter().filter(|change| change.actor() == actor);
+                let wanted = own.filter_map(|change| Sketch::of(change.bytes())).find(|sketch| sketch.has(counter));
+                prop_assert_eq!(sketches.reaching(&actor, counter), wanted);
+            }
+        }
+        prop_assert!(sketches.size() >= newest as usize / 4 && sketches.size() <= 200 * newest as usize);
+    }
+
+    #[test]
     fn no_bytes_make_unpacking_panic(bytes: Vec<u8>) {
         let _ = bundle::unpack(&bytes, ANY);
+        let _ = Sketches::read(&bytes, ANY);
         let mut formed = vec![1];
         formed.extend(bytes);
         let _ = bundle::unpack(&formed, ANY);
+        let _ = Sketches::read(&formed, ANY);
     }
 
     #[test]
