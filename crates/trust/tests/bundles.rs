@@ -107,7 +107,8 @@ proptest! {
                 prop_assert_eq!(sketches.reaching(&actor, counter), wanted);
             }
         }
-        prop_assert!(sketches.size() >= newest as usize / 4 && sketches.size() <= 200 * newest as usize);
+        let size = sketches.size() as u64;
+        prop_assert!(size >= newest / 4 && size <= 200 * newest, "{size}");
     }
 
     #[test]
