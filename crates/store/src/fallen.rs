@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::{
     cut::{rows, take_out},
     error::{Result, StoreError},
-    reader::{No, Reader, all_within, blob, commons_no},
+    reader::{Memory, No, Reader, all_within, blob, commons_no},
     store::Store,
     write::{DocBatch, put_doc},
 };
@@ -77,6 +77,16 @@ impl Store {
         then: DocBatch,
     ) -> Result<(), StoreError> {
         let memory = self.memory.clone();
+        self.replace(&memory, commons, out, then).inspect_err(|_| memory.bundles.forget())
+    }
+
+    fn replace(
+        &mut self,
+        memory: &Memory,
+        commons: CommonsId,
+        out: &BTreeSet<ChangeHash>,
+        then: DocBatch,
+    ) -> Result<()> {
         let tx = self.begin()?;
         let commons = commons_no(&tx, commons)?.ok_or(StoreError::NoCommons)?;
         let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
@@ -85,12 +95,12 @@ impl Store {
         let mut left = false;
         if let Some(doc) = doc {
             let falling: Vec<_> =
-                rows(&tx, &memory, doc)?.into_iter().rev().filter(|row| out.contains(&row.change.hash())).collect();
-            left = take_out(&tx, &memory, doc, &falling)?;
+                rows(&tx, memory, doc)?.into_iter().rev().filter(|row| out.contains(&row.change.hash())).collect();
+            left = take_out(&tx, memory, doc, &falling)?;
         }
         // A document of which all fell projects nothing: it is as if it had never come.
         if left || !then.changes.is_empty() {
-            put_doc(&tx, &memory, commons, then)?;
+            put_doc(&tx, memory, commons, then)?;
         }
         tx.commit()?;
         Ok(())

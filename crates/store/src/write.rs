@@ -1,6 +1,6 @@
 //! Writing documents: changes, attestations and what they project, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, DocKind};
 use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange};
@@ -16,6 +16,10 @@ use crate::{
     run::{self, Piece},
     store::Store,
 };
+
+mod fresh;
+
+use fresh::Fresh;
 
 /// A superseded attestation is kept when at least so many bytes of the document's changes lie between it and the one kept
 /// before it. By the document's bytes, and not by those of the actor's own changes: so a piece of a history can end within
@@ -66,17 +70,22 @@ impl Store {
     /// disk does not take it. Nothing of the batch is stored then, and all that was stored before is safe.
     pub fn write(&mut self, batch: Batch) -> Result<Written, StoreError> {
         let memory = self.memory.clone();
+        let written = self.write_all(&memory, batch).inspect_err(|_| memory.bundles.forget())?;
+        memory.dictionaries.learn(&mut self.reader.db);
+        Ok(written)
+    }
+
+    fn write_all(&mut self, memory: &Memory, batch: Batch) -> Result<Written> {
         let tx = self.begin()?;
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;
         let mut written = Written::default();
         for doc in batch.docs {
             let id = doc.doc;
-            let (changes, digest) = put_doc(&tx, &memory, commons, doc)?;
+            let (changes, digest) = put_doc(&tx, memory, commons, doc)?;
             written.changes += changes;
             written.digests.extend(digest.map(|digest| (id, digest)));
         }
         tx.commit()?;
-        memory.dictionaries.learn(&mut self.reader.db);
         Ok(written)
     }
 }
@@ -186,35 +195,6 @@ struct Pen<'a> {
     fresh: Option<Fresh>,
     /// Changes that other rows name by their numbers.
     named: BTreeSet<u64>,
-}
-
-/// Changes that have no rows yet.
-#[derive(Default)]
-struct Fresh {
-    changes: Vec<Stored>,
-    actors: Vec<Actor>,
-    by_hash: HashMap<ChangeHash, usize>,
-    by_seq: HashMap<(No, u64), usize>,
-}
-
-impl Fresh {
-    fn add(&mut self, change: Stored, actor: Actor) {
-        let at = self.changes.len();
-        self.by_hash.insert(change.hash, at);
-        self.by_seq.insert((change.actor, change.seq), at);
-        self.changes.push(change);
-        self.actors.push(actor);
-    }
-
-    fn by_hash(&self, hash: &ChangeHash) -> Option<Found> {
-        let at = *self.by_hash.get(hash)?;
-        let (Stored { no, actor, seq, max_op, .. }, id) = (self.changes.get(at)?, *self.actors.get(at)?);
-        Some(Found { no: *no, actor: *actor, id, seq: *seq, max_op: *max_op })
-    }
-
-    fn by_seq(&self, actor: No, seq: u64) -> Option<&Stored> {
-        self.changes.get(*self.by_seq.get(&(actor, seq))?)
-    }
 }
 
 impl<'a> Pen<'a> {

@@ -1,6 +1,6 @@
 //! Bundles: many changes of a document's history as one, in a small fraction of their bytes.
 //!
-//! A change of one keystroke has some 140 bytes, of which one or two say something new: most of the others are the hash of the
+//! A change of one keystroke has some 125 bytes, of which one or two say something new: most of the others are the hash of the
 //! change before it, the names of actors, and how columns are laid out. A bundle keeps what is new, each kind of it together
 //! with its like, so that it can be compressed well, and writes the changes again as they were, byte for byte.
 //!

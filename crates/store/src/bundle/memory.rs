@@ -105,7 +105,7 @@ impl Default for Kept {
     }
 }
 
-/// What was asked for last, by the number of a bundle, which no other one ever gets.
+/// What was asked for last, by the number of a bundle, which no other one gets once it is stored.
 #[derive(Debug)]
 struct Lately<T> {
     kept: HashMap<No, (Arc<T>, usize, u64)>,
@@ -144,6 +144,11 @@ impl<T> Lately<T> {
 impl Bundles {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all. After a write that came to nothing: of bundles that it made some may be here, and others get their numbers.
+    pub(crate) fn forget(&self) {
+        *self.kept() = Kept::default();
     }
 
     pub(super) fn open(&self, db: &Connection, bundle: No) -> Result<Arc<Opened>> {

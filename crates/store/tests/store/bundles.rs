@@ -219,6 +219,33 @@ fn who_reads_meanwhile_sees_every_change() {
 }
 
 #[test]
+fn what_was_not_stored_after_all_is_not_remembered() {
+    let (_dir, mut store, commons) = profile();
+    store.set_bundling(SMALL);
+    let (_, made) = typed(commons, 8);
+    // It is looked into before the write comes to nothing: what vouches for its third comes by itself.
+    let mut nothing = batch(commons, DOC(), &made, Projection::Later, true);
+    nothing.docs[0].attestations.clear();
+    let mut word = batch(commons, DOC(), &made[2..3], Projection::Later, true);
+    word.docs[0].changes.clear();
+    let (_, another) = typed(commons, 2);
+    let mut gap = batch(commons, DocId::Page(page_id(2)), &another[1..], Projection::Later, true);
+    nothing.docs.append(&mut word.docs);
+    nothing.docs.append(&mut gap.docs);
+    assert!(store.write(nothing).is_err());
+    // Others take its place, and its number.
+    let mut writer = Writer::new(2, commons, page_id(1));
+    let mut others = vec![writer.begin("Another", "")];
+    others.extend((0..8).map(|_| writer.insert("y")));
+    store.write(batch(commons, DOC(), &others, Projection::Later, true)).expect("stores");
+    let stored = store.changes(commons, DOC(), None).expect("reads");
+    assert!(stored.iter().map(commonplace_trust::VerifiedChange::hash).eq(others.iter().map(|(c, _)| c.hash())));
+    let history = store.history(commons, DOC()).expect("reads");
+    assert_eq!(history.change(&made[3].0.hash()), None);
+    assert!(others.iter().all(|(change, _)| history.change(&change.hash()).is_some()));
+}
+
+#[test]
 fn a_damaged_bundle_is_told_and_keeps_nothing_else_from_being_read() {
     let (dir, mut store, commons) = profile();
     let (_, made) = typed(commons, 600);
