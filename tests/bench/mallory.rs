@@ -214,7 +214,7 @@ impl Talk {
                         frames.push(frame);
                         inputs.push_back(Input::Writable);
                     }
-                    Effect::Arrived(arrivals) => {
+                    Effect::Arrived { arrivals, .. } => {
                         let tips = |a: &Arrival| {
                             a.attestations.iter().map(|said| (said.actor(self.commons, a.doc), said.seq)).collect()
                         };

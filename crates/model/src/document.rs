@@ -88,6 +88,9 @@ pub enum LoadError {
 /// Changes that Automerge did not take.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
+    /// It cannot read one of them.
+    #[error("a change cannot be read")]
+    Unreadable,
     /// It refused them.
     #[error("the changes do not apply")]
     Refused(#[source] automerge::AutomergeError),

@@ -358,12 +358,12 @@ impl Core {
                     self.break_off(id, Offence::TakesNothing);
                 }
             }
-            Effect::Arrived(arrivals) => {
+            Effect::Arrived { arrivals, bundles } => {
                 if let Some(offence) = self.floods(id, &arrivals) {
                     self.break_off(id, offence);
                     return Ok(None);
                 }
-                let stored = self.arrivals(id, arrivals)?;
+                let stored = self.arrivals(id, arrivals, &bundles)?;
                 if self.network.meetings.offences.is_refused_too_often(&device) {
                     self.break_off(id, Offence::Refused);
                     return Ok(None);

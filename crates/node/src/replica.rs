@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, RecordId};
 use commonplace_store::{Store, StoreError};
-use commonplace_sync::{Replica, Segment};
+use commonplace_sync::{Bundled, Replica, Segment};
 use commonplace_trust::{Attestation, History};
 
 use crate::commons::Commons;
@@ -54,7 +54,9 @@ impl Replica for StoredReplica<'_> {
 
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment {
         let part = self.or_nothing(self.store.changes_after(self.commons, *doc, have, max_bytes));
-        Segment { attestations: part.attestations, changes: part.changes, more: part.more }
+        let bundled = part.bundles.into_iter();
+        let bundles = bundled.map(|b| Bundled { bytes: b.bytes, upto: b.upto, size: b.size }).collect();
+        Segment { attestations: part.attestations, bundles, changes: part.changes, more: part.more }
     }
 
     fn waiting_order(&self, docs: &mut [DocId]) {

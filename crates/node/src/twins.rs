@@ -189,7 +189,7 @@ impl Core {
             return Ok(Vec::new());
         }
         self.renew_nonce()?;
-        let anew = gate::anew(fates.iter().copied());
+        let anew = gate::anew(fates.iter().copied()).map_err(|error| broken(&error))?;
         let standing = fates.into_iter().filter(|(_, fate)| *fate == Fate::Stands).map(|(change, _)| change.clone());
         let mut document = Document::new(doc.into());
         gate::apply(&mut document, standing.collect()).map_err(|error| broken(&error))?;

@@ -8,6 +8,8 @@
 //! - The first change of a document is in no bundle: a text may be stored on it.
 //! - What is unpacked is kept in memory within bounds, so that a change that is asked for after its neighbour costs no unpacking.
 
+use std::collections::{BTreeMap, HashMap};
+
 use commonplace_model::{Actor, ChangeHash};
 use commonplace_trust::{Sketch, VerifiedChange};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -15,16 +17,16 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     document::key_of,
     error::{Result, StoreError},
-    reader::{Memory, No, all_within, blob, int, uint, within},
+    reader::{Memory, No, all_within, blob, int, own, uint, within},
 };
 
 mod making;
 mod memory;
 
 pub use making::Bundling;
-pub(crate) use making::{put, remove_all, scatter};
+pub(crate) use making::{cuts, put, remove_all, scatter};
 use memory::bundles;
-pub(crate) use memory::{Bundles, faults};
+pub(crate) use memory::{Bundles, faults, packed};
 
 /// A change, wherever it is.
 #[derive(Debug, Clone)]
@@ -163,6 +165,45 @@ pub(crate) fn sketch(
         Reaching::Row(seq) => Ok(by_seq(db, memory, actor, seq)?.and_then(|change| Sketch::of(&change.bytes))),
         Reaching::Bundle(bundle) => Ok(memory.bundles.sketches(db, bundle)?.reaching(id, counter)),
     }
+}
+
+/// Where a bundle is in its document, and what is in it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) bundle: No,
+    /// The number of its last change.
+    pub(crate) last: u64,
+    /// Bytes of the changes in it.
+    pub(crate) size: usize,
+    /// Who wrote in it: the first and the last number of each.
+    pub(crate) actors: Vec<(No, u64, u64)>,
+}
+
+/// The bundles of a document that have a change with this number or later ones, by the number of their first.
+pub(crate) fn places(db: &Connection, doc: No, from: u64) -> Result<BTreeMap<u64, Place>> {
+    let all: Vec<_> = bundles(db, doc)?.into_iter().filter(|(_, _, last)| own(*last) >= from).collect();
+    if all.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (first, last) = all_within(doc);
+    let mut find =
+        db.prepare_cached("SELECT bundle, actor, first_seq, last_seq FROM bundled WHERE actor BETWEEN ?1 AND ?2")?;
+    let mut rows = find.query([first, last])?;
+    let mut actors: HashMap<No, Vec<(No, u64, u64)>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        actors.entry(row.get(0)?).or_default().push((row.get(1)?, uint(row.get(2)?), uint(row.get(3)?)));
+    }
+    let mut weight = db.prepare_cached(
+        "SELECT coalesce((SELECT weight FROM bundle WHERE first = ?1 + 1), (SELECT weight FROM change WHERE no = ?1 + 1),          (SELECT bytes FROM doc WHERE no = ?2)) - weight FROM bundle WHERE no = ?3",
+    )?;
+    all.into_iter()
+        .map(|(bundle, first, last)| {
+            let size: i64 = weight.query_row([last, doc, bundle], |row| row.get(0))?;
+            let actors = actors.remove(&bundle).unwrap_or_default();
+            let size = usize::try_from(size).unwrap_or(0);
+            Ok((own(first), Place { bundle, last: own(last), size, actors }))
+        })
+        .collect()
 }
 
 /// Gives the changes of a document from a number on, each after those it builds on, until there are no more or `take` has had

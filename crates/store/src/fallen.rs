@@ -100,7 +100,7 @@ impl Store {
         }
         // A document of which all fell projects nothing: it is as if it had never come.
         if left || !then.changes.is_empty() {
-            put_doc(&tx, memory, commons, then)?;
+            put_doc(&tx, memory, commons, then, Vec::new())?;
         }
         tx.commit()?;
         Ok(())

@@ -46,7 +46,7 @@ pub use projection::{PageProjection, Projection};
 pub use reader::{Counts, Reader};
 pub use run::{Run, RunQuery};
 pub use search::Hit;
-pub use segment::Segment;
+pub use segment::{Bundled, Segment};
 pub use store::Store;
 pub use tag::TagRow;
 pub use write::{Batch, DocBatch, Written};

@@ -1,13 +1,13 @@
 //! A document's history in pieces, for devices that lack some of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use commonplace_model::{Actor, CommonsId, DocId};
 use commonplace_trust::Attestation;
 use rusqlite::{Connection, params};
 
 use crate::{
-    bundle::{Stored, each},
+    bundle::{Place, Stored, each, packed, places},
     document::attestation,
     error::{Result, StoreError},
     reader::{No, Reader, all_within, blob, int, own, uint},
@@ -19,9 +19,11 @@ const OVERRUN: usize = 768 * 1024;
 /// A piece of a document's history.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Segment {
+    /// Changes that are kept in bundles, as they are: nothing of them is on the other side, and there are no others in the piece.
+    pub bundles: Vec<Bundled>,
     /// Changes, raw, each after those it builds on.
     pub changes: Vec<Vec<u8>>,
-    /// Attestations of changes among these. Those of the last changes may be missing; the next piece then brings them.
+    /// Attestations of these changes. Those of the last changes may be missing; the next piece then brings them.
     pub attestations: Vec<Attestation>,
     /// Newest number of each actor in this piece: what the other device has of them when it has taken the piece.
     pub upto: Vec<(Actor, u64)>,
@@ -29,9 +31,22 @@ pub struct Segment {
     pub more: bool,
 }
 
+/// Changes in a bundle ([`commonplace_trust::bundle`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundled {
+    /// The bundle.
+    pub bytes: Vec<u8>,
+    /// The newest number of each actor in it.
+    pub upto: Vec<(Actor, u64)>,
+    /// Bytes of its changes.
+    pub size: usize,
+}
+
 /// An actor of whom something is missing on the other side.
 struct Lacking {
     id: Actor,
+    /// The newest number that there is.
+    newest: u64,
     /// The newest number that the other side has.
     have: u64,
     /// Numbers that are attested here, beyond that, and their attestations.
@@ -66,11 +81,16 @@ impl Reader {
         let Some(first) = first else {
             return Ok(Segment::default());
         };
-        let (taken, more) = self.take(doc, first, &lacking, max_bytes)?;
+        let places = places(&self.db, doc, first)?;
         let mut newest: BTreeMap<No, u64> = BTreeMap::new();
-        for change in &taken {
-            newest.insert(change.actor, change.seq);
-        }
+        let bundles = self.take_whole(first, &places, &lacking, max_bytes, &mut newest)?;
+        let (taken, more) = if bundles.is_empty() {
+            self.take(doc, first, &lacking, &places, max_bytes)?
+        } else {
+            let lacks_more = |(actor, writer): (&No, &Lacking)| newest.get(actor).is_none_or(|n| *n < writer.newest);
+            (Vec::new(), lacking.iter().any(lacks_more))
+        };
+        newest.extend(taken.iter().map(|change| (change.actor, change.seq)));
         let (mut attestations, mut upto) = (Vec::new(), Vec::new());
         for (actor, seq) in newest {
             if let Some(lacking) = lacking.get(&actor) {
@@ -78,7 +98,8 @@ impl Reader {
                 upto.push((lacking.id, seq));
             }
         }
-        Ok(Segment { changes: taken.into_iter().map(|change| change.bytes).collect(), attestations, upto, more })
+        let changes = taken.into_iter().map(|change| change.bytes).collect();
+        Ok(Segment { bundles, changes, attestations, upto, more })
     }
 
     /// The actors of whom something is missing, and the first change that is.
@@ -91,14 +112,37 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let (no, id): (No, _) = (row.get(0)?, Actor::from_slice(blob(row, 1)?)?);
             let have = have.get(&id).copied().unwrap_or(0);
-            if uint(row.get(2)?) <= have {
+            let newest = uint(row.get(2)?);
+            if newest <= have {
                 continue;
             }
             let missing = not_after(&self.db, no, have + 1)?;
             earliest = [earliest, missing].into_iter().flatten().min();
-            all.insert(no, Lacking { id, have, attested: attested(&self.db, doc, no, have)? });
+            all.insert(no, Lacking { id, newest, have, attested: attested(&self.db, doc, no, have)? });
         }
         Ok((all, earliest))
+    }
+
+    /// The bundles that begin with a change and can go as they are: all that is in them is missing, and vouched for at the end.
+    fn take_whole(
+        &self,
+        first: u64,
+        places: &BTreeMap<u64, Place>,
+        lacking: &HashMap<No, Lacking>,
+        max_bytes: usize,
+        newest: &mut BTreeMap<No, u64>,
+    ) -> Result<Vec<Bundled>> {
+        let (mut next, mut bytes, mut all) = (first, 0, Vec::new());
+        while bytes < max_bytes
+            && let Some(place) = places.get(&next).filter(|place| is_whole(place, lacking))
+        {
+            let upto = place.actors.iter().filter_map(|(actor, _, last)| Some((lacking.get(actor)?.id, *last)));
+            let bundle = Bundled { bytes: packed(&self.db, place.bundle)?, upto: upto.collect(), size: place.size };
+            newest.extend(place.actors.iter().map(|(actor, _, last)| (*actor, *last)));
+            (next, bytes) = (place.last + 1, bytes + place.size);
+            all.push(bundle);
+        }
+        Ok(all)
     }
 
     /// The changes of a piece, and whether there are more after it.
@@ -107,12 +151,21 @@ impl Reader {
         doc: No,
         first: u64,
         lacking: &HashMap<No, Lacking>,
+        places: &BTreeMap<u64, Place>,
         max_bytes: usize,
     ) -> Result<(Vec<Taken>, bool)> {
         let (mut taken, mut more) = (Vec::<Taken>::new(), false);
         // Actors whose newest change in the piece nothing in it vouches for; where the piece could end; bytes so far.
-        let (mut open, mut end, mut bytes) = (std::collections::HashSet::new(), 0_usize, 0_usize);
-        each(&self.db, &self.memory, doc, first, |Stored { actor, seq, bytes: change, .. }| {
+        let (mut open, mut end, mut bytes) = (HashSet::new(), 0_usize, 0_usize);
+        each(&self.db, &self.memory, doc, first, |Stored { no, actor, seq, bytes: change, .. }| {
+            if !taken.is_empty()
+                && end == taken.len()
+                && places.get(&own(no)).is_some_and(|place| is_whole(place, lacking))
+            {
+                // What comes now can go as it is, in the next piece.
+                more = true;
+                return Ok(false);
+            }
             let Some(writer) = lacking.get(&actor).filter(|writer| seq > writer.have) else {
                 return Ok(true);
             };
@@ -136,6 +189,14 @@ impl Reader {
         })?;
         Ok((taken, more))
     }
+}
+
+/// Whether nothing of what is in a bundle is on the other side, and all of it is vouched for by what is attested of its last
+/// changes.
+fn is_whole(place: &Place, lacking: &HashMap<No, Lacking>) -> bool {
+    place.actors.iter().all(|(actor, first, last)| {
+        lacking.get(actor).is_some_and(|writer| writer.have < *first && writer.attested.contains_key(last))
+    })
 }
 
 /// A change of a document that does not come after an actor's change with this number, which is there.

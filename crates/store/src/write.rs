@@ -1,9 +1,9 @@
 //! Writing documents: changes, attestations and what they project, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, DocKind};
-use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange};
+use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange, bundle::Bundle};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
@@ -69,19 +69,29 @@ impl Store {
     /// When the commons is not here, a change does not follow its actor's newest one (the gate lets no such through), or the
     /// disk does not take it. Nothing of the batch is stored then, and all that was stored before is safe.
     pub fn write(&mut self, batch: Batch) -> Result<Written, StoreError> {
+        self.write_as_it_came(batch, &[])
+    }
+
+    /// The same, of which some came in these bundles, as [`unpack`](commonplace_trust::bundle::unpack) had them: what is stored of
+    /// one without a gap is kept in it.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_as_it_came(&mut self, batch: Batch, bundles: &[(DocId, Bundle)]) -> Result<Written, StoreError> {
         let memory = self.memory.clone();
-        let written = self.write_all(&memory, batch).inspect_err(|_| memory.bundles.forget())?;
+        let written = self.write_all(&memory, batch, bundles).inspect_err(|_| memory.bundles.forget())?;
         memory.dictionaries.learn(&mut self.reader.db);
         Ok(written)
     }
 
-    fn write_all(&mut self, memory: &Memory, batch: Batch) -> Result<Written> {
+    fn write_all(&mut self, memory: &Memory, batch: Batch, bundles: &[(DocId, Bundle)]) -> Result<Written> {
         let tx = self.begin()?;
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;
         let mut written = Written::default();
         for doc in batch.docs {
             let id = doc.doc;
-            let (changes, digest) = put_doc(&tx, memory, commons, doc)?;
+            let came = bundles.iter().filter(|(of, _)| *of == id).map(|(_, bundle)| bundle).collect();
+            let (changes, digest) = put_doc(&tx, memory, commons, doc, came)?;
             written.changes += changes;
             written.digests.extend(digest.map(|digest| (id, digest)));
         }
@@ -96,10 +106,11 @@ pub(crate) fn put_doc(
     memory: &Memory,
     commons: No,
     doc: DocBatch,
+    came: Vec<&Bundle>,
 ) -> Result<(usize, Option<[u8; 32]>)> {
-    let mut pen = Pen::take(tx, memory, commons, &doc)?;
+    let mut pen = Pen::take(tx, memory, commons, &doc, came)?;
     let mut new = 0;
-    for change in &doc.changes {
+    for change in doc.changes {
         new += usize::from(pen.put_change(change)?);
     }
     pen.put_attestations(doc.attestations)?;
@@ -193,12 +204,20 @@ struct Pen<'a> {
     pieces: Vec<Piece>,
     /// What is to be put into bundles, where so much comes at once that it is worth it.
     fresh: Option<Fresh>,
+    /// Bundles in which some of it came.
+    came: Vec<&'a Bundle>,
     /// Changes that other rows name by their numbers.
     named: BTreeSet<u64>,
 }
 
 impl<'a> Pen<'a> {
-    fn take(db: &'a Connection, memory: &'a Memory, commons: No, batch: &DocBatch) -> Result<Self> {
+    fn take(
+        db: &'a Connection,
+        memory: &'a Memory,
+        commons: No,
+        batch: &DocBatch,
+        came: Vec<&'a Bundle>,
+    ) -> Result<Self> {
         let no = doc_no(db, commons, batch.doc)?;
         let mut find = db.prepare_cached("SELECT changes, bytes, loose FROM doc WHERE no = ?1")?;
         let doc = find.query_row([no], |row| {
@@ -216,6 +235,7 @@ impl<'a> Pen<'a> {
             attested: false,
             pieces: Vec::new(),
             fresh: (batch.changes.len() >= memory.bundling.few).then(Fresh::default),
+            came,
             named: BTreeSet::new(),
         })
     }
@@ -290,7 +310,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Puts a change after the others; whether it is new.
-    fn put_change(&mut self, change: &VerifiedChange) -> Result<bool> {
+    fn put_change(&mut self, change: VerifiedChange) -> Result<bool> {
         let (doc, number) = (self.doc.no, self.doc.changes + 1);
         if self.load_actor(change.actor())?.is_none() {
             self.make_actor(change.actor())?;
@@ -310,9 +330,9 @@ impl<'a> Pen<'a> {
         }
         (actor.seq, actor.tip, actor.clean) = (change.seq(), number, false);
         actor.local |= local;
-        let bytes = change.bytes();
-        self.doc.bytes += bytes.len() as u64;
-        run::add_to(&mut self.pieces, change.actor(), change.seq(), bytes.len() as u64, change.takes_back());
+        let (len, id) = (change.bytes().len() as u64, change.actor());
+        self.doc.bytes += len;
+        run::add_to(&mut self.pieces, id, change.seq(), len, change.takes_back());
         let stored = Stored {
             no: within(doc, number),
             actor: no,
@@ -320,13 +340,14 @@ impl<'a> Pen<'a> {
             max_op: change.max_op(),
             weight: self.doc.bytes,
             hash: change.hash(),
-            bytes: bytes.to_vec(),
+            bytes: Vec::new(),
         };
         let find = |hash: &ChangeHash| by_hash(self.db, self.memory, self.fresh.as_ref(), doc, hash);
-        self.memory.clocks.put(self.db, (stored.no, no), change, find)?;
-        self.note_built_on(no, change)?;
+        self.memory.clocks.put(self.db, (stored.no, no), &change, find)?;
+        self.note_built_on(no, &change)?;
+        let stored = Stored { bytes: change.into_bytes(), ..stored };
         match &mut self.fresh {
-            Some(fresh) if number > 1 => fresh.add(stored, change.actor()),
+            Some(fresh) if number > 1 => fresh.add(stored, id),
             _ => self.put_row(&stored)?,
         }
         self.doc.changes = number;
@@ -344,9 +365,13 @@ impl<'a> Pen<'a> {
     /// Writes what is to be put into bundles, and rows for what of it other rows name and for what is left over.
     fn put_fresh(&mut self) -> Result<()> {
         let Some(fresh) = self.fresh.take() else { return Ok(()) };
-        let left = bundle::put(self.db, self.memory.bundling, self.kind, &fresh.changes)?;
-        let (bundled, rest) = fresh.changes.split_at(fresh.changes.len() - left);
-        for change in rest {
+        let mut vouched = HashSet::new();
+        for actor in self.actors.values() {
+            let said = [&actor.attested, &actor.built].into_iter().flatten().map(|said| said.seq);
+            vouched.extend(bundle::cuts(self.db, actor.no)?.into_iter().chain(said).map(|seq| (actor.no, seq)));
+        }
+        let rows = bundle::put(self.db, self.memory.bundling, self.kind, &fresh.changes, &self.came, &vouched)?;
+        for change in rows.iter().flat_map(|rows| &fresh.changes[rows.clone()]) {
             self.put_row(change)?;
         }
         let of_actor = |actor: &ActorRow| {
@@ -354,10 +379,12 @@ impl<'a> Pen<'a> {
             said.chain([actor.tip]).collect::<Vec<_>>()
         };
         let named = self.actors.values().flat_map(of_actor).chain(self.newest).chain(self.named.iter().copied());
-        let first = bundled.first().map_or(u64::MAX, |change| own(change.no));
+        let first = fresh.changes.first().map_or(u64::MAX, |change| own(change.no));
         for number in named.collect::<BTreeSet<_>>() {
             let at = number.checked_sub(first).and_then(|at| usize::try_from(at).ok());
-            if let Some(change) = at.and_then(|at| bundled.get(at)) {
+            if let Some((at, change)) = at.and_then(|at| Some((at, fresh.changes.get(at)?)))
+                && !rows.iter().any(|rows| rows.contains(&at))
+            {
                 bundle::put_row(self.db, change, &[])?;
             }
         }

@@ -7,11 +7,14 @@
 use std::{fmt, io::Read};
 
 use commonplace_model::{Actor, DocId, RecordId};
-use commonplace_trust::{Arrival, Attestation};
+use commonplace_trust::{
+    Arrival, Attestation,
+    bundle::{self, Bundle, BundleError, Most},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Version of the protocol, the first byte of every frame.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Bytes that a frame may have.
 pub const MAX_FRAME: usize = 1 << 20;
 /// Bytes that a frame's changes may have once inflated.
@@ -29,6 +32,8 @@ pub(crate) const MAX_ENTRIES: usize = 1_024;
 /// Attestations that a frame may have: each costs the receiver the check of a signature. Those that vouch for the changes
 /// of a full frame are about half as many.
 pub(crate) const MAX_ATTESTATIONS: usize = 8_192;
+/// Changes that a frame may have in bundles, and bytes of them once unpacked: some bytes there are a change that the gate judges.
+const MAX_BUNDLED: Most = Most { changes: 16_384, bytes: 8 << 20 };
 /// Records that a frame may have, for the same reason.
 const MAX_RECORDS: usize = 4_096;
 
@@ -143,16 +148,42 @@ pub(crate) enum Body {
 pub(crate) struct Part {
     pub(crate) doc: DocId,
     pub(crate) attestations: Vec<Attestation>,
+    /// Changes in bundles, which stand before the others. None are left once they are unpacked.
+    pub(crate) bundles: Vec<Bytes>,
     pub(crate) changes: Vec<Parcel>,
     /// Whether more of the same follow in a later frame.
     pub(crate) more: bool,
 }
+
+/// Bundles as they came, each with its document.
+pub(crate) type Bundles = Vec<(DocId, Bundle)>;
 
 impl Part {
     /// What the gate judges.
     pub(crate) fn into_arrival(self) -> Arrival {
         let changes = self.changes.into_iter().map(|parcel| parcel.0).collect();
         Arrival { doc: self.doc, attestations: self.attestations, changes }
+    }
+
+    /// Unpacks its bundles, as far as there is room for what is in them.
+    fn unbundle(&mut self, room: &mut Most) -> Result<Bundles, FrameError> {
+        let bundles = std::mem::take(&mut self.bundles);
+        let (mut unpacked, mut came) = (Vec::new(), Vec::with_capacity(bundles.len()));
+        for Bytes(bytes) in bundles {
+            let changes = bundle::unpack(&bytes, *room).map_err(|why| match why {
+                BundleError::TooMuch => FrameError::TooLarge,
+                BundleError::Form | BundleError::Malformed => FrameError::Malformed,
+            })?;
+            room.changes -= changes.len();
+            room.bytes -= changes.iter().map(|change| change.bytes.len()).sum::<usize>();
+            came.push((self.doc, Bundle { changes: changes.iter().map(|change| change.hash).collect(), bytes }));
+            unpacked.extend(changes.into_iter().map(|change| Parcel(change.bytes)));
+        }
+        if !unpacked.is_empty() {
+            unpacked.append(&mut self.changes);
+            self.changes = unpacked;
+        }
+        Ok(came)
     }
 }
 
@@ -202,17 +233,21 @@ impl Body {
         Some(Self::Plain(Bytes(plain)))
     }
 
-    /// The changes again: at least one part, and none with nothing in it.
-    pub(crate) fn unpack(self) -> Result<Vec<Part>, FrameError> {
-        let parts = self.inflate()?;
+    /// The changes again: at least one part, and none with nothing in it; and the bundles in which some of them came.
+    pub(crate) fn unpack(self) -> Result<(Vec<Part>, Bundles), FrameError> {
+        let mut parts = self.inflate()?;
         let attestations: usize = parts.iter().map(|part| part.attestations.len()).sum();
         if parts.len() > MAX_PARTS || attestations > MAX_ATTESTATIONS {
             return Err(FrameError::TooLarge);
         }
+        let (mut bundles, mut room) = (Vec::new(), MAX_BUNDLED);
+        for part in &mut parts {
+            bundles.extend(part.unbundle(&mut room)?);
+        }
         if parts.is_empty() || parts.iter().any(|part| part.attestations.is_empty() && part.changes.is_empty()) {
             return Err(FrameError::Malformed);
         }
-        Ok(parts)
+        Ok((parts, bundles))
     }
 
     fn inflate(self) -> Result<Vec<Part>, FrameError> {

@@ -39,5 +39,5 @@ pub mod session;
 
 pub use frame::{MAX_FRAME, VERSION};
 pub use neighbours::{Neighbour, Neighbours};
-pub use replica::{Replica, Segment};
+pub use replica::{Bundled, Replica, Segment};
 pub use session::{Effect, Input, Millis, Reason, Role, Session};

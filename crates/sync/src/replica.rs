@@ -28,7 +28,7 @@ pub trait Replica {
     }
 
     /// Changes of a document beyond those numbered up to `have` of each actor, each after those it builds on; about
-    /// `max_bytes` with their attestations, and at least one when there is any.
+    /// `max_bytes` with their attestations, and at least one, or one bundle, when there is any.
     fn changes_after(&self, doc: &DocId, have: &[(Actor, u64)], max_bytes: usize) -> Segment;
 
     /// Puts documents into the order in which their user would wait for them: last used first.
@@ -40,8 +40,21 @@ pub trait Replica {
 pub struct Segment {
     /// Attestations of changes in it.
     pub attestations: Vec<Attestation>,
+    /// Changes in bundles, which come before the others.
+    pub bundles: Vec<Bundled>,
     /// The changes, raw.
     pub changes: Vec<Vec<u8>>,
     /// Whether there are more after it.
     pub more: bool,
+}
+
+/// Changes in a bundle ([`commonplace_trust::bundle`]), none of which the other device has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bundled {
+    /// The bundle.
+    pub bytes: Vec<u8>,
+    /// The newest number of each actor in it.
+    pub upto: Vec<(Actor, u64)>,
+    /// Bytes of the changes in it, about.
+    pub size: usize,
 }

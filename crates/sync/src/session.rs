@@ -9,7 +9,7 @@ mod roll;
 use std::collections::{BTreeMap, BTreeSet};
 
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId};
-use commonplace_trust::{Arrival, Attestation};
+use commonplace_trust::{Arrival, Attestation, bundle::Bundle};
 
 use self::{
     documents::Comparison,
@@ -78,8 +78,13 @@ pub enum Input {
 pub enum Effect {
     /// Send this frame.
     Send(Vec<u8>),
-    /// Give these to the gate and the store, then say [`Input::Stored`]. A document may stand in it more than once.
-    Arrived(Vec<Arrival>),
+    /// Give these to the gate and the store, then say [`Input::Stored`].
+    Arrived {
+        /// What came. A document may stand in it more than once.
+        arrivals: Vec<Arrival>,
+        /// The bundles in which some of the changes came, for a store that keeps them so.
+        bundles: Vec<(DocId, Bundle)>,
+    },
     /// Check these records and add them to the roll before anything that arrives later is judged, then say
     /// [`Input::RecordsStored`].
     ArrivedRecords(Vec<Vec<u8>>),
@@ -421,9 +426,10 @@ impl Session {
     }
 
     fn changes(&mut self, live: bool, body: Body, turn: &mut Turn<'_>) -> Result<(), Reason> {
-        let parts = body.unpack()?;
+        let (parts, bundles) = body.unpack()?;
         self.inbound.came(live, &parts, self.commons)?;
-        turn.effects.push(Effect::Arrived(parts.into_iter().map(Part::into_arrival).collect()));
+        let arrivals = parts.into_iter().map(Part::into_arrival).collect();
+        turn.effects.push(Effect::Arrived { arrivals, bundles });
         self.progress(turn);
         Ok(())
     }
@@ -457,7 +463,7 @@ impl Session {
         }
         self.live_room -= bytes;
         let changes = arrival.changes.into_iter().map(Parcel).collect();
-        let part = Part { doc, attestations: arrival.attestations, changes, more: false };
+        let part = Part { doc, attestations: arrival.attestations, bundles: Vec::new(), changes, more: false };
         let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
         turn.send(&Frame::Changes { live: true, body })?;
         Ok(())

@@ -39,7 +39,7 @@ impl Replica for Shelf {
 
     fn changes_after(&self, _: &DocId, have: &[(Actor, u64)], _: usize) -> Segment {
         if have.is_empty() {
-            return Segment { changes: vec![vec![7; 40]], attestations: vec![said(7)], more: false };
+            return Segment { changes: vec![vec![7; 40]], attestations: vec![said(7)], ..Segment::default() };
         }
         Segment::default()
     }
@@ -81,7 +81,7 @@ fn real_frames() -> Vec<Vec<u8>> {
                     inputs.push_back((1 - side, Input::Frame(frame)));
                     inputs.push_back((side, Input::Writable));
                 }
-                Effect::Arrived(arrivals) => {
+                Effect::Arrived { arrivals, .. } => {
                     let tips = |a: &Arrival| a.attestations.iter().map(|s| (s.actor(commons, a.doc), s.seq)).collect();
                     let docs = arrivals.iter().map(|a| (a.doc, tips(a))).collect();
                     inputs.push_back((side, Input::Stored { docs }));
@@ -110,7 +110,7 @@ fn feed(role: Role, frames: &[Vec<u8>]) {
             for effect in session.handle(input, 0, &Shelf(1)) {
                 match effect {
                     Effect::Send(frame) => sent += frame.len(),
-                    Effect::Arrived(arrivals) => {
+                    Effect::Arrived { arrivals, .. } => {
                         inputs.push(Input::Stored { docs: arrivals.iter().map(|a| (a.doc, Vec::new())).collect() });
                     }
                     Effect::ArrivedRecords(_) => inputs.push(Input::RecordsStored),

@@ -30,9 +30,9 @@ pub(crate) struct Ancestry<'h, H: ?Sized> {
     kind: DocKind,
     here: HashMap<ChangeHash, (Known, Clock)>,
     tips: HashMap<Actor, u64>,
-    /// Outlines of the arrival's valid changes, with their numbers, by actor and last counter.
-    fresh: BTreeMap<(Actor, u64), (u64, Outline)>,
-    /// The same of changes of the history that were asked for.
+    /// Outlines of the arrival's valid changes, with their numbers; of each actor in their order.
+    fresh: HashMap<Actor, Vec<(u64, Outline)>>,
+    /// The same of changes of the history that were asked for, by actor and last counter.
     read: BTreeMap<(Actor, u64), (u64, Outline)>,
     runs: usize,
 }
@@ -53,7 +53,7 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
             kind,
             here: HashMap::new(),
             tips: HashMap::new(),
-            fresh: BTreeMap::new(),
+            fresh: HashMap::new(),
             read: BTreeMap::new(),
             runs: 0,
         }
@@ -110,7 +110,7 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
         let clock = Clock::after(*actor, *seq, &deps.clocks);
         self.here.insert(hash, (Known { actor: *actor, seq: *seq, max_op }, clock));
         self.tips.insert(*actor, *seq);
-        self.fresh.insert((*actor, max_op), (*seq, outline));
+        self.fresh.entry(*actor).or_default().push((*seq, outline));
     }
 
     /// Whether all these operations of one actor are there, in its changes up to the newest that is an ancestor.
@@ -134,24 +134,36 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
 
     /// The first change of an actor that reaches up to a counter.
     fn reaching(&mut self, actor: &Actor, counter: u64) -> Option<&(u64, Outline)> {
-        let range = (*actor, counter)..=(*actor, u64::MAX);
-        let spans = |(_, outline): &(u64, Outline)| outline.at(counter).is_some();
+        let spans = |(_, outline): &&(u64, Outline)| outline.at(counter).is_some();
         // Within one's own range a change is the only one, so where it is found first does not matter.
-        if self.fresh.range(range.clone()).next().is_none_or(|(_, found)| !spans(found))
-            && self.read.range(range.clone()).next().is_none_or(|(_, found)| !spans(found))
-        {
-            let Sketch { actor: of, seq, outline } = self.history.sketch(actor, counter)?;
-            if of != *actor || outline.at(counter).is_none() {
-                return None;
-            }
-            self.runs += outline.runs();
-            if self.runs > Self::MAX_RUNS {
-                self.read.clear();
-                self.runs = outline.runs();
-            }
-            self.read.insert((*actor, outline.max_op()), (seq, outline));
+        let fresh = self.fresh.get(actor).and_then(|all| {
+            let before = all.partition_point(|(_, outline)| outline.max_op() < counter);
+            all.get(before).filter(spans)
+        });
+        if fresh.is_some() {
+            return fresh;
         }
-        let found = [&self.fresh, &self.read].into_iter().filter_map(|kept| kept.range(range.clone()).next());
-        found.map(|(_, found)| found).find(|found| spans(found))
+        let range = (*actor, counter)..=(*actor, u64::MAX);
+        let first = |read: &BTreeMap<(Actor, u64), (u64, Outline)>| {
+            read.range(range.clone()).next().filter(|(_, found)| spans(found)).map(|(key, _)| *key)
+        };
+        let found = match first(&self.read) {
+            Some(found) => found,
+            None => {
+                let Sketch { actor: of, seq, outline } = self.history.sketch(actor, counter)?;
+                if of != *actor || outline.at(counter).is_none() {
+                    return None;
+                }
+                self.runs += outline.runs();
+                if self.runs > Self::MAX_RUNS {
+                    self.read.clear();
+                    self.runs = outline.runs();
+                }
+                let key = (*actor, outline.max_op());
+                self.read.insert(key, (seq, outline));
+                key
+            }
+        };
+        self.read.get(&found)
     }
 }

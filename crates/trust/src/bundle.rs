@@ -100,6 +100,15 @@ pub struct Unbundled {
     pub bytes: Vec<u8>,
 }
 
+/// A bundle as it came, and what came out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// The hashes of its changes, in their order.
+    pub changes: Vec<ChangeHash>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// How much may be unpacked.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {

@@ -207,6 +207,11 @@ impl<'a> Frame<'a> {
         COLUMNS.iter().position(|c| *c == column).map_or(&[], |at| self.columns[at])
     }
 
+    /// Whether one of its operations is under a key of the root.
+    pub(crate) fn names_keys(&self) -> bool {
+        !self.column(Column::KeyString).is_empty()
+    }
+
     /// A run-length encoded column, if the change has it.
     pub(crate) fn runs<V: column::Value<'a>>(&self, column: Column) -> Option<Runs<'a, V>> {
         let data = self.column(column);

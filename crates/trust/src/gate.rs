@@ -24,7 +24,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
 };
 
 use automerge::Change;
@@ -62,12 +62,13 @@ pub struct Arrival {
     pub changes: Vec<Vec<u8>>,
 }
 
-/// A change that the gate let through, or that was made here.
+/// A change that the gate let through, or that was made here. Automerge reads it when it is applied.
 #[derive(Debug, Clone)]
 pub struct VerifiedChange {
-    change: Change,
-    actor: Actor,
+    bytes: Vec<u8>,
+    header: Header,
     hash: ChangeHash,
+    takes_back: bool,
 }
 
 impl VerifiedChange {
@@ -88,12 +89,12 @@ impl VerifiedChange {
         let attestation = VerifiedAttestation::sign(key, commons, doc, nonce, change.seq(), hash);
         let frame = Frame::read(change.raw_bytes())?;
         // What it refers to is in the document that it was made in.
-        vocabulary::read(&frame, doc.into())?;
-        let actor = frame.header.actor;
-        if actor != attestation.actor() {
+        let takes_back = vocabulary::read(&frame, doc.into())?.outline.puts_under(MARK);
+        let header = frame.header;
+        if header.actor != attestation.actor() {
             return Err(Refusal::Actor);
         }
-        Ok((Self { change, actor, hash }, attestation))
+        Ok((Self { bytes: change.raw_bytes().to_vec(), header, hash, takes_back }, attestation))
     }
 
     /// A change that passed the gate before and was kept in this device's own store.
@@ -101,15 +102,9 @@ impl VerifiedChange {
     /// # Errors
     /// When the bytes are not what was stored.
     pub fn from_store(bytes: Vec<u8>) -> Result<Self, Refusal> {
-        let header = chunk::read(&bytes)?;
-        let checksum: Vec<u8> = bytes.iter().skip(4).take(4).copied().collect();
-        let change = Change::from_bytes(bytes).map_err(|_| Refusal::Unreadable)?;
-        // Automerge works the hash out and does not compare it with the checksum that the change bears.
-        let hash = change.hash().0;
-        if !hash.starts_with(&checksum) {
-            return Err(ChunkError::Malformed.into());
-        }
-        Ok(Self { actor: header.actor, hash: ChangeHash::new(hash), change })
+        let (frame, hash) = (Frame::read(&bytes)?, chunk::hash(&bytes)?);
+        let takes_back = frame.names_keys() && Outline::of(&frame)?.puts_under(MARK);
+        Ok(Self { header: frame.header, hash, takes_back, bytes })
     }
 
     /// Its hash.
@@ -119,33 +114,37 @@ impl VerifiedChange {
 
     /// Its actor.
     pub fn actor(&self) -> Actor {
-        self.actor
+        self.header.actor
     }
 
     /// Its number among its actor's.
     pub fn seq(&self) -> u64 {
-        self.change.seq()
+        self.header.seq
     }
 
     /// The counter of its last operation.
     pub fn max_op(&self) -> u64 {
-        self.change.max_op()
+        self.header.max_op()
     }
 
     /// Its bytes, as stored and sent.
     pub fn bytes(&self) -> &[u8] {
-        self.change.raw_bytes()
+        &self.bytes
+    }
+
+    /// The same, for whoever has no other use for it.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Whether it says that it takes others back ([`Mark`](crate::Mark)).
     pub fn takes_back(&self) -> bool {
-        let outline = Frame::read(self.bytes()).and_then(|frame| Outline::of(&frame));
-        outline.is_ok_and(|outline| outline.puts_under(MARK))
+        self.takes_back
     }
 
     /// The changes that it directly builds on, the genesis perhaps among them.
     pub fn deps(&self) -> impl Iterator<Item = ChangeHash> + '_ {
-        self.change.deps().iter().map(|hash| ChangeHash::new(hash.0))
+        self.header.deps.iter().copied()
     }
 
     /// Its clock, from those of the changes that it directly builds on; nothing when one of them is not known. This is
@@ -153,12 +152,17 @@ impl VerifiedChange {
     pub fn clock(&self, mut of: impl FnMut(&ChangeHash) -> Option<Clock>) -> Option<Clock> {
         let genesis = [DocKind::Page, DocKind::Ledger].map(DocKind::genesis);
         let deps: Option<Vec<Clock>> = self.deps().filter(|dep| !genesis.contains(dep)).map(|dep| of(&dep)).collect();
-        Some(Clock::after(self.actor, self.seq(), &deps?))
+        Some(Clock::after(self.actor(), self.seq(), &deps?))
     }
 
     /// What the gate knows of it from now on.
     pub fn known(&self) -> Known {
-        Known { actor: self.actor, seq: self.seq(), max_op: self.max_op() }
+        Known { actor: self.actor(), seq: self.seq(), max_op: self.max_op() }
+    }
+
+    /// As Automerge reads it.
+    fn read(self) -> Result<Change, ApplyError> {
+        Change::from_bytes(self.bytes).map_err(|_| ApplyError::Unreadable)
     }
 }
 
@@ -168,12 +172,17 @@ impl VerifiedChange {
 /// When Automerge does not take them all the same; the document must then be built again without them.
 #[expect(clippy::disallowed_methods, reason = "this is the one door: only verified changes come here")]
 pub fn apply(document: &mut Document, changes: Vec<VerifiedChange>) -> Result<Vec<automerge::Patch>, ApplyError> {
-    document.apply_ungated(changes.into_iter().map(|c| c.change).collect())
+    document.apply_ungated(changes.into_iter().map(VerifiedChange::read).collect::<Result<_, _>>()?)
 }
 
 /// What a writer has to write anew of all changes of a document, each after those it builds on and with what becomes of it.
-pub fn anew<'a>(changes: impl IntoIterator<Item = (&'a VerifiedChange, Fate)>) -> Anew {
-    Anew::of(changes.into_iter().map(|(change, fate)| (&change.change, fate)))
+///
+/// # Errors
+/// When Automerge cannot read one of them.
+pub fn anew<'a>(changes: impl IntoIterator<Item = (&'a VerifiedChange, Fate)>) -> Result<Anew, ApplyError> {
+    let read = |(change, fate): (&VerifiedChange, Fate)| Ok((change.clone().read()?, fate));
+    let read = changes.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Anew::of(read.iter().map(|(change, fate)| (change, *fate))))
 }
 
 /// Why a change is invalid, provable from its bytes, its ancestors and the roll.
@@ -188,9 +197,6 @@ pub enum Refusal {
     /// An operation refers to one that is not among its ancestors, or is of another kind.
     #[error("the change refers to what is not there")]
     Reference,
-    /// Automerge cannot read it.
-    #[error("the change cannot be read")]
-    Unreadable,
     /// Its number does not follow its actor's previous one, or that one is not among its dependencies.
     #[error("the change does not follow its writer's previous one")]
     Sequence,
@@ -276,15 +282,16 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let mut passed = Passed::default();
         let doc = arrival.doc;
         let (attestations, ended) = self.attestations(doc, arrival.attestations, &mut passed);
-        let candidates = in_order(framed(doc.into(), &arrival.changes, &mut passed));
-        let covered = covered(&candidates, &attestations, &mut passed);
+        let (candidates, places) = framed(doc.into(), &arrival.changes, &mut passed);
+        let covered = covered(&candidates, &places, &attestations, &mut passed);
         let mut ancestry = Ancestry::new(self.history, doc.into());
         let counts = self.counting(doc);
-        for candidate in &candidates {
+        for at in in_order(&candidates, &places) {
+            let (candidate, is_covered) = (&candidates[at], covered[at]);
             if ancestry.has(&candidate.hash, &candidate.frame.header) || !counts(&candidate.frame.header) {
                 continue;
             }
-            let verdict = if covered.contains(&candidate.hash) { judge(&mut ancestry, candidate) } else { Ok(None) };
+            let verdict = if is_covered { judge(&mut ancestry, candidate) } else { Ok(None) };
             match verdict {
                 Ok(Some(change)) => passed.changes.push(change),
                 Ok(None) => passed.waiting.push(candidate.bytes.to_vec()),
@@ -296,7 +303,9 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
-        let accepted: HashMap<ChangeHash, Known> = passed.changes.iter().map(|c| (c.hash(), c.known())).collect();
+        let asked: HashSet<ChangeHash> = attestations.iter().map(|said| said.get().hash).collect();
+        let accepted = passed.changes.iter().filter(|change| asked.contains(&change.hash));
+        let accepted: HashMap<ChangeHash, Known> = accepted.map(|change| (change.hash, change.known())).collect();
         let mut unknown = Vec::new();
         for said in attestations {
             let hash = &said.get().hash;
@@ -308,7 +317,7 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
                 None => unknown.push(said),
             }
         }
-        self.prove(doc, &candidates, &unknown, &mut passed);
+        self.prove(doc, (&candidates, &places), &unknown, &mut passed);
         passed
     }
 
@@ -324,9 +333,17 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
 
     /// Looks for proofs in what devices said of changes that are not here: some of them may contradict what is. Of an actor the
     /// one that shows most.
-    fn prove(&self, doc: DocId, candidates: &[Candidate<'_>], unknown: &[VerifiedAttestation], passed: &mut Passed) {
-        let by_hash: HashMap<ChangeHash, &Candidate<'_>> = candidates.iter().map(|c| (c.hash, c)).collect();
-        let arrived = |hash: &ChangeHash| by_hash.get(hash).map(|c| Side { bytes: c.bytes, header: &c.frame.header });
+    fn prove(
+        &self,
+        doc: DocId,
+        (candidates, places): (&[Candidate<'_>], &Places),
+        unknown: &[VerifiedAttestation],
+        passed: &mut Passed,
+    ) {
+        let arrived = |hash: &ChangeHash| {
+            let Candidate { bytes, frame, .. } = &candidates[*places.get(hash)?];
+            Some(Side { bytes, header: &frame.header })
+        };
         let order = |proof: &VerifiedTwins| (proof.fork().is_none(), proof.fork());
         for said in unknown.iter().take(Passed::MAX_REFUSALS) {
             let found = twins::search((self.commons, doc), said, self.history, arrived);
@@ -386,11 +403,11 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         let mut kept: Vec<VerifiedChange> = Vec::with_capacity(passed.changes.len());
         // From the last one back: whatever builds on a change comes after it.
         for change in std::mem::take(&mut passed.changes).into_iter().rev() {
-            let by_itself = !ended.contains(&change.actor) || self.standing.is_cut(doc, &change.hash);
+            let by_itself = !ended.contains(&change.actor()) || self.standing.is_cut(doc, &change.hash);
             if counting.counts(by_itself, change.hash, change.deps()) {
                 kept.push(change);
             } else {
-                passed.waiting.push(change.change.raw_bytes().to_vec());
+                passed.waiting.push(change.bytes);
             }
         }
         kept.reverse();
@@ -417,39 +434,53 @@ impl Counting {
 /// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds on
 /// them: what is let in can be passed on, and held against its writer.
 fn hold_unvouched(attestations: &[VerifiedAttestation], passed: &mut Passed) {
+    let newest: HashMap<Actor, ChangeHash> = passed.changes.iter().map(|c| (c.actor(), c.hash)).collect();
+    let said: HashSet<(Actor, ChangeHash)> = attestations.iter().map(|said| (said.actor(), said.get().hash)).collect();
+    if newest.into_iter().all(|newest| said.contains(&newest)) {
+        // Of each actor the newest is vouched for, and with it all of them.
+        return;
+    }
     let words = attestations.iter().map(|said| (said.actor(), said.get().seq, said.get().hash));
     let mut unvouched = Unvouched::new(words);
     for change in &passed.changes {
-        unvouched.add(change.hash, change.actor, change.seq(), change.deps());
+        unvouched.add(change.hash, change.actor(), change.seq(), change.deps());
     }
     let out = unvouched.out();
     let (waiting, here) = std::mem::take(&mut passed.changes).into_iter().partition(|c| out.contains(&c.hash));
     passed.changes = here;
-    passed.waiting.extend(Vec::into_iter(waiting).map(|change: VerifiedChange| change.change.raw_bytes().to_vec()));
+    passed.waiting.extend(Vec::into_iter(waiting).map(VerifiedChange::into_bytes));
 }
 
-/// Changes whose frames are well formed.
-fn framed<'a>(kind: DocKind, changes: &'a [Vec<u8>], passed: &mut Passed) -> Vec<Candidate<'a>> {
-    let mut candidates = Vec::with_capacity(changes.len());
+/// Where each candidate is among them.
+type Places = HashMap<ChangeHash, usize>;
+
+/// Changes whose frames are well formed, each once.
+fn framed<'a>(kind: DocKind, changes: &'a [Vec<u8>], passed: &mut Passed) -> (Vec<Candidate<'a>>, Places) {
+    let (mut candidates, mut places) = (Vec::with_capacity(changes.len()), Places::with_capacity(changes.len()));
     for bytes in changes {
         match Candidate::read(bytes) {
             // Everybody has the genesis; it is made as no other change may be.
             Ok(candidate) if candidate.hash == kind.genesis() => {}
-            Ok(candidate) => candidates.push(candidate),
+            Ok(candidate) => {
+                if let Entry::Vacant(place) = places.entry(candidate.hash) {
+                    place.insert(candidates.len());
+                    candidates.push(candidate);
+                }
+            }
             Err(error) => passed.refuse(Refusal::Chunk(error)),
         }
     }
-    candidates
+    (candidates, places)
 }
 
-/// The same with each after those that it builds on, and otherwise as they came: what had waited came before what it waited
-/// for. Costs what their dependencies do.
-fn in_order(candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
-    let numbers: HashMap<ChangeHash, usize> = candidates.iter().enumerate().map(|(at, c)| (c.hash, at)).collect();
+/// The places of candidates with each after those that it builds on, and otherwise as they came: what had waited came before
+/// what it waited for. Costs what their dependencies do.
+fn in_order(candidates: &[Candidate<'_>], places: &Places) -> Vec<usize> {
     let mut order = Vec::with_capacity(candidates.len());
     let mut begun = vec![false; candidates.len()];
+    let mut open = Vec::new();
     for first in 0..candidates.len() {
-        let mut open = vec![(first, 0)];
+        open.push((first, 0));
         while let Some((at, next)) = open.pop() {
             if next == 0 && std::mem::replace(&mut begun[at], true) {
                 continue;
@@ -457,39 +488,40 @@ fn in_order(candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
             match candidates[at].frame.header.deps.get(next) {
                 Some(dep) => {
                     open.push((at, next + 1));
-                    open.extend(numbers.get(dep).filter(|dep| !begun[**dep]).map(|dep| (*dep, 0)));
+                    open.extend(places.get(dep).filter(|dep| !begun[**dep]).map(|dep| (*dep, 0)));
                 }
                 None => order.push(at),
             }
         }
     }
-    let mut candidates: Vec<_> = candidates.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|at| candidates.get_mut(at).and_then(Option::take)).collect()
+    order
 }
 
-/// Which candidates an attestation vouches for: its own change, and all of that actor before it.
+/// Whether an attestation vouches for each candidate: for its own change, and all of that actor before it.
 fn covered(
     candidates: &[Candidate<'_>],
+    places: &Places,
     attestations: &[VerifiedAttestation],
     passed: &mut Passed,
-) -> HashSet<ChangeHash> {
-    let by_hash: HashMap<ChangeHash, &Header> = candidates.iter().map(|c| (c.hash, &c.frame.header)).collect();
-    let mut covered = HashSet::new();
+) -> Vec<bool> {
+    let mut covered = vec![false; candidates.len()];
     for attestation in attestations {
         let said = attestation.get();
-        let Some(mut header) = by_hash.get(&said.hash).copied() else {
+        let Some(mut at) = places.get(&said.hash).copied() else {
             continue;
         };
+        let header = &candidates[at].frame.header;
         if header.actor != attestation.actor() || header.seq != said.seq {
             passed.refuse(Refusal::Actor);
             continue;
         }
-        let mut hash = said.hash;
         // Down the actor's own chain, until what is known or covered already.
-        while covered.insert(hash) {
-            let mut own = header.deps.iter().filter_map(|dep| by_hash.get(dep).map(|found| (*dep, *found)));
-            match own.find(|(_, found)| found.actor == header.actor && found.seq + 1 == header.seq) {
-                Some(previous) => (hash, header) = previous,
+        while !std::mem::replace(&mut covered[at], true) {
+            let header = &candidates[at].frame.header;
+            let mut own = header.deps.iter().filter_map(|dep| places.get(dep)).copied();
+            let is_previous = |found: &Header| found.actor == header.actor && found.seq + 1 == header.seq;
+            match own.find(|place| is_previous(&candidates[*place].frame.header)) {
+                Some(previous) => at = previous,
                 None => break,
             }
         }
@@ -512,10 +544,9 @@ fn judge<H: History + ?Sized>(
     // The operations are read last and of one change at a time: a few bytes can truly have a hundred thousand.
     let script = vocabulary::read(frame, ancestry.kind())?;
     ancestry.check(frame, &script, &deps)?;
-    // Everything that can be refused was refused before Automerge is given a byte.
-    let change = Change::from_bytes(bytes.to_vec()).map_err(|_| Refusal::Unreadable)?;
+    let takes_back = script.outline.puts_under(MARK);
     ancestry.take(*hash, frame, script.outline, &deps);
-    Ok(Some(VerifiedChange { change, actor: frame.header.actor, hash: *hash }))
+    Ok(Some(VerifiedChange { bytes: bytes.to_vec(), header: frame.header.clone(), hash: *hash, takes_back }))
 }
 
 /// The step "sequence": a change follows its actor's previous one and counts on from what it builds on.

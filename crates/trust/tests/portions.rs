@@ -185,7 +185,7 @@ fn what_is_written_anew_over_many_actors_is_several_changes() {
         Ordering::Equal => (change, Fate::Void),
         Ordering::Greater => (change, Fate::Own),
     });
-    let anew = gate::anew(fates);
+    let anew = gate::anew(fates).expect("reads");
 
     let mut left = Story { page: Page::default(), changes: Vec::new() };
     gate::apply(left.page.document_mut(), story.changes[..standing].to_vec()).expect("applies");

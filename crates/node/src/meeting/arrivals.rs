@@ -8,7 +8,7 @@ use std::{
 use commonplace_model::{Actor, CommonsId, DocId, PageId};
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::Input;
-use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal};
+use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, bundle::Bundle};
 
 use super::{offence::Offence, waiting::Waiting};
 use crate::{
@@ -47,6 +47,15 @@ fn together(arrivals: Vec<Arrival>) -> Vec<Arrival> {
     all
 }
 
+/// What is stored of a document, for others.
+fn passing_on(stored: &DocBatch) -> Arrival {
+    Arrival {
+        doc: stored.doc,
+        attestations: stored.attestations.iter().map(|said| *said.get()).collect(),
+        changes: stored.changes.iter().map(|change| change.bytes().to_vec()).collect(),
+    }
+}
+
 impl Core {
     /// What a device does by bringing this that no honest one does: as told by how much it brought of late.
     pub(super) fn floods(&mut self, id: u64, arrivals: &[Arrival]) -> Option<Offence> {
@@ -64,7 +73,7 @@ impl Core {
     }
 
     /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.
-    pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>) -> Result<Input> {
+    pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>, bundles: &[(DocId, Bundle)]) -> Result<Input> {
         let Some(meeting) = self.network.meetings.all.get(&id) else {
             return Err(Error::internal("a meeting that is over brought something"));
         };
@@ -85,19 +94,13 @@ impl Core {
                 }
             }
         }
-        let relay: Vec<Arrival> = docs
-            .iter()
-            .map(|d| Arrival {
-                doc: d.doc,
-                attestations: d.attestations.iter().map(|a| *a.get()).collect(),
-                changes: d.changes.iter().map(|c| c.bytes().to_vec()).collect(),
-            })
-            .collect();
+        let to_others = !self.meetings_of(commons, Some(device)).is_empty();
+        let relay: Vec<Arrival> = docs.iter().filter(|_| to_others).map(passing_on).collect();
         let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
         let pieces: Vec<bool> = docs.iter().map(|d| d.changes.len() >= PIECE).collect();
         if !docs.is_empty() {
             self.index_waits |= docs.iter().any(|doc| matches!(doc.projection, Projection::Later));
-            if let Err(error) = self.store.write(Batch { commons, docs }) {
+            if let Err(error) = self.store.write_as_it_came(Batch { commons, docs }, bundles) {
                 self.forget_unstored(commons, &ids);
                 return Err(error.into());
             }

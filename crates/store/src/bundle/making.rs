@@ -1,9 +1,12 @@
 //! Making bundles, and making rows of them again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map::Entry},
+    ops::Range,
+};
 
-use commonplace_model::DocKind;
-use commonplace_trust::bundle::{self, Most, Unbundled};
+use commonplace_model::{ChangeHash, DocKind};
+use commonplace_trust::bundle::{self, Bundle, Most, Unbundled};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Stored, each_row, memory::bundles, put_row};
@@ -42,12 +45,41 @@ impl Default for Bundling {
     }
 }
 
-/// Writes changes that follow each other into as many bundles as they fill; gives how many of the last ones are left, which want
-/// rows.
-pub(crate) fn put(db: &Connection, bundling: Bundling, kind: DocKind, changes: &[Stored]) -> Result<usize> {
+/// Numbers of changes, each with its actor.
+type Vouched = HashSet<(No, u64)>;
+
+/// Writes changes that follow each other into as many bundles as they fill, those that came in one into that; gives the places of
+/// those that want rows. `vouched`: changes that an attestation is kept of.
+pub(crate) fn put(
+    db: &Connection,
+    bundling: Bundling,
+    kind: DocKind,
+    changes: &[Stored],
+    came: &[&Bundle],
+    vouched: &Vouched,
+) -> Result<Vec<Range<usize>>> {
+    let (mut next, mut rows) = (0, Vec::new());
+    for (place, bundle) in whole(bundling, changes, came) {
+        let rest = put_run(db, bundling, kind, &changes[next..place], vouched)?;
+        rows.push(place - rest..place);
+        let now = &changes[place..place + bundle.changes.len()];
+        next = place + now.len();
+        if let Some(bytes) = compressed(&bundle.bytes) {
+            put_bytes(db, now, false, &bytes)?;
+        } else {
+            rows.push(place..next);
+        }
+    }
+    let rest = put_run(db, bundling, kind, &changes[next..], vouched)?;
+    rows.push(changes.len() - rest..changes.len());
+    Ok(rows)
+}
+
+/// The same of some that came in no bundle; how many of the last ones want rows.
+fn put_run(db: &Connection, bundling: Bundling, kind: DocKind, changes: &[Stored], vouched: &Vouched) -> Result<usize> {
     let mut rest = changes;
     while rest.len() >= bundling.few.max(1) {
-        let (now, later) = rest.split_at(fitting(bundling, rest));
+        let (now, later) = rest.split_at(fitting(bundling, rest, vouched));
         if !put_one(db, kind, now, false)? {
             break;
         }
@@ -56,24 +88,81 @@ pub(crate) fn put(db: &Connection, bundling: Bundling, kind: DocKind, changes: &
     Ok(rest.len())
 }
 
-/// How many of these changes one bundle takes.
-fn fitting(bundling: Bundling, changes: &[Stored]) -> usize {
-    let mut bytes = 0;
-    let fits = |change: &&Stored| {
+/// Which of these bundles are among changes without a gap, and are as those are that are made here; in the order of their places.
+fn whole<'a>(bundling: Bundling, changes: &[Stored], came: &[&'a Bundle]) -> Vec<(usize, &'a Bundle)> {
+    let by_first: HashMap<ChangeHash, &Bundle> = came.iter().filter_map(|b| Some((*b.changes.first()?, *b))).collect();
+    if by_first.is_empty() {
+        return Vec::new();
+    }
+    let (mut next, mut all) = (0, Vec::new());
+    while let Some(change) = changes.get(next) {
+        let found = by_first.get(&change.hash).filter(|bundle| {
+            let same = |(change, hash): (&Stored, &ChangeHash)| change.hash == *hash;
+            let Some(now) = changes.get(next..next + bundle.changes.len()) else { return false };
+            let bytes: usize = now.iter().map(|change| change.bytes.len()).sum();
+            (bundling.few..=bundling.many).contains(&now.len())
+                && (bundle.bytes.len()..MOST.bytes).contains(&bytes)
+                && now.iter().zip(&bundle.changes).all(same)
+        });
+        if let Some(bundle) = found {
+            all.push((next, *bundle));
+        }
+        next += found.map_or(1, |bundle| bundle.changes.len());
+    }
+    all
+}
+
+/// How many of these changes one bundle takes: if possible it ends where everything in it is vouched for, so that it can be sent
+/// as it is.
+fn fitting(bundling: Bundling, changes: &[Stored], vouched: &Vouched) -> usize {
+    let (mut bytes, mut end, mut fits) = (0, 0, 0);
+    let mut open = HashSet::new();
+    for change in changes.iter().take(bundling.many) {
         bytes += change.bytes.len();
-        bytes < MANY_BYTES
-    };
-    changes.iter().take(bundling.many).take_while(fits).count().max(1)
+        if bytes >= MANY_BYTES {
+            break;
+        }
+        fits += 1;
+        if vouched.contains(&(change.actor, change.seq)) {
+            open.remove(&change.actor);
+        } else {
+            open.insert(change.actor);
+        }
+        if open.is_empty() && fits >= bundling.few {
+            end = fits;
+        }
+    }
+    if end > 0 { end } else { fits.max(1) }
+}
+
+/// Numbers of an actor's changes of which attestations are kept as places to cut.
+pub(crate) fn cuts(db: &Connection, actor: No) -> Result<Vec<u64>> {
+    let mut find = db.prepare_cached("SELECT seq FROM cut WHERE actor = ?1")?;
+    let rows = find.query_map([actor], |row| row.get::<_, i64>(0))?;
+    rows.map(|seq| Ok(uint(seq?))).collect()
+}
+
+/// Of all of an actor's changes of which attestations are kept, the numbers.
+fn vouched(db: &Connection, actor: No) -> Result<Vec<u64>> {
+    let mut find = db.prepare_cached("SELECT attested_seq, built_seq FROM actor WHERE no = ?1")?;
+    let newest: [Option<i64>; 2] = find.query_row([actor], |row| Ok([row.get(0)?, row.get(1)?]))?;
+    Ok(cuts(db, actor)?.into_iter().chain(newest.into_iter().flatten().map(uint)).collect())
 }
 
 /// Writes a bundle; `have_rows`: its changes have rows already, which then have to go. False, and nothing is written, when they
 /// would not come out of it as they went in.
 fn put_one(db: &Connection, kind: DocKind, changes: &[Stored], have_rows: bool) -> Result<bool> {
-    let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(true) };
     let Some(bytes) = packed(kind, changes) else {
         tracing::error!("changes did not come out of a bundle as they went in; each keeps its row");
         return Ok(false);
     };
+    put_bytes(db, changes, have_rows, &bytes)?;
+    Ok(true)
+}
+
+/// Writes a bundle with these changes in it, which has these bytes.
+fn put_bytes(db: &Connection, changes: &[Stored], have_rows: bool, bytes: &[u8]) -> Result<()> {
+    let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(()) };
     db.prepare_cached("INSERT INTO bundle (first, last, weight, rows, bytes) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(
         params![first.no, last.no, int(first.weight.saturating_sub(first.bytes.len() as u64)), have_rows, bytes],
     )?;
@@ -89,7 +178,7 @@ fn put_one(db: &Connection, kind: DocKind, changes: &[Stored], have_rows: bool) 
     for (actor, (first_seq, last_seq, last_op)) in actors {
         put.execute(params![actor, int(first_seq), int(last_seq), int(last_op), bundle])?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The bytes of a bundle of these changes, if these are what comes out of it.
@@ -100,9 +189,13 @@ fn packed(kind: DocKind, changes: &[Stored]) -> Option<Vec<u8>> {
     if again.len() != changes.len() || !changes.iter().zip(&again).all(same) {
         return None;
     }
+    compressed(&packed)
+}
+
+fn compressed(bundle: &[u8]) -> Option<Vec<u8>> {
     let mut compressor = zstd::bulk::Compressor::new(LEVEL).ok()?;
     compressor.include_checksum(true).ok()?;
-    compressor.compress(&packed).ok()
+    compressor.compress(bundle).ok()
 }
 
 /// The numbers of a document's changes, from one to another, that other rows name.
@@ -253,5 +346,16 @@ fn following(db: &Connection, memory: &Memory, first: No, last: No) -> Result<Op
         }
         Ok(some.len() < many && bytes < MANY_BYTES)
     })?;
-    Ok((some.len() >= few).then_some(some))
+    if some.len() < few {
+        return Ok(None);
+    }
+    let mut known: HashMap<No, Vec<u64>> = HashMap::new();
+    for change in &some {
+        if let Entry::Vacant(place) = known.entry(change.actor) {
+            place.insert(vouched(db, change.actor)?);
+        }
+    }
+    let known = known.into_iter().flat_map(|(actor, all)| all.into_iter().map(move |seq| (actor, seq))).collect();
+    some.truncate(fitting(memory.bundling, &some, &known).max(few));
+    Ok(Some(some))
 }

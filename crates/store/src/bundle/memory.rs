@@ -164,10 +164,7 @@ impl Bundles {
         if let Some(sketches) = self.kept().sketches.find(bundle) {
             return Ok(sketches);
         }
-        let mut find = db.prepare_cached("SELECT bytes FROM bundle WHERE no = ?1")?;
-        let mut rows = find.query([bundle])?;
-        let row = rows.next()?.ok_or_else(|| damaged("they are gone"))?;
-        let sketches = Arc::new(Sketches::read(&inflated(blob(row, 0)?)?, MOST).map_err(damaged)?);
+        let sketches = Arc::new(Sketches::read(&packed(db, bundle)?, MOST).map_err(damaged)?);
         self.kept().sketches.keep(bundle, &sketches, sketches.size());
         Ok(sketches)
     }
@@ -252,6 +249,13 @@ fn damaged(why: impl std::fmt::Display) -> StoreError {
 fn inflated(stored: &[u8]) -> Result<Vec<u8>> {
     let most = Decompressor::upper_bound(stored).unwrap_or(MOST_PACKED).min(MOST_PACKED);
     zstd::bulk::decompress(stored, most).map_err(damaged)
+}
+
+/// The bytes of a bundle.
+pub(crate) fn packed(db: &Connection, bundle: No) -> Result<Vec<u8>> {
+    let mut find = db.prepare_cached("SELECT bytes FROM bundle WHERE no = ?1")?;
+    let mut rows = find.query([bundle])?;
+    inflated(blob(rows.next()?.ok_or_else(|| damaged("they are gone"))?, 0)?)
 }
 
 /// Unpacks a bundle.

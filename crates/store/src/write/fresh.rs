@@ -15,14 +15,15 @@ pub(super) struct Fresh {
     pub(super) changes: Vec<Stored>,
     actors: Vec<Actor>,
     by_hash: HashMap<ChangeHash, usize>,
-    by_seq: HashMap<(No, u64), usize>,
+    /// Of each actor the number of its first change here, and the places of all.
+    by_seq: HashMap<No, (u64, Vec<usize>)>,
 }
 
 impl Fresh {
     pub(super) fn add(&mut self, change: Stored, actor: Actor) {
         let at = self.changes.len();
         self.by_hash.insert(change.hash, at);
-        self.by_seq.insert((change.actor, change.seq), at);
+        self.by_seq.entry(change.actor).or_insert((change.seq, Vec::new())).1.push(at);
         self.changes.push(change);
         self.actors.push(actor);
     }
@@ -34,6 +35,8 @@ impl Fresh {
     }
 
     pub(super) fn by_seq(&self, actor: No, seq: u64) -> Option<&Stored> {
-        self.changes.get(*self.by_seq.get(&(actor, seq))?)
+        let (first, places) = self.by_seq.get(&actor)?;
+        let at = usize::try_from(seq.checked_sub(*first)?).ok()?;
+        self.changes.get(*places.get(at)?)
     }
 }

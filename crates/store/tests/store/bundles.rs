@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
-use commonplace_store::{Bundling, Projection, Reader, Run, RunQuery, Segment, Store, StoreError};
-use commonplace_trust::{Attestation, Clock, History, Known, Sketch};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, DocKind};
+use commonplace_store::{Bundling, Projection, Reader, Run, RunQuery, Store, StoreError};
+use commonplace_trust::{
+    Attestation, Clock, History, Known, Sketch, VerifiedAttestation, VerifiedChange,
+    bundle::{self, Bundle},
+};
 use proptest::prelude::*;
 
 use crate::{
     documents::conversation,
-    writing::{Made, Writer, batch, page, page_id, profile},
+    writing::{Made, Writer, batch, page, page_id, profile, unpacked},
 };
 
 const SMALL: Bundling = Bundling { few: 2, many: 4, newest: 2, loose: 3 };
@@ -30,7 +33,8 @@ struct Told {
     frontier: Vec<Attestation>,
     digest: Option<[u8; 32]>,
     runs: Vec<Run>,
-    segments: Vec<Segment>,
+    /// For each size of pieces, all that they bring together.
+    segments: Vec<(Vec<Vec<u8>>, Vec<Attestation>)>,
     of_runs: Vec<Vec<u8>>,
 }
 
@@ -47,16 +51,19 @@ fn told(store: &Reader, commons: CommonsId, said: &[Made]) -> Told {
     let mut segments = Vec::new();
     for size in [1, 500, 1 << 20] {
         let mut have: BTreeMap<Actor, u64> = BTreeMap::new();
+        let (mut changes, mut attestations) = (Vec::new(), Vec::new());
         loop {
             let all: Vec<_> = have.iter().map(|(actor, seq)| (*actor, *seq)).collect();
             let segment = store.changes_after(commons, doc, &all, size).expect("reads");
             have.extend(segment.upto.iter().copied());
-            let more = segment.more;
-            segments.push(segment);
-            if !more {
+            changes.extend(unpacked(doc, &segment).0);
+            attestations.extend(segment.attestations);
+            if !segment.more {
                 break;
             }
         }
+        attestations.sort_by_key(|said| (said.device, said.nonce, said.seq));
+        segments.push((changes, attestations));
     }
     let runs = store.runs(commons, &RunQuery { limit: 1_000, ..RunQuery::default() }).expect("reads");
     let mut of_runs = Vec::new();
@@ -166,11 +173,85 @@ fn keystrokes_that_come_at_once_take_next_to_no_room() {
     while store.bundle_some().expect("bundles") {}
     assert_eq!(number(&dir, "SELECT count(*) FROM bundle"), 2);
     let stored = store.changes(commons, DOC(), None).expect("reads");
-    assert!(stored.iter().map(commonplace_trust::VerifiedChange::hash).eq(made.iter().map(|(c, _)| c.hash())));
+    assert!(stored.iter().map(VerifiedChange::hash).eq(made.iter().map(|(c, _)| c.hash())));
     // A page that goes takes its bundles along.
     store.remove_commons(commons).expect("leaves");
     let left = "SELECT (SELECT count(*) FROM bundle) + (SELECT count(*) FROM bundled) + (SELECT count(*) FROM change)";
     assert_eq!(number(&dir, left), 0);
+}
+
+/// Brings all of a page from one store to another, and gives how many pieces were bundles alone.
+fn brought(from: &Store, to: &mut Store, commons: CommonsId) -> usize {
+    let (mut have, mut whole): (BTreeMap<Actor, u64>, _) = (BTreeMap::new(), 0);
+    loop {
+        let all: Vec<_> = have.iter().map(|(actor, seq)| (*actor, *seq)).collect();
+        let piece = from.changes_after(commons, DOC(), &all, 200_000).expect("reads");
+        let (changes, came) = unpacked(DOC(), &piece);
+        whole += usize::from(piece.changes.is_empty());
+        let mut next = batch(commons, DOC(), &[], Projection::Later, false);
+        next.docs[0].changes =
+            changes.into_iter().map(|bytes| VerifiedChange::from_store(bytes).expect("a change")).collect();
+        let vouched = |said| VerifiedAttestation::verify(said, commons, DOC()).expect("vouches");
+        next.docs[0].attestations = piece.attestations.into_iter().map(vouched).collect();
+        to.write_as_it_came(next, &came).expect("stores");
+        have.extend(piece.upto);
+        if !piece.more {
+            return whole;
+        }
+    }
+}
+
+/// First and last change of each bundle.
+fn bounds(store: &tempfile::TempDir) -> Vec<(i64, i64)> {
+    let db = rusqlite::Connection::open(store.path().join("profile.db")).expect("opens");
+    let mut find = db.prepare("SELECT first, last FROM bundle ORDER BY first").expect("prepares");
+    let rows = find.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("reads");
+    rows.collect::<Result<_, _>>().expect("reads")
+}
+
+#[test]
+fn bundles_go_and_are_kept_as_they_are() {
+    let ((from_dir, mut from, commons), (one_dir, mut one, _), (two_dir, mut two, _)) =
+        (profile(), profile(), profile());
+    from.set_bundling(Bundling { few: 50, many: 600, ..Bundling::default() });
+    let (_, made) = typed(commons, 4_000);
+    from.write(batch(commons, DOC(), &made, Projection::Later, true)).expect("stores");
+    one.set_bundling(Bundling { few: 100, many: 700, ..Bundling::default() });
+    let whole = brought(&from, &mut one, commons);
+    assert!(whole >= 2, "{whole} pieces");
+    // But for the first one, before which is the change that has a row.
+    let (were, are) = (bounds(&from_dir), bounds(&one_dir));
+    assert_eq!(were[1..], are[1..]);
+    // Who wants larger ones makes them anew.
+    two.set_bundling(Bundling { few: 1_000, many: 2_048, ..Bundling::default() });
+    brought(&one, &mut two, commons);
+    assert!(bounds(&two_dir).iter().all(|bounds| !were.contains(bounds)));
+    let wanted = told(&from, commons, &made[3_900..]);
+    for other in [&one, &two] {
+        let told = told(other, commons, &made[3_900..]);
+        assert!(told.changes == wanted.changes && told.clocks == wanted.clocks && told.digest == wanted.digest);
+        assert_eq!(other.integrity().expect("checks"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn of_a_bundle_with_a_gap_each_change_is_kept_by_itself() {
+    let ((_dir, mut from, commons), (dir, mut to, _)) = (profile(), profile());
+    let (mut here, mut there) = (Writer::new(1, commons, page_id(1)), Writer::new(2, commons, page_id(1)));
+    let mut made = vec![here.begin("A page", "")];
+    there.hear(&made);
+    // By turns and not hearing of each other, so that each can do without the other's.
+    made.extend((0..700).map(|key| if key % 2 == 0 { here.insert("h") } else { there.insert("t") }));
+    from.write(batch(commons, DOC(), &made, Projection::Later, true)).expect("stores");
+    let bundle = bundle::pack(DocKind::Page, made[1..].iter().map(|(change, _)| change.bytes())).expect("packs");
+    let came = Bundle { changes: made[1..].iter().map(|(change, _)| change.hash()).collect(), bytes: bundle };
+    let some: Vec<_> = made.iter().filter(|(change, _)| change.actor() == made[0].0.actor()).cloned().collect();
+    to.set_bundling(Bundling { few: 100, ..Bundling::default() });
+    to.write_as_it_came(batch(commons, DOC(), &some, Projection::Later, false), &[(DOC(), came)]).expect("stores");
+    assert_eq!(number(&dir, "SELECT sum(last - first + 1) FROM bundle"), 350);
+    let stored = to.changes(commons, DOC(), None).expect("reads");
+    assert!(stored.iter().map(VerifiedChange::hash).eq(some.iter().map(|(change, _)| change.hash())));
+    assert_eq!(to.integrity().expect("checks"), Vec::<String>::new());
 }
 
 #[test]
@@ -186,10 +267,10 @@ fn rows_go_little_by_little_and_nobody_sees_it() {
         let now = number(&dir, "SELECT count(*) FROM change");
         assert!(before - now <= 256, "{before} rows, then {now}");
         let stored = store.changes(commons, DOC(), None).expect("reads");
-        assert!(stored.iter().map(commonplace_trust::VerifiedChange::hash).eq(wanted.iter().copied()));
+        assert!(stored.iter().map(VerifiedChange::hash).eq(wanted.iter().copied()));
         (steps, before) = (steps + 1, now);
     }
-    assert!(steps > 4 && before < 300, "{steps} steps, {before} rows");
+    assert!(steps > 4 && before < 256 + 600, "{steps} steps, {before} rows");
     assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
 }
 
@@ -207,8 +288,16 @@ fn who_reads_meanwhile_sees_every_change() {
         let mut times = 0;
         while is_over.try_recv().is_err() {
             assert_eq!(reader.changes(commons, DOC(), None).expect("reads").len(), 201);
-            let segment = reader.changes_after(commons, DOC(), &[], 1 << 20).expect("reads");
-            assert_eq!((segment.changes.len(), segment.more), (201, false));
+            let (mut brought, mut have) = (0, Vec::new());
+            loop {
+                let segment = reader.changes_after(commons, DOC(), &have, 1 << 20).expect("reads");
+                brought += unpacked(DOC(), &segment).0.len();
+                have = segment.upto;
+                if !segment.more {
+                    break;
+                }
+            }
+            assert_eq!(brought, 201);
             times += 1;
         }
         times
@@ -239,7 +328,7 @@ fn what_was_not_stored_after_all_is_not_remembered() {
     others.extend((0..8).map(|_| writer.insert("y")));
     store.write(batch(commons, DOC(), &others, Projection::Later, true)).expect("stores");
     let stored = store.changes(commons, DOC(), None).expect("reads");
-    assert!(stored.iter().map(commonplace_trust::VerifiedChange::hash).eq(others.iter().map(|(c, _)| c.hash())));
+    assert!(stored.iter().map(VerifiedChange::hash).eq(others.iter().map(|(c, _)| c.hash())));
     let history = store.history(commons, DOC()).expect("reads");
     assert_eq!(history.change(&made[3].0.hash()), None);
     assert!(others.iter().all(|(change, _)| history.change(&change.hash()).is_some()));

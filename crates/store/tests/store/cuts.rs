@@ -1,6 +1,6 @@
 //! Taking out what does not count after somebody's standing ended.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document};
 use commonplace_store::{Projection, Store};
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::{
     documents::conversation,
-    writing::{Made, Writer, batch, device, page, page_id, profile},
+    writing::{Made, Writer, batch, device, page, page_id, profile, unpacked},
 };
 
 const GONE: u8 = 3;
@@ -89,13 +89,21 @@ proptest! {
         // Whoever had never heard of the third gets it all from here, and what was taken out does not come in again.
         let (_new, mut new, _) = profile();
         let roll = Roll(cut);
-        let piece = store.changes_after(commons, doc, &[], usize::MAX).expect("reads");
         let everything = Arrival {
             doc,
             attestations: said.iter().map(|(_, by)| *by.get()).collect(),
             changes: said.iter().map(|(change, _)| change.bytes().to_vec()).collect(),
         };
-        let honest = Arrival { doc, attestations: piece.attestations, changes: piece.changes };
+        let mut honest = Arrival { doc, attestations: vec![], changes: vec![] };
+        let (mut have, mut more) = (HashMap::new(), true);
+        while more {
+            let all: Vec<_> = have.iter().map(|(actor, seq)| (*actor, *seq)).collect();
+            let piece = store.changes_after(commons, doc, &all, usize::MAX).expect("reads");
+            honest.changes.extend(unpacked(doc, &piece).0);
+            honest.attestations.extend(piece.attestations);
+            have.extend(piece.upto);
+            more = piece.more;
+        }
         for (to, arrival, left) in
             [(&mut new, honest.clone(), 0), (&mut store, everything.clone(), said.len() - stays.len())]
         {

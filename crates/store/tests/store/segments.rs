@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::{
     documents::conversation,
-    writing::{Writer, batch, page_id, profile},
+    writing::{Writer, batch, page_id, profile, unpacked},
 };
 
 struct Everybody;
@@ -54,11 +54,12 @@ proptest! {
         loop {
             let all: Vec<_> = have.iter().map(|(actor, seq)| (*actor, *seq)).collect();
             let piece = from.changes_after(commons, doc, &all, max_bytes).expect("reads");
-            prop_assert_eq!(piece.changes.is_empty(), sent + known == said.len());
-            sent += piece.changes.len();
+            let (changes, came) = unpacked(doc, &piece);
+            prop_assert_eq!(changes.is_empty(), sent + known == said.len());
+            sent += changes.len();
             have.extend(piece.upto.iter().copied());
             let more = piece.more;
-            waiting.extend(piece.changes);
+            waiting.extend(changes);
             let arrival = Arrival { doc, attestations: piece.attestations, changes: std::mem::take(&mut waiting) };
             let passed = {
                 let history = to.history(commons, doc).expect("reads");
@@ -71,7 +72,7 @@ proptest! {
             let mut next = batch(commons, doc, &[], Projection::Later, false);
             next.docs[0].changes = passed.changes;
             next.docs[0].attestations = passed.attestations;
-            to.write(next).expect("stores");
+            to.write_as_it_came(next, &came).expect("stores");
             if !more {
                 break;
             }

@@ -1,8 +1,16 @@
 //! People who write, for the tests: real documents, real keys, real signatures.
 
-use commonplace_model::{CommonsId, DeviceId, DocId, Ledger, LocalChange, Nonce, Page, PageId, Splice, Statement};
-use commonplace_store::{Batch, DocBatch, PageProjection, Projection, Store};
-use commonplace_trust::{DeviceKey, Draft, VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of, gate};
+use std::collections::BTreeMap;
+
+use commonplace_model::{
+    Actor, CommonsId, DeviceId, DocId, Ledger, LocalChange, Nonce, Page, PageId, Splice, Statement,
+};
+use commonplace_store::{Batch, Bundled, DocBatch, PageProjection, Projection, Segment, Store};
+use commonplace_trust::{
+    DeviceKey, Draft, VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of,
+    bundle::{self, Bundle, Most},
+    gate,
+};
 use tempfile::TempDir;
 
 pub(crate) type Made = (VerifiedChange, VerifiedAttestation);
@@ -99,6 +107,25 @@ impl Writer {
 }
 
 const NONCE: Nonce = Nonce::new([9; 16]);
+
+/// The changes of a piece, unpacked, and the bundles of them as they came.
+pub(crate) fn unpacked(doc: DocId, piece: &Segment) -> (Vec<Vec<u8>>, Vec<(DocId, Bundle)>) {
+    let (mut changes, mut came) = (Vec::new(), Vec::new());
+    for Bundled { bytes, upto, size } in &piece.bundles {
+        let most = Most { changes: 4_096, bytes: 4 << 20 };
+        let unpacked = bundle::unpack(bytes, most).expect("a bundle");
+        let all: usize = unpacked.iter().map(|change| change.bytes.len()).sum();
+        assert!((all..=all + unpacked.len() * 1_000).contains(size), "{size} of {all}");
+        let mut newest: BTreeMap<Actor, u64> = BTreeMap::new();
+        unpacked.iter().for_each(|change| _ = newest.insert(change.header.actor, change.header.seq));
+        assert_eq!(upto.iter().copied().collect::<BTreeMap<_, _>>(), newest);
+        let hashes = unpacked.iter().map(|change| change.hash).collect();
+        came.push((doc, Bundle { changes: hashes, bytes: bytes.clone() }));
+        changes.extend(unpacked.into_iter().map(|change| change.bytes));
+    }
+    changes.extend(piece.changes.iter().cloned());
+    (changes, came)
+}
 
 pub(crate) fn batch(commons: CommonsId, doc: DocId, made: &[Made], projection: Projection, local: bool) -> Batch {
     let (changes, attestations) = made.iter().cloned().unzip();

@@ -1,5 +1,5 @@
-use commonplace_model::{ChangeHash, DeviceId, MemberId, Nonce, PageId};
-use commonplace_trust::Signature;
+use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocKind, MemberId, Nonce, Page, PageId, Splice};
+use commonplace_trust::{DeviceKey, Signature, VerifiedChange, actor_of, bundle, gate};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -37,6 +37,7 @@ fn part() -> impl Strategy<Value = Part> {
     (doc(), vec(said, 1..3), vec(parcel(), 0..4), any::<bool>()).prop_map(|(doc, attestations, changes, more)| Part {
         doc,
         attestations,
+        bundles: Vec::new(),
         changes,
         more,
     })
@@ -78,7 +79,7 @@ proptest! {
 
     #[test]
     fn changes_survive_packing(parts in vec(part(), 1..6)) {
-        prop_assert_eq!(Body::pack(&parts).expect("few").unpack(), Ok(parts));
+        prop_assert_eq!(Body::pack(&parts).expect("few").unpack(), Ok((parts, vec![])));
     }
 
     #[test]
@@ -133,8 +134,8 @@ fn a_frame_at_its_bounds_is_read() {
 fn changes_at_their_bounds_are_unpacked() {
     let page =
         |n: u16| DocId::Page(PageId::new([&n.to_le_bytes()[..], &[0; 14]].concat().try_into().expect("16 bytes")));
-    let part = |n, changes| Part { doc: page(n), attestations: vec![], changes, more: false };
-    let unpacked = |parts: &[Part]| Body::pack(parts).expect("not too many").unpack().map(|parts| parts.len());
+    let part = |n, changes| Part { doc: page(n), attestations: vec![], bundles: vec![], changes, more: false };
+    let unpacked = |parts: &[Part]| Body::pack(parts).expect("not too many").unpack().map(|(parts, _)| parts.len());
     let parts: Vec<_> = (0..).map(|n| part(n, vec![Parcel(vec![0; MIN_PARCEL])])).take(MAX_PARTS + 1).collect();
     assert_eq!((unpacked(&parts[1..]), unpacked(&parts)), (Ok(MAX_PARTS), Err(FrameError::TooLarge)));
     let said = Attestation {
@@ -152,13 +153,89 @@ fn changes_at_their_bounds_are_unpacked() {
         postcard::to_allocvec(&[part(0, vec![Parcel(vec![0; 5_000_000])])][..]).expect("encodes").len() - 5_000_000;
     let at = inflating(MAX_INFLATED - head).expect("just fits");
     assert!(matches!(&at, Body::Packed { inflated, .. } if *inflated as usize == MAX_INFLATED));
-    assert_eq!(at.unpack().map(|parts| parts.len()), Ok(1));
+    assert_eq!(at.unpack().map(|(parts, _)| parts.len()), Ok(1));
     assert_eq!(inflating(MAX_INFLATED - head + 1), None);
+}
+
+const PAGE: DocId = DocId::Page(PageId::new([2; 16]));
+
+/// So many keystrokes of a device in a page, after these changes.
+fn typed_after(before: &[VerifiedChange], device: u8, keys: usize) -> Vec<VerifiedChange> {
+    let (commons, nonce, key) = (CommonsId::new([1; 32]), Nonce::new([3; 16]), DeviceKey::from_seed(&[device; 32]));
+    let mut page = Page::default();
+    gate::apply(page.document_mut(), before.to_vec()).expect("applies");
+    page.document_mut().set_actor(actor_of(commons, PAGE, key.id(), nonce));
+    let press = |_| {
+        let splice = Splice { at: page.body_len(), delete: 0, insert: "k".to_owned() };
+        let made = page.edit(&[splice]).expect("fits").expect("a change");
+        VerifiedChange::local(made, &key, commons, PAGE, nonce).expect("within bounds").0
+    };
+    (0..keys).map(press).collect()
+}
+
+fn typed(keys: usize) -> Vec<VerifiedChange> {
+    typed_after(&[], 1, keys)
+}
+
+fn bundle_of(changes: &[VerifiedChange]) -> Bytes {
+    Bytes(bundle::pack(DocKind::Page, changes.iter().map(VerifiedChange::bytes)).expect("packs"))
+}
+
+fn raw(changes: &[VerifiedChange]) -> Vec<Parcel> {
+    changes.iter().map(|change| Parcel(change.bytes().to_vec())).collect()
+}
+
+#[test]
+fn what_is_in_bundles_stands_before_the_other_changes() {
+    let made = typed(7);
+    let doc = PAGE;
+    let bundles = vec![bundle_of(&made[..3]), bundle_of(&made[3..5])];
+    let part = Part { doc, attestations: vec![], bundles: bundles.clone(), changes: raw(&made[5..]), more: true };
+    let (parts, came) = Body::pack(&[part]).expect("few").unpack().expect("unpacks");
+    let whole = Part { doc, attestations: vec![], bundles: vec![], changes: raw(&made), more: true };
+    assert_eq!(parts, [whole]);
+    let hashes = |changes: &[VerifiedChange]| changes.iter().map(VerifiedChange::hash).collect::<Vec<_>>();
+    let as_it_came = |(bundle, changes): (Bytes, _)| (doc, Bundle { changes: hashes(changes), bytes: bundle.0 });
+    let all: Vec<_> = bundles.into_iter().zip([&made[..3], &made[3..5]]).map(as_it_came).collect();
+    assert_eq!(came, all);
+}
+
+#[test]
+fn a_frame_has_so_many_changes_in_bundles_and_not_one_more() {
+    let part = |n: u8, bundles| {
+        let doc = DocId::Page(PageId::new([n; 16]));
+        Part { doc, attestations: vec![], bundles, changes: vec![], more: false }
+    };
+    let unpacked = |parts: &[Part]| Body::pack(parts).expect("few").unpack().map(|(parts, _)| parts.len());
+    let made = typed(MAX_BUNDLED.changes / 4 + 1);
+    let (quarter, more) = (bundle_of(&made[..made.len() - 1]), bundle_of(&made));
+    // Of all documents together.
+    let three = || part(1, vec![quarter.clone(), quarter.clone(), quarter.clone()]);
+    assert_eq!(unpacked(&[three(), part(2, vec![quarter.clone()])]), Ok(2));
+    assert_eq!(unpacked(&[three(), part(2, vec![more])]), Err(FrameError::TooLarge));
+    // And so many bytes: what joins many at once names them all.
+    let many: Vec<_> = (1..=200).flat_map(|device| typed_after(&[], device, 1)).collect();
+    let joins: Vec<_> = (201..=210).flat_map(|device| typed_after(&many, device, 1)).collect();
+    let bytes: usize = joins.iter().map(|join| join.bytes().len()).sum();
+    let bundles = vec![bundle_of(&joins); MAX_BUNDLED.bytes / bytes + 1];
+    assert!(bundles.len() * joins.len() < MAX_BUNDLED.changes);
+    assert_eq!(unpacked(&[part(1, bundles[1..].to_vec())]), Ok(1));
+    assert_eq!(unpacked(&[part(1, bundles)]), Err(FrameError::TooLarge));
+}
+
+#[test]
+fn a_frame_with_what_is_no_bundle_is_none() {
+    let good = bundle_of(&typed(3));
+    for bytes in [vec![], vec![9; 40], good.0[..good.0.len() - 1].to_vec(), [&good.0[..], &[0]].concat()] {
+        let bundles = vec![good.clone(), Bytes(bytes)];
+        let part = Part { doc: PAGE, attestations: vec![], bundles, changes: vec![], more: false };
+        assert_eq!(Body::pack(&[part]).expect("few").unpack(), Err(FrameError::Malformed));
+    }
 }
 
 #[test]
 fn another_version_is_told_from_nonsense() {
-    assert_eq!(Frame::decode(&[2, 0, 0]), Err(FrameError::Version(2)));
+    assert_eq!(Frame::decode(&[VERSION + 1, 0, 0]), Err(FrameError::Version(VERSION + 1)));
     assert_eq!(Frame::decode(&[]), Err(FrameError::Malformed));
     assert_eq!(Frame::decode(&[VERSION, 99]), Err(FrameError::Malformed));
 }

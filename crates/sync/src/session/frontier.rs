@@ -50,7 +50,7 @@ pub(super) fn fork(commons: CommonsId, doc: DocId, said: Attestation, mut room: 
         changes.push(Parcel(change));
     }
     changes.reverse();
-    Part { doc, attestations: vec![said], changes, more: true }
+    Part { doc, attestations: vec![said], bundles: Vec::new(), changes, more: true }
 }
 
 /// The frontier of a document here.

@@ -139,7 +139,13 @@ mod tests {
         id[..8].copy_from_slice(&n.to_le_bytes());
         let (device, nonce, hash) = (DeviceId::new([9; 32]), Nonce::new([1; 16]), ChangeHash::new([8; 32]));
         let attestations = vec![Attestation { device, nonce, seq: 1, hash, signature: Signature::new([7; 64]) }];
-        Part { doc: DocId::Page(PageId::new(id)), attestations, changes: vec![Parcel(vec![0; 16])], more: false }
+        Part {
+            doc: DocId::Page(PageId::new(id)),
+            attestations,
+            bundles: Vec::new(),
+            changes: vec![Parcel(vec![0; 16])],
+            more: false,
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use commonplace_trust::chunk;
 
 use super::{FRAME_CHANGES, Reason};
 use crate::{
-    frame::{Body, Frame, MAX_PARTS, Parcel, Part},
+    frame::{Body, Bytes, Frame, MAX_PARTS, Parcel, Part},
     replica::{Replica, Segment},
     session::frontier::ATTESTATION,
 };
@@ -19,6 +19,9 @@ const LEAST: usize = 4 * 1024;
 /// Bytes of changes in the first frame, about; each has twice as many as the one before, up to [`FRAME_CHANGES`]. Nothing of
 /// a frame is durable before all of it came: where connections never last for a large one, small ones still bring something.
 const FIRST: usize = 16 * 1024;
+
+/// By how much less room a change takes in a frame when it is in a bundle: it costs the receiver less.
+const LESS_ROOM: usize = 2;
 
 /// How far what we catch the other side up with is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,16 +161,18 @@ impl Outbound {
             let Some(doc) = self.order.front().copied() else { break };
             let have: Vec<_> = self.have.get(&doc).into_iter().flatten().map(|(actor, seq)| (*actor, *seq)).collect();
             let segment = replica.changes_after(&doc, &have, room);
-            let more = segment.more && !segment.changes.is_empty();
+            let empty = segment.changes.is_empty() && segment.bundles.is_empty();
+            let more = segment.more && !empty;
             room = room.saturating_sub(self.note(commons, doc, &segment));
             if !more {
                 self.order.pop_front();
                 self.have.remove(&doc);
                 self.sent += 1;
             }
-            if !segment.changes.is_empty() {
+            if !empty {
+                let bundles = segment.bundles.into_iter().map(|bundled| Bytes(bundled.bytes)).collect();
                 let changes = segment.changes.into_iter().map(Parcel).collect();
-                parts.push(Part { doc, attestations: segment.attestations, changes, more });
+                parts.push(Part { doc, attestations: segment.attestations, bundles, changes, more });
             }
         }
         if !parts.is_empty() {
@@ -180,6 +185,13 @@ impl Outbound {
     fn note(&mut self, commons: CommonsId, doc: DocId, segment: &Segment) -> usize {
         let have = self.have.entry(doc).or_default();
         let mut bytes = segment.attestations.len() * ATTESTATION;
+        for bundled in &segment.bundles {
+            bytes += bundled.size / LESS_ROOM;
+            for (actor, seq) in &bundled.upto {
+                let newest = have.entry(*actor).or_default();
+                *newest = (*newest).max(*seq);
+            }
+        }
         for change in &segment.changes {
             bytes += change.len();
             if let Ok(header) = chunk::read(change) {

@@ -105,8 +105,10 @@ fn nothing_comes_before_the_greeting_or_twice() {
 
 #[test]
 fn frames_out_of_order_end_the_session() {
-    let body =
-        || Body::pack(&[Part { doc: page(1), attestations: vec![], changes: vec![], more: false }]).expect("few");
+    let body = || {
+        Body::pack(&[Part { doc: page(1), attestations: vec![], bundles: vec![], changes: vec![], more: false }])
+            .expect("few")
+    };
     let odd = [
         Frame::Done,
         Frame::Kept,
@@ -174,7 +176,7 @@ fn so_many_frames_wait_to_be_stored_and_not_one_more() {
     let replica = Shelf(0);
     let mut session = started(Role::Answered, &replica);
     give(&mut session, &hello(0), &replica);
-    let part = Part { doc: page(0), attestations: vec![said(1)], changes: vec![], more: false };
+    let part = Part { doc: page(0), attestations: vec![said(1)], bundles: vec![], changes: vec![], more: false };
     let frame = Frame::Changes { live: true, body: Body::pack(&[part]).expect("small") };
     assert!((0..MAX_STORING).all(|_| ending(&give(&mut session, &frame, &replica)).is_none()));
     // One is stored, and there is room for one more.
@@ -253,7 +255,7 @@ fn said(nonce: u16) -> Attestation {
 
 #[test]
 fn a_small_frame_that_asks_for_much_work_ends_the_session() {
-    let part = |doc, attestations| Part { doc, attestations, changes: vec![], more: false };
+    let part = |doc, attestations| Part { doc, attestations, bundles: vec![], changes: vec![], more: false };
     let body = |parts: &[Part]| Frame::Changes { live: true, body: Body::pack(parts).expect("packs well") };
     let many_parts: Vec<_> = (0..).take(MAX_PARTS + 1).map(|n| part(page(n), vec![said(n)])).collect();
     let many_said = [part(page(0), (0..).take(MAX_ATTESTATIONS + 1).map(said).collect())];

@@ -504,7 +504,7 @@ impl Crowd {
         for effect in effects {
             match effect {
                 Effect::Send(frame) => self.send((id, side), frame),
-                Effect::Arrived(arrivals) => self.write(n, Write::Arrivals((id, side), from, arrivals)),
+                Effect::Arrived { arrivals, .. } => self.write(n, Write::Arrivals((id, side), from, arrivals)),
                 Effect::ArrivedRecords(_) => panic!("there are no records"),
                 Effect::CaughtUp { apart } => assert_eq!(apart, vec![], "the gate refused what an honest device sent"),
                 Effect::Acknowledged { .. } | Effect::Progress { .. } => {}

@@ -10,11 +10,27 @@ use commonplace_model::{
     Actor, ChangeHash, CommonsId, DeviceId, DocId, DocKind, Document, Ledger, LocalChange, MemberId, Nonce, Page,
     RecordId,
 };
-use commonplace_sync::{Replica, Segment};
+use commonplace_sync::{Bundled, Replica, Segment};
 use commonplace_trust::{
     Arrival, Attestation, Clock, DeviceKey, Draft, Fork, Gate, History, Known, Passed, Standing, Verdict,
-    VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of, gate,
+    VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of, bundle, chunk, gate,
 };
+
+/// Changes of a page from which on they go in bundles, in pairs of which the last may have one.
+const FEW: usize = 3;
+
+/// Packs the changes of a segment of a page in bundles, but for the last one.
+fn bundled(segment: &mut Segment) {
+    let last = segment.changes.pop();
+    for changes in std::mem::take(&mut segment.changes).chunks(2) {
+        let bytes = bundle::pack(DocKind::Page, changes.iter().map(|change| &change[..])).unwrap();
+        let headers: Vec<_> = changes.iter().map(|change| chunk::read(change).unwrap()).collect();
+        let upto = headers.into_iter().map(|header| (header.actor, header.seq)).collect::<BTreeMap<_, _>>();
+        let size = changes.iter().map(Vec::len).sum();
+        segment.bundles.push(Bundled { bytes, upto: upto.into_iter().collect(), size });
+    }
+    segment.changes.extend(last);
+}
 
 /// Everybody may write everywhere: what the roll says of it is tested with the roll.
 struct Everybody;
@@ -326,6 +342,9 @@ impl Replica for Device {
             segment
                 .attestations
                 .extend(shelf.attestations.get(&change.actor()).filter(|said| said.hash == change.hash()));
+        }
+        if DocKind::from(*doc) == DocKind::Page && segment.changes.len() >= FEW {
+            bundled(&mut segment);
         }
         segment
     }

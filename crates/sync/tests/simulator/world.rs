@@ -361,7 +361,7 @@ impl World {
         let (device, other) = (self.device_of(spot), Spot { side: 1 - spot.side, ..spot });
         match effect {
             Effect::Send(frame) => self.send(spot, other, frame),
-            Effect::Arrived(arrivals) => self.write(device, Write::Arrivals(spot, arrivals)),
+            Effect::Arrived { arrivals, .. } => self.write(device, Write::Arrivals(spot, arrivals)),
             Effect::ArrivedRecords(records) => self.write(device, Write::Records(spot, records)),
             Effect::Acknowledged { docs } => {
                 let holder = &self.devices[self.device_of(other)];

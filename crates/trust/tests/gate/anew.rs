@@ -148,7 +148,7 @@ impl Replica {
             true => Fate::Others,
         };
         let fates: Vec<_> = self.changes.iter().map(|change| (change, fate(change))).collect();
-        let anew = gate::anew(fates.iter().copied());
+        let anew = gate::anew(fates.iter().copied()).expect("reads");
         let falls_own = fates.iter().any(|(_, fate)| *fate == Fate::Own);
         let standing: Vec<VerifiedChange> =
             self.changes.iter().filter(|change| !out.contains(&change.hash())).cloned().collect();
@@ -337,7 +337,7 @@ proptest! {
             takes(step, &mut honest, &mut mallory, &mut fresh);
         }
         for replica in &honest {
-            let anew = gate::anew(replica.changes.iter().map(|change| (change, Fate::Own)));
+            let anew = gate::anew(replica.changes.iter().map(|change| (change, Fate::Own))).expect("reads");
             let mut page = Page::from_document(Document::new(commonplace_model::DocKind::Page)).expect("a page");
             page.document_mut().set_actor(Actor::new([1; 16]));
             page.edit(anew.splices()).expect("fits");
