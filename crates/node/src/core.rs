@@ -91,6 +91,8 @@ pub(crate) struct Core {
     pub(crate) found: Vec<(CommonsId, VerifiedTwins)>,
     /// How often a document was looked over for what counts of it.
     pub(crate) looks: Cell<u64>,
+    /// Documents of which a compact form is to be made when nothing else is to be done.
+    pub(crate) to_compact: BTreeSet<(CommonsId, DocId)>,
     /// Whether documents may wait to be indexed.
     pub(crate) index_waits: bool,
     /// Reads them; nothing where that thread could not be started.
@@ -171,6 +173,7 @@ impl Core {
             tell_said_at: None,
             found: Vec::new(),
             looks: Cell::new(0),
+            to_compact: BTreeSet::new(),
             index_waits: true,
             indexer,
             next_tick: None,

@@ -8,10 +8,11 @@ use std::{
 use commonplace_model::{
     ChangeHash, CommonsId, DocId, DocKind, Document, Ledger, LocalChange, Nonce, Page, PageChange, PageEdit, PageId,
 };
-use commonplace_store::{Batch, DocBatch, PageProjection, Projection, Reader};
+use commonplace_store::{Batch, DocBatch, Lacking, PageProjection, Projection, Reader};
 use commonplace_trust::{Arrival, VerifiedChange, actor_of, chunk, gate};
 
 use crate::{
+    compacting::{is_large, is_worthwhile, not_compacted},
     core::Core,
     error::{Error, ErrorCode, Result},
     gathering::Gathered,
@@ -25,11 +26,6 @@ const KEPT: usize = 64;
 const QUIET: Duration = Duration::from_millis(1_000);
 /// What members say in so long is told together.
 const SAYING: Duration = Duration::from_millis(100);
-/// Changes beyond the last compact form that make a new one worth its while.
-const COMPACT_AFTER: u64 = 256;
-/// Operations, of which a letter is one, that do so too: few changes can hold a large text.
-const COMPACT_AFTER_OPERATIONS: u64 = 250_000;
-
 /// A document in memory.
 pub(crate) enum Loaded {
     /// A page.
@@ -46,7 +42,7 @@ impl Loaded {
         }
     }
 
-    fn document(&self) -> &Document {
+    pub(crate) fn document(&self) -> &Document {
         match self {
             Self::Page(page) => page.document(),
             Self::Ledger(ledger) => ledger.document(),
@@ -140,9 +136,9 @@ impl Core {
     /// A document from what is stored of it.
     fn load(&mut self, commons: CommonsId, doc: DocId) -> Result<Loaded> {
         let gathered = self.documents.gathered.get(&(commons, doc)).map(Gathered::hashes).unwrap_or_default();
-        let Built { mut document, many } = build(&self.store, commons, doc, &gathered)?;
+        let Built { mut document, lacking } = build(&self.store, commons, doc, &gathered)?;
         document.set_actor(actor_of(commons, doc, self.device(), self.nonce_in(commons, doc)?));
-        if many && gathered.is_empty() {
+        if is_worthwhile(lacking) && gathered.is_empty() {
             self.compact(commons, doc, &document)?;
         }
         Ok(Loaded::new(document))
@@ -150,8 +146,8 @@ impl Core {
 
     /// Keeps a compact form of a page just made, if it is a large one.
     pub(crate) fn compact_new(&mut self, commons: CommonsId, id: PageId, page: &Page) {
-        let (doc, length) = (DocId::Page(id), u64::from(page.body_len()));
-        if length > COMPACT_AFTER_OPERATIONS
+        let doc = DocId::Page(id);
+        if is_large(page.body_len())
             && let Err(error) = self.compact(commons, doc, page.document())
         {
             not_compacted(doc, &error);
@@ -181,14 +177,6 @@ impl Core {
             return Ok(self.nonce);
         }
         Ok(self.store.newest_nonce(commons, doc, &device)?.unwrap_or(self.nonce))
-    }
-
-    /// Keeps a compact form, if it loads back with the same heads.
-    fn compact(&mut self, commons: CommonsId, doc: DocId, document: &Document) -> Result<()> {
-        if let Some(bytes) = compacted(doc, document) {
-            self.store.compact(commons, doc, &bytes)?;
-        }
-        Ok(())
     }
 
     /// Signs changes just made, stores them with what they project, and sends them on.
@@ -397,22 +385,13 @@ impl Core {
             None => {}
         }
     }
-
-    /// Keeps a compact form of a document in which nobody types, when enough was written in it since the last one.
-    pub(crate) fn compact_if_worthwhile(&mut self, commons: CommonsId, doc: DocId) -> Result<()> {
-        let lacking = self.store.since_snapshot(commons, doc)?;
-        if !is_worthwhile(lacking.changes, lacking.operations) {
-            return Ok(());
-        }
-        self.with_document(commons, doc, |core, loaded| core.compact(commons, doc, loaded.document()))
-    }
 }
 
 /// A document built from what is stored of it.
 pub(crate) struct Built {
     pub(crate) document: Document,
-    /// Whether so much came since its compact form that a new one is worth its while.
-    pub(crate) many: bool,
+    /// What its compact form lacks.
+    pub(crate) lacking: Lacking,
 }
 
 /// Builds a document from its compact form and the changes after it, or from its changes alone; without some of these, on which
@@ -426,33 +405,14 @@ pub(crate) fn build(stored: &Reader, commons: CommonsId, doc: DocId, without: &B
     let (mut document, after) = from_compact.unwrap_or_else(|| (Document::new(kind), None));
     let mut changes = stored.changes(commons, doc, after)?;
     let counted = |at: Option<&VerifiedChange>| at.map_or(0, VerifiedChange::max_op);
-    let operations = counted(changes.last()).saturating_sub(counted(changes.first()));
-    let many = is_worthwhile(changes.len() as u64, operations);
+    let of = counted(changes.last());
+    let operations = of.saturating_sub(counted(changes.first()));
+    let lacking = Lacking { changes: changes.len() as u64, operations, of };
     changes.retain(|change| !without.contains(&change.hash()));
     if !changes.is_empty() {
         gate::apply(&mut document, changes).map_err(|e| broken(&e))?;
     }
-    Ok(Built { document, many })
-}
-
-/// The compact form of a document, if it loads back as it was.
-pub(crate) fn compacted(doc: DocId, document: &Document) -> Option<Vec<u8>> {
-    let bytes = document.save();
-    let same = Document::load(document.kind(), &bytes).is_ok_and(|loaded| loaded.heads() == document.heads());
-    if !same {
-        tracing::error!(?doc, "a compact form did not load back as it was; the signed changes are kept alone");
-    }
-    same.then_some(bytes)
-}
-
-/// A compact form is a cache, so what it was to be made of is safe.
-fn not_compacted(doc: DocId, error: &Error) {
-    tracing::warn!(%error, ?doc, "no compact form could be kept");
-}
-
-/// Whether a compact form is worth its while that has so much more in it than the last one.
-fn is_worthwhile(changes: u64, operations: u64) -> bool {
-    changes > COMPACT_AFTER || operations > COMPACT_AFTER_OPERATIONS
+    Ok(Built { document, lacking })
 }
 
 /// The changes that an edit of any size is, which says nothing of itself.

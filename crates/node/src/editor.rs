@@ -185,7 +185,7 @@ impl Core {
             self.editors.open.remove(&(commons, page));
             self.documents.gathered.remove(&(commons, DocId::Page(page)));
             self.index_now(commons, DocId::Page(page))?;
-            self.compact_if_worthwhile(commons, DocId::Page(page))?;
+            self.compact_when_quiet(commons, DocId::Page(page))?;
         }
         self.show_presence(commons);
         Ok(())

@@ -22,8 +22,9 @@ use commonplace_model::{CommonsId, DocId};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection, Reader, Store};
 
 use crate::{
+    compacting::{compacted, is_worthwhile_when_quiet, not_compacted},
     core::{Core, Mailbox},
-    documents::{Built, Loaded, build, compacted},
+    documents::{Built, Loaded, build},
     error::{Error, Result},
     profile,
 };
@@ -32,6 +33,14 @@ use crate::{
 const STEP: usize = 32;
 
 type Key = (CommonsId, DocId);
+
+/// What the thread is to do.
+enum Ask {
+    /// Work out what these say.
+    List(Vec<Key>),
+    /// Make a compact form of this one.
+    Compact(Key),
+}
 
 /// A document as the thread found it.
 struct Found {
@@ -44,7 +53,7 @@ struct Found {
 
 /// The way to the thread that reads documents.
 pub(crate) struct Indexer {
-    asked: mpsc::Sender<Vec<Key>>,
+    asked: mpsc::Sender<Ask>,
     thread: JoinHandle<()>,
     over: Arc<AtomicBool>,
     /// Whether it is reading.
@@ -81,25 +90,50 @@ impl Indexer {
     }
 }
 
-fn read_all(reader: &Reader, asks: &mpsc::Receiver<Vec<Key>>, mailbox: &Mailbox, over: &AtomicBool) {
-    while let Ok(keys) = asks.recv() {
-        let going_on = keys.into_iter().take_while(|_| !over.load(Ordering::Relaxed));
-        let found: Vec<Found> = going_on.map(|key| read(reader, key)).collect();
-        if over.load(Ordering::Relaxed) || mailbox.bulk_from_thread(move |core| core.write_found(found)).is_err() {
+fn read_all(reader: &Reader, asks: &mpsc::Receiver<Ask>, mailbox: &Mailbox, over: &AtomicBool) {
+    while let Ok(ask) = asks.recv() {
+        let told = match ask {
+            Ask::List(keys) => {
+                let going_on = keys.into_iter().take_while(|_| !over.load(Ordering::Relaxed));
+                let found: Vec<Found> = going_on.map(|key| read(reader, key)).collect();
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                mailbox.bulk_from_thread(move |core| core.write_found(found))
+            }
+            Ask::Compact(key) => {
+                let made = compact(reader, key).inspect_err(|error| not_compacted(key.1, error)).ok().flatten();
+                mailbox.bulk_from_thread(move |core| core.write_compact(key, made))
+            }
+        };
+        if told.is_err() {
             return;
         }
     }
+}
+
+/// A document as it is at one moment, and its digest then.
+fn at_once(reader: &Reader, (commons, doc): Key) -> Result<(Option<[u8; 32]>, Built)> {
+    let (digest, built) =
+        reader.at_once(|reader| (reader.digest(commons, doc), build(reader, commons, doc, &BTreeSet::new())))?;
+    Ok((digest?, built?))
+}
+
+/// A compact form, with the digest of what it is of.
+type Compact = (Option<[u8; 32]>, Vec<u8>);
+
+fn compact(reader: &Reader, key: Key) -> Result<Option<Compact>> {
+    let (digest, built) = at_once(reader, key)?;
+    Ok(compacted(key.1, &built.document).map(|bytes| (digest, bytes)))
 }
 
 /// Reads a document as it is at one moment.
 fn read(reader: &Reader, key: Key) -> Found {
     let (commons, doc) = key;
     let read = || -> Result<Found> {
-        let (digest, built) =
-            reader.at_once(|reader| (reader.digest(commons, doc), build(reader, commons, doc, &BTreeSet::new())))?;
-        let Built { document, many } = built?;
-        let compact = if many { compacted(doc, &document) } else { None };
-        Ok(Found { key, digest: digest?, projection: Loaded::new(document).projection(), compact })
+        let (digest, Built { document, lacking }) = at_once(reader, key)?;
+        let compact = if is_worthwhile_when_quiet(lacking) { compacted(doc, &document) } else { None };
+        Ok(Found { key, digest, projection: Loaded::new(document).projection(), compact })
     };
     read().unwrap_or_else(|error| {
         let digest = reader.digest(commons, doc).ok().flatten();
@@ -126,13 +160,23 @@ impl Core {
     /// Sees to it that some of the documents that wait are listed, without keeping anybody waiting for it.
     pub(crate) fn index_in_background(&mut self) -> Result<()> {
         let ready = self.ready_to_index()?;
-        let Some(indexer) = self.indexer.as_mut().filter(|indexer| indexer.is_there()) else {
+        if self.indexer.as_ref().is_none_or(|indexer| !indexer.is_there()) {
+            if ready.is_empty()
+                && let Some((commons, doc)) = self.next_to_compact()
+            {
+                return self.compact_if_worthwhile(commons, doc);
+            }
             return self.index(&ready);
-        };
+        }
         let (here, elsewhere): (Vec<Key>, Vec<Key>) =
             ready.into_iter().partition(|(commons, doc)| self.documents.is_loaded(*commons, *doc));
-        if !elsewhere.is_empty() && indexer.asked.send(elsewhere).is_ok() {
-            indexer.busy = true;
+        let ask = if elsewhere.is_empty() && here.is_empty() {
+            self.next_to_compact().map(Ask::Compact)
+        } else {
+            Some(elsewhere).filter(|keys| !keys.is_empty()).map(Ask::List)
+        };
+        if let (Some(ask), Some(indexer)) = (ask, &mut self.indexer) {
+            indexer.busy = indexer.asked.send(ask).is_ok();
         }
         self.index(&here)
     }
@@ -142,11 +186,25 @@ impl Core {
         self.index_waits && self.indexer.as_ref().is_none_or(|indexer| !indexer.busy || !indexer.is_there())
     }
 
-    fn write_found(&mut self, found: Vec<Found>) {
+    /// The thread has done what it was asked.
+    fn is_idle(&mut self) {
         if let Some(indexer) = self.indexer.as_mut() {
             indexer.busy = false;
         }
         self.index_waits = true;
+    }
+
+    fn write_compact(&mut self, key: Key, made: Option<Compact>) {
+        self.is_idle();
+        if let Some((digest, bytes)) = made
+            && let Err(error) = self.keep_compact(key, digest, &bytes)
+        {
+            not_compacted(key.1, &error);
+        }
+    }
+
+    fn write_found(&mut self, found: Vec<Found>) {
+        self.is_idle();
         if let Err(error) = self.keep_found(found) {
             self.index_waits = false;
             self.trouble(&error);
@@ -177,11 +235,11 @@ impl Core {
     fn ready_to_index(&mut self) -> Result<Vec<Key>> {
         let waiting = self.store.unindexed(STEP + self.warm.len())?;
         let ready: Vec<_> = waiting.into_iter().filter(|key| !self.warm.contains_key(key)).take(STEP).collect();
-        self.index_waits = !ready.is_empty();
+        self.index_waits = !ready.is_empty() || !self.to_compact.is_empty();
         if ready.is_empty() && self.warm.is_empty() {
             // A quiet moment.
             self.store.shrink_log()?;
-            self.index_waits = self.store.bundle_some()? || self.store.give_room_back()?;
+            self.index_waits |= self.store.bundle_some()? || self.store.give_room_back()?;
         }
         Ok(ready)
     }

@@ -11,6 +11,7 @@ mod bounds;
 mod care;
 mod changeset;
 mod commons;
+mod compacting;
 mod core;
 mod deciding;
 mod devices;

@@ -21,12 +21,14 @@ use crate::{
 pub struct ChangeNo(u64);
 
 /// What of a document its compact form lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lacking {
     /// Changes.
     pub changes: u64,
     /// Operations that one after the other counted up to in them. Building a document anew costs by these.
     pub operations: u64,
+    /// Operations that one after the other were counted in all of it. Applying a change to it costs by these.
+    pub of: u64,
 }
 
 /// What is known of a document, for the gate.
@@ -173,7 +175,7 @@ impl Reader {
     /// When the database cannot be read.
     pub fn since_snapshot(&self, commons: CommonsId, doc: DocId) -> Result<Lacking, StoreError> {
         let Some(doc) = self.doc_no(commons, doc)? else {
-            return Ok(Lacking { changes: 0, operations: 0 });
+            return Ok(Lacking::default());
         };
         let (first, last) = all_within(doc);
         let mut find = self.db.prepare_cached(
@@ -184,7 +186,7 @@ impl Reader {
         )?;
         Ok(find.query_row([doc, first, last], |row| {
             let (newest, in_it) = (uint(row.get(1)?), uint(row.get(2)?));
-            Ok(Lacking { changes: uint(row.get(0)?), operations: newest.saturating_sub(in_it) })
+            Ok(Lacking { changes: uint(row.get(0)?), operations: newest.saturating_sub(in_it), of: newest })
         })?)
     }
 

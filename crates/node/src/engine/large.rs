@@ -4,7 +4,13 @@
 use commonplace_model::{CommonsId, DocId, Page, PageId};
 
 use super::{Engine, OpenOptions};
-use crate::error::ErrorCode;
+use crate::{
+    error::ErrorCode,
+    view::{
+        EditorUpdate,
+        serde_json_changes::{Part, Section},
+    },
+};
 
 async fn open(home: &std::path::Path) -> Engine {
     Engine::open(OpenOptions { home: home.to_owned(), online: false, loopback: true }).await.unwrap()
@@ -46,6 +52,47 @@ async fn a_large_page_is_built_from_few_changes() {
         assert_eq!(to_build(&engine, in_commons, page).await, 1, "{name}");
         assert_eq!(engine.page_show(commons.clone(), id).await.unwrap().body, format!("{large}and the last"), "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_page_that_is_closed_is_compacted_when_it_is_quiet() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).await;
+    engine.init("Maren".into(), None, None).await.unwrap();
+    let commons = engine.commons_new("Kettles".into(), None, None, None).await.unwrap().id;
+    let in_commons: CommonsId = commons.parse().unwrap();
+    let mut pages = Vec::new();
+    for (name, lines) in [("short", 10), ("long", 3_000)] {
+        let text = "a line of a page\n".repeat(lines);
+        let id = engine.page_new(commons.clone(), name.into(), Some(text)).await.unwrap().id;
+        let window = engine.editor_open(commons.clone(), id.clone()).await.unwrap();
+        let end = u32::try_from(window.text.len()).unwrap();
+        let changes = vec![Section::Keep(end), Section::Change(vec![Part::Delete(0), Part::Line(".".into())])];
+        let update = EditorUpdate { client_id: "typist".into(), changes };
+        assert!(engine.editor_push(window.session, window.version, vec![update]).await.unwrap().accepted);
+        pages.push((window.session, id));
+    }
+    let [short, long]: [PageId; 2] = std::array::from_fn(|n| pages[n].1.parse().unwrap());
+    // While somebody has it open nothing is made of it.
+    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(10));
+    engine.ask(move |core| core.compact_when_quiet(in_commons, DocId::Page(long))).await.unwrap();
+    while engine.ask(|core| Ok(core.to_compact.len())).await.unwrap() > 0 {
+        ticks.tick().await;
+    }
+    assert_eq!(to_build(&engine, in_commons, long).await, 2);
+    for (session, _) in &pages {
+        engine.editor_close(*session).await.unwrap();
+    }
+    while to_build(&engine, in_commons, long).await > 0 {
+        ticks.tick().await;
+    }
+    assert_eq!(to_build(&engine, in_commons, short).await, 2);
+    // As it is now, and not as it was.
+    engine.close().await;
+    let engine = open(dir.path()).await;
+    let body = engine.page_show(commons.clone(), pages[1].1.clone()).await.unwrap().body;
+    assert_eq!(body, "a line of a page\n".repeat(3_000) + ".");
+    assert_eq!(to_build(&engine, in_commons, long).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
