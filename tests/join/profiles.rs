@@ -127,6 +127,28 @@ fn a_database_cut_short_loses_nothing_more() -> Result<()> {
 }
 
 #[test]
+fn where_one_page_cannot_be_taken_back_in_the_others_are_and_it_is_named() -> Result<()> {
+    let (device, commons) = with_a_page()?;
+    story::page(&device, &commons, "Tea", "Leaves.\n")?;
+    for page in ["Rules", "Tea"] {
+        device.ok(["page", "append", &commons, page, "Buy my kettles!"])?;
+    }
+    // The newest change of the first page is not what it was any more.
+    let database = Connection::open(device.home().join(DATABASE))?;
+    let newest = "SELECT max(c.no) FROM change c JOIN page p ON p.doc = c.no >> 32 WHERE p.title = 'Rules'";
+    let broken = database.execute(&format!("UPDATE change SET bytes = x'8569' WHERE no = ({newest})"), [])?;
+    ensure!(broken == 1, "{broken} changes were damaged");
+    drop(database);
+    let revert = ["revert", &commons, "--all-by", "Maren", "--since", "1h"];
+    let done = device.run(revert)?;
+    ensure!(done.status.code() == Some(1), "{:?}", done.status);
+    ensure!(done.stdout.contains("Rules: not done."), "{}", done.stdout);
+    ensure!(done.stdout.contains("Tea: ") && done.stdout.contains("taken out"), "{}", done.stdout);
+    ensure!(!device.ok(["page", "show", &commons, "Tea"])?.contains("kettles"), "the other page is as it was");
+    Ok(())
+}
+
+#[test]
 fn a_database_that_is_gone_is_not_made_anew() -> Result<()> {
     let (device, commons) = with_a_page()?;
     let database = device.home().join(DATABASE);

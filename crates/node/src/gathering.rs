@@ -32,7 +32,7 @@ const LONGEST_REST: Duration = Duration::from_millis(250);
 const MAX_GATHERED: usize = 1_000;
 const MAX_GATHERED_BYTES: usize = 4 * 1024 * 1024;
 /// How long to wait when what was typed here could not be stored, which goes first.
-const RETRY: Duration = Duration::from_secs(2);
+pub(crate) const RETRY: Duration = Duration::from_secs(2);
 
 /// What waits to be applied to one document, and what the last time cost.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! What others write in an open page and is not applied at once: it loses nothing, and finds its place.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use commonplace_model::{CommonsId, DocId, Document, Nonce, Page, PageId, Splice};
 use commonplace_store::{Batch, DocBatch, Projection};
@@ -10,6 +10,7 @@ use commonplace_trust::{DeviceKey, VerifiedAttestation, VerifiedChange, actor_of
 use super::{Engine, OpenOptions};
 use crate::{
     core::Core,
+    gathering::RETRY,
     view::{
         EditorOpened, EditorUpdate, Event,
         serde_json_changes::{Part, Section},
@@ -20,7 +21,7 @@ use crate::{
 const LONG: Duration = Duration::from_secs(3_600);
 
 struct Stage {
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
     engine: Engine,
     commons: CommonsId,
     page: PageId,
@@ -57,7 +58,7 @@ impl Stage {
         let page = engine.page_new(id.clone(), "Tea".into(), Some("tea\n".into())).await.unwrap().id;
         let window = engine.editor_open(id.clone(), page.clone()).await.unwrap();
         let (commons, page) = (id.parse().unwrap(), page.parse().unwrap());
-        let stage = Self { _home: home, engine, commons, page, window };
+        let stage = Self { home, engine, commons, page, window };
         for (who, text) in [(1, "1"), (2, "2")] {
             stage.comes(vec![stage.writes(who, text).await], true).await;
         }
@@ -165,7 +166,7 @@ async fn what_waits_is_stored_and_shown_as_soon_as_somebody_reads() {
 async fn it_is_applied_when_its_rest_is_over() {
     let stage = Stage::new().await;
     stage.comes(vec![stage.writes(1, "3").await], true).await;
-    let later = std::time::Instant::now() + 4 * LONG;
+    let later = Instant::now() + 4 * LONG;
     let tick = move |core: &mut Core| {
         core.tick_gathered(later);
         Ok(())
@@ -232,11 +233,39 @@ async fn what_could_not_be_stored_is_not_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_what_was_typed_cannot_be_stored_the_rest_waits_and_is_tried_again() {
+    let stage = Stage::new().await;
+    let disk = |how: &str| {
+        let db = rusqlite::Connection::open(stage.home.path().join("profile.db")).unwrap();
+        db.execute_batch(how).unwrap();
+    };
+    stage.comes(vec![stage.writes(1, "3").await], true).await;
+    stage.types(0, "x").await;
+    disk("CREATE TRIGGER full BEFORE INSERT ON change BEGIN SELECT RAISE(ABORT, 'full'); END");
+    let later = Instant::now() + 4 * LONG;
+    let tick = |now: Instant| {
+        move |core: &mut Core| {
+            core.tick_gathered(now);
+            Ok(())
+        }
+    };
+    stage.engine.ask(tick(later)).await.unwrap();
+    assert_eq!((stage.waiting().await, stage.shown().await), (1, "x21tea\n".to_owned()));
+    disk("DROP TRIGGER full");
+    stage.engine.ask(tick(later + RETRY / 2)).await.unwrap();
+    assert_eq!(stage.waiting().await, 1, "it is not tried without a pause");
+    stage.engine.ask(tick(later + RETRY)).await.unwrap();
+    let shown = stage.shown().await;
+    assert_eq!((stage.waiting().await, stage.body().await), (0, shown.clone()));
+    assert!(shown.contains('3') && shown.contains('x'), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_done_again_and_again_for_what_does_not_wait_any_more() {
     let stage = Stage::new().await;
     stage.comes(vec![stage.writes(1, "3").await], false).await;
     assert_eq!((stage.waiting().await, stage.shown().await), (0, "21tea\n".to_owned()));
-    let later = std::time::Instant::now() + 4 * LONG;
+    let later = Instant::now() + 4 * LONG;
     let tick = move |core: &mut Core| {
         core.next_tick = None;
         core.tick_gathered(later);

@@ -98,6 +98,30 @@ impl Device {
         self.engine = open(self.home.path(), true, self.bounds).await;
     }
 
+    /// The disk takes no change of a page any more, as when it is full; or takes them again.
+    pub(crate) fn disk_takes(&self, takes: bool) {
+        self.disk(if takes {
+            "DROP TRIGGER full"
+        } else {
+            "CREATE TRIGGER full BEFORE INSERT ON change BEGIN SELECT RAISE(ABORT, 'full'); END"
+        });
+    }
+
+    /// Nothing can be taken out of a page's changes any more; or it can again.
+    pub(crate) fn disk_gives(&self, gives: bool) {
+        self.disk(if gives {
+            "DROP TRIGGER stuck"
+        } else {
+            "CREATE TRIGGER stuck BEFORE DELETE ON change BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+        });
+    }
+
+    fn disk(&self, how: &str) {
+        let db = rusqlite::Connection::open(self.home.path().join("profile.db")).expect("opens");
+        db.busy_timeout(PATIENCE).expect("waits");
+        db.execute_batch(how).expect("is so from now on");
+    }
+
     /// Makes the two meet though neither knows where the other is: there is no looking for devices over loopback.
     pub(crate) async fn meet(&self, other: &Self) {
         let commons = self.found("Zest: a reason to meet").await;

@@ -2,7 +2,7 @@
 
 use commonplace_governance::DeviceTicket;
 use commonplace_node::{
-    ErrorCode, Result,
+    Bounds, ErrorCode, Result,
     view::{Event, OwnDevice, Paired, PairingView},
 };
 
@@ -92,6 +92,29 @@ async fn two_devices_of_one_person_write_as_one_member() {
     assert_eq!(told, [(true, true, false, false, false), (false, true, false, true, true)]);
     assert_eq!(own(&phone, &commons).await[0].device_name, "Phone");
     equal(&ines, &phone, &commons).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_device_of_a_person_has_room_of_its_own() {
+    let bounds = Bounds { actors: 2, ..Bounds::default() };
+    let (mut ines, tomas, commons) = device::pair_within(bounds).await;
+    let mut phone = Device::within("Ines", bounds).await;
+    pair(&ines, &phone).await;
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("0".into())).await.unwrap().id;
+    phone.until_text(&commons, &page, "0").await;
+    let mut text = "0".to_owned();
+    for start in 1..=3 {
+        // Each start of the app writes under an actor of its own, as long as there is room.
+        ines.go_online().await;
+        phone.go_online().await;
+        for (device, name) in [(&ines, "laptop"), (&phone, "phone")] {
+            device.until_text(&commons, &page, &text).await;
+            let line = format!("{name} {start}");
+            device.engine.page_append(commons.clone(), page.clone(), line.clone()).await.unwrap();
+            text = format!("{text}\n{line}");
+            tomas.until_text(&commons, &page, &text).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

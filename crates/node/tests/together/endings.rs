@@ -142,6 +142,29 @@ async fn what_was_written_meanwhile_counts_as_far_as_others_built_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_taken_out_is_looked_over_again() {
+    let (mut ines, tomas, mut noor, commons, page) = three().await;
+    ines.go_offline().await;
+    noor.engine.page_append(commons.clone(), page.clone(), "\nnever built on".into()).await.unwrap();
+    noor.engine.page_new(commons.clone(), "Spam".into(), Some("buy".into())).await.unwrap();
+    tomas.until_text(&commons, &page, "crumbs\nnever built on").await;
+    tomas.until("the page is there", async || titles(&tomas, &commons).await.len() == 2).await;
+    noor.go_offline().await;
+    remove(&ines, &commons, "Noor").await.expect("removes her");
+
+    tomas.disk_gives(false);
+    ines.go_online().await;
+    until_members(&tomas, &commons, 2).await;
+    assert_eq!(titles(&tomas, &commons).await.len(), 2, "all is as it was");
+    tomas.disk_gives(true);
+    // The next record has all of it looked over, whatever is known of the last time.
+    ines.engine.invite(commons.clone(), None, None).await.unwrap();
+    tomas.until_text(&commons, &page, "crumbs").await;
+    tomas.until("the page is gone", async || titles(&tomas, &commons).await == ["Toasters"]).await;
+    equal(&ines, &tomas, &commons).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_leaves_their_work_and_keeps_a_copy() {
     let (ines, tomas, noor, commons, page) = three().await;
     let window = noor.engine.editor_open(commons.clone(), page.clone()).await.unwrap();

@@ -69,6 +69,30 @@ async fn a_device_that_started_more_often_than_others_have_room_for_writes_on() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_disk_did_not_take_comes_when_there_is_room() {
+    let (ines, tomas, commons) = device::pair().await;
+    let page = ines.engine.page_new(commons.clone(), "Toasters".into(), Some("crumbs".into())).await.unwrap().id;
+    tomas.until_text(&commons, &page, "crumbs").await;
+    // A window shows what came before it is stored.
+    let window = tomas.engine.editor_open(commons.clone(), page.clone()).await.unwrap();
+    let mut heard = tomas.engine.events();
+    tomas.disk_takes(false);
+    ines.engine.page_append(commons.clone(), page.clone(), "\nand dust".into()).await.unwrap();
+    device::until(&mut heard, |event| matches!(event, Event::Trouble { .. })).await;
+    // It is not shown as if it were there.
+    let shown = tomas.engine.page_show(commons.clone(), page.clone()).await.unwrap();
+    assert_eq!(shown.body, "crumbs");
+    let mut text: Vec<u16> = window.text.encode_utf16().collect();
+    device::apply(&mut text, &tomas.engine.editor_pull(window.session, window.version).await.unwrap());
+    assert_eq!(String::from_utf16_lossy(&text), "crumbs");
+    let holding = ines.engine.page_holding(commons.clone(), page.clone()).await.unwrap();
+    assert!(holding.holders.iter().all(|holder| !holder.holds), "{holding:?}");
+    tomas.disk_takes(true);
+    tomas.until_text(&commons, &page, "crumbs\nand dust").await;
+    ines.until_held(&commons, &page, "Tomás").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_that_cannot_be_seen_or_mislead_are_refused() {
     let ines = Device::new("Ines").await;
     let commons = ines.found("Repair Café").await;
