@@ -215,3 +215,96 @@ fn a_document_made_of_a_bundle_is_the_same() {
     }
     assert_eq!(whole.heads(), again.heads());
 }
+
+#[test]
+fn places_are_told_by_how_far_they_are_from_the_last_one() {
+    let mut writer = Writer::new(1);
+    let mut changes: Vec<_> = writer.edit(0, 0, &"k".repeat(10_000)).into_iter().collect();
+    // Backwards from the end at a stroke each: where it goes on is expected.
+    changes.extend((9_500..10_000).rev().filter_map(|at| writer.edit(at, 1, "")));
+    let straight = packed(&changes).len();
+    // The first change has three bytes a letter, each of the others two, and there are names.
+    assert!(straight < 2 * 10_000 + 2 * 500 + 100, "{straight}");
+    // Backwards and leaving out every third: one byte more.
+    changes.extend((0..300).filter_map(|n| writer.edit(9_000 - 3 * n, 1, "")));
+    let with_places = packed(&changes).len();
+    assert!(with_places < straight + 3 * 300 + 20, "{with_places}, and {straight} before");
+    comes_back(&changes);
+}
+
+#[test]
+fn a_sketch_is_found_and_its_size_is_told() {
+    let mut writer = Writer::new(1);
+    let pasted = writer.edit(0, 0, &"k".repeat(1_000)).expect("changes");
+    let one = Sketches::read(&packed(std::slice::from_ref(&pasted)), ANY).expect("reads");
+    let found = one.reaching(&pasted.actor(), pasted.max_op()).expect("it has it");
+    assert!(found.has(pasted.max_op()) && !found.has(pasted.max_op() + 1));
+    // A byte for each operation, and what a change takes.
+    assert!((1_000..1_400).contains(&one.size()), "{}", one.size());
+    let many: Vec<_> = (0..100).filter_map(|at| writer.edit(at, 0, "k")).collect();
+    let many = Sketches::read(&packed(&many), ANY).expect("reads").size();
+    assert!((100 * 60..100 * 160).contains(&many), "{many}");
+}
+
+/// A bundle of one change that nobody made: built on so many others, and with these strokes at these places.
+fn forged(deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
+    let number = |mut n: u64| {
+        let mut bytes = Vec::new();
+        while n >= 0x80 {
+            bytes.push(n.to_le_bytes()[0] | 0x80);
+            n >>= 7;
+        }
+        bytes.push(n.to_le_bytes()[0]);
+        bytes
+    };
+    let mut bundle = [vec![1], number(1), vec![7; 16], number(deps)].concat();
+    for dep in 0..deps {
+        bundle.extend([&[9; 24][..], &dep.to_be_bytes()].concat());
+    }
+    // By the first actor, its first change, built on all these, counted from 100,000 on, and with so many operations.
+    let flags = [2 | 4 | 8 | 16 | 32];
+    let mut numbers = [number(0), number(1), number(deps)].concat();
+    for dep in 0..deps {
+        numbers.extend([number(0), number(dep)].concat());
+    }
+    numbers.extend([number(100_000), number(strokes.len() as u64)].concat());
+    for stream in [&flags[..], &numbers, strokes, places, text.as_bytes(), &[]] {
+        bundle.extend(number(stream.len() as u64));
+        bundle.extend_from_slice(stream);
+    }
+    bundle
+}
+
+#[test]
+fn what_a_change_in_a_bundle_builds_on_is_bounded_as_that_of_any() {
+    let most = commonplace_trust::chunk::MAX_DEPS;
+    let insert_first = [3];
+    let unpacked = |deps| bundle::unpack(&forged(deps, &insert_first, &[], "k"), ANY);
+    let change = unpacked(most).expect("as many as there may be").remove(0);
+    assert_eq!(change.header.deps.len() as u64, most);
+    assert_eq!(commonplace_trust::chunk::read(&change.bytes), Ok(change.header));
+    assert_eq!(unpacked(most + 1), Err(BundleError::Malformed));
+}
+
+#[test]
+fn a_change_in_a_bundle_is_as_large_as_any_may_be_and_not_larger() {
+    let most = commonplace_trust::chunk::MAX_CHANGE_BYTES;
+    // Inserted here and there, and then a tail of which each letter takes one byte.
+    let (spread, insert_here, insert_at) = (69_000_usize, 0, 4);
+    let unpacked = |tail: usize| {
+        let strokes = [vec![3], vec![insert_at; spread], vec![insert_here; tail]].concat();
+        // Back by up to 60,000, each time by something else: three bytes of seven bits.
+        let far = |n: usize| (1 << 21) - 8_193 - ((n * 2_654_435_761) >> 12) % 60_000;
+        let seven = |n: usize, shift: u32| (far(n) >> shift).to_le_bytes()[0] & 0x7f;
+        let places: Vec<u8> =
+            (0..spread).flat_map(|n| [seven(n, 0) | 0x80, seven(n, 7) | 0x80, seven(n, 14)]).collect();
+        let text = ["k".to_owned(), "語😀".repeat(spread / 2), "k".repeat(tail)].concat();
+        bundle::unpack(&forged(1, &strokes, &places, &text), ANY)
+    };
+    let length = |tail| unpacked(tail).expect("is small enough").remove(0).bytes.len();
+    // A byte for each letter of the tail, and some for how many there are.
+    let near = 1_000 + most - length(1_000) - 50;
+    let tail = near + most - length(near);
+    assert_eq!(length(tail), most);
+    assert_eq!(unpacked(tail + 1), Err(BundleError::Malformed));
+}

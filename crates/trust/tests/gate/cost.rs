@@ -4,14 +4,14 @@ use std::{borrow::Cow, cell::Cell};
 
 use automerge::{
     ActorId, Change, ExpandedChange,
-    legacy::{ElementId, OpId},
+    legacy::{ElementId, Op, OpId},
 };
 use commonplace_model::{Actor, ChangeHash, DocKind, Document};
 use commonplace_trust::{Arrival, Attestation, Clock, Gate, History, Known, VerifiedChange, gate};
 
 use crate::{
     device::{COMMONS, Everybody, PAGE, Seen, actor, vouch},
-    forge::{Dice, hash, insert},
+    forge::{Dice, delete, hash, insert},
 };
 
 /// A history that counts what it is asked, and how many bytes of changes it hands out.
@@ -19,11 +19,13 @@ struct Counting<'a> {
     seen: &'a Seen,
     asked: Cell<usize>,
     bytes: Cell<usize>,
+    /// Changes that were asked for by an operation.
+    read: Cell<usize>,
 }
 
 impl<'a> Counting<'a> {
     fn new(seen: &'a Seen) -> Self {
-        Self { seen, asked: Cell::new(0), bytes: Cell::new(0) }
+        Self { seen, asked: Cell::new(0), bytes: Cell::new(0), read: Cell::new(0) }
     }
 
     fn count(&self) -> &'a Seen {
@@ -48,6 +50,7 @@ impl History for Counting<'_> {
     fn reaching(&self, actor: &Actor, counter: u64) -> Option<Cow<'_, [u8]>> {
         let found = self.count().reaching(actor, counter)?;
         self.bytes.set(self.bytes.get() + found.len());
+        self.read.set(self.read.get() + 1);
         Some(found)
     }
 
@@ -171,6 +174,52 @@ fn a_keystroke_asks_the_same_of_any_page() {
     assert!(asked[1].0 <= 6, "{} questions", asked[1].0);
     // One earlier change is read, however many there are; at worst the pasted one.
     assert!(asked.iter().all(|(_, bytes)| *bytes < 2_500), "{asked:?}");
+}
+
+/// How many earlier changes are read for two that each refer to both of two, whose operations make so many runs each.
+fn read_of_two(runs: u64) -> usize {
+    let mine = ActorId::from(&actor(0, PAGE).as_bytes()[..]);
+    let (mut seen, mut start, mut dep) = (Seen::default(), 3, DocKind::Page.genesis());
+    let mut next = |seq, operations: Vec<Op>| {
+        let count = operations.len() as u64;
+        let change = Change::from(ExpandedChange {
+            operations,
+            actor_id: mine.clone(),
+            hash: None,
+            seq,
+            start_op: start.try_into().expect("not zero"),
+            time: 0,
+            message: None,
+            deps: vec![automerge::ChangeHash(*dep.as_bytes())],
+            extra_bytes: Vec::new(),
+            author: None,
+        });
+        let chunk = change.raw_bytes().to_vec();
+        (start, dep) = (start + count, hash(&chunk));
+        chunk
+    };
+    for seq in [1, 2] {
+        let from = 3 + (seq - 1) * runs;
+        let pair = |n| [insert(ElementId::Head, "a"), delete(OpId::new(from + 2 * n, &mine))];
+        let chunk = next(seq, (0..runs / 2).flat_map(pair).collect());
+        seen.take(&[VerifiedChange::from_store(chunk).expect("reads")]);
+    }
+    let both = || [3, 3 + runs].map(|counter| insert(ElementId::Id(OpId::new(counter, &mine)), "b")).to_vec();
+    let changes = vec![next(3, both()), next(4, both())];
+    let history = Counting::new(&seen);
+    let attestations = vec![vouch(0, PAGE, 4, hash(&changes[1]))];
+    let arrival = Arrival { doc: PAGE, attestations, changes };
+    let passed = Gate { commons: COMMONS, history: &history, standing: &Everybody }.pass(arrival);
+    assert_eq!((passed.changes.len(), passed.refused), (2, Vec::new()));
+    history.read.get()
+}
+
+#[test]
+fn what_was_read_of_earlier_changes_is_kept_up_to_its_bound() {
+    // Both together are as much as is kept: each is read once.
+    assert_eq!(read_of_two(32_768), 2);
+    // Of two that are more, one goes when the other comes.
+    assert_eq!(read_of_two(32_770), 4);
 }
 
 /// Prints what a keystroke costs; in a release build on a page of 100,000 characters and 250,000 edits.
