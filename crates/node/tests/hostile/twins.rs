@@ -131,6 +131,10 @@ async fn lies_to_two(common: usize, each: [usize; 2]) {
     ines.until_text(&commons, &page, &format!("{}{shared}crumbs", "lies ".repeat(each[1]))).await;
     types(&ines, &commons, &page, " of Ines").await;
 
+    // Somebody else meets Ines meanwhile, and has what she has.
+    let other = Mallory::join(&ticket(&ines).await).await;
+    let mut watching = meets_and_hears(&other, doc).await;
+
     // They meet again. One of them is told by the other.
     let (mut at_ines, mut at_tomas) = (ines.engine.events(), {
         tomas.go_online().await;
@@ -148,6 +152,9 @@ async fn lies_to_two(common: usize, each: [usize; 2]) {
         };
         until(heard, told).await;
     }
+    // What Ines had is not what she has now, so she meets everybody anew.
+    let over = async { while let Ok(Some(_)) = watching.from.next().await {} };
+    soon("the meeting from before is over", over).await;
     for device in [&ines, &tomas] {
         let there = async || {
             let text = body(device, &commons, &page).await;
