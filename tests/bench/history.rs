@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    hint::black_box,
     path::Path,
     time::{Duration, Instant},
 };
@@ -23,6 +22,7 @@ use commonplace_trust::{Arrival, DeviceKey, VerifiedChange, actor_of};
 
 use crate::{
     figures::{Figures, percentile},
+    gate::load_time,
     keys::{arrived, empty, on_disk, recording},
     mallory::Mallory,
     pages::{caught_up, resident},
@@ -45,8 +45,8 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     let commons = first.engine.commons_new("Bench".to_owned(), None, None, None).await?.id;
     first.engine.close().await;
     let written = write(first.home.path(), &commons, &trace, count)?;
-    let load = loaded(&written.saved)?;
-    figures.note("history_load", "its compact form loaded (best of 3)", Some(load), "ms")?;
+    let load = load_time(&written.saved)?;
+    figures.note("history_load", "its compact form loaded (best of 5)", Some(load), "ms")?;
     first.reopen().await?;
     sent(figures, &first, &commons, &written.text, load).await?;
     first.engine.close().await;
@@ -126,17 +126,6 @@ impl Writer {
         let made = made.context("an edit changes something")?;
         Ok(VerifiedChange::local(made, &self.key, self.commons, DocId::Page(PAGE), self.nonce)?)
     }
-}
-
-/// Milliseconds that Automerge needs to load it.
-fn loaded(saved: &[u8]) -> Result<f64> {
-    let mut best = f64::MAX;
-    for _ in 0..3 {
-        let start = Instant::now();
-        black_box(Document::load(DocKind::Page, saved)?);
-        best = best.min(ms(start.elapsed()));
-    }
-    Ok(best)
 }
 
 /// To a device that joins.

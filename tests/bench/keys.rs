@@ -6,10 +6,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use commonplace_model::DocId;
 use commonplace_node::view::{
     Event,
     serde_json_changes::{Part, Section},
 };
+use commonplace_store::Store;
 use commonplace_tests::{cli::files, corpus, trace::Trace, typing::Window};
 use tempfile::TempDir;
 use tokio::{sync::broadcast, time::timeout};
@@ -201,6 +203,9 @@ async fn opening(figures: &mut Figures, mut side: Side, commons: &str, page: &st
     for _ in 0..TIMES {
         // It was closed a while ago, as a page is that somebody opens.
         tokio::time::sleep(QUIET).await;
+        side.engine.close().await;
+        let lacking = Store::open(side.home.path())?.since_snapshot(commons.parse()?, DocId::Page(page.parse()?))?;
+        ensure!(lacking.changes == 0, "no compact form of it was made in {QUIET:?}");
         side.reopen().await?;
         let start = Instant::now();
         let mut window = Window::open(&side.engine, commons, page).await?;

@@ -2,8 +2,9 @@
 //!
 //! Invariants:
 //! - One is kept only if it loads back with the same heads.
-//! - Nobody who types waits for one. Where a window was closed, the thread that reads documents makes it; where a command left a
-//!   document behind that would be slow to build anew, it is made at once, for the program may end with the command.
+//! - When a window closes, the thread that reads documents makes it, so that nobody's keys wait. Where a document was built from
+//!   much, or a command left such a one behind, which may be the last thing that the program does, the engine's thread makes it at
+//!   once, by the stricter rule.
 
 use commonplace_model::{CommonsId, DocId, Document};
 use commonplace_store::Lacking;
@@ -27,7 +28,7 @@ pub(crate) fn is_worthwhile(lacking: Lacking) -> bool {
 }
 
 /// Whether it is where nobody does.
-pub(crate) fn is_worthwhile_when_quiet(lacking: Lacking) -> bool {
+fn is_worthwhile_when_quiet(lacking: Lacking) -> bool {
     is_worthwhile(lacking) || (lacking.changes > 0 && lacking.of > LONG)
 }
 
@@ -87,7 +88,8 @@ impl Core {
         }
     }
 
-    /// Keeps one that was made of a document with this digest, if it is still as it was then.
+    /// Keeps one that was made of a document with this digest, if it is still as it was then. Otherwise somebody writes in it, and the
+    /// next time that it is closed or listed is soon enough.
     pub(crate) fn keep_compact(
         &mut self,
         (commons, doc): (CommonsId, DocId),
@@ -95,11 +97,8 @@ impl Core {
         bytes: &[u8],
     ) -> Result<()> {
         if self.store.digest(commons, doc)? == digest {
-            Ok(self.store.compact(commons, doc, bytes)?)
-        } else if self.editors.is_open(commons, doc) {
-            Ok(())
-        } else {
-            self.compact_when_quiet(commons, doc)
+            self.store.compact(commons, doc, bytes)?;
         }
+        Ok(())
     }
 }

@@ -26,6 +26,7 @@ const KEPT: usize = 64;
 const QUIET: Duration = Duration::from_millis(1_000);
 /// What members say in so long is told together.
 const SAYING: Duration = Duration::from_millis(100);
+
 /// A document in memory.
 pub(crate) enum Loaded {
     /// A page.

@@ -1,7 +1,8 @@
 //! Putting documents that wait for it into lists and search.
 //!
 //! What a document says is worked out by a thread that has a connection of its own, so that nobody who types waits for it; what it
-//! found is written by the engine's thread, some documents in one transaction.
+//! found is written by the engine's thread, some documents in one transaction. When nothing is to be listed, the thread makes compact
+//! forms (`compacting`).
 //!
 //! Invariants:
 //! - Written is what the thread found only where the document is still the one that it read. Otherwise it goes on waiting.
@@ -22,7 +23,7 @@ use commonplace_model::{CommonsId, DocId};
 use commonplace_store::{Batch, DocBatch, PageProjection, Projection, Reader, Store};
 
 use crate::{
-    compacting::{compacted, is_worthwhile_when_quiet, not_compacted},
+    compacting::{compacted, is_worthwhile, not_compacted},
     core::{Core, Mailbox},
     documents::{Built, Loaded, build},
     error::{Error, Result},
@@ -102,7 +103,7 @@ fn read_all(reader: &Reader, asks: &mpsc::Receiver<Ask>, mailbox: &Mailbox, over
                 mailbox.bulk_from_thread(move |core| core.write_found(found))
             }
             Ask::Compact(key) => {
-                let made = compact(reader, key).inspect_err(|error| not_compacted(key.1, error)).ok().flatten();
+                let made = compact_form(reader, key).inspect_err(|error| not_compacted(key.1, error)).ok().flatten();
                 mailbox.bulk_from_thread(move |core| core.write_compact(key, made))
             }
         };
@@ -119,12 +120,16 @@ fn at_once(reader: &Reader, (commons, doc): Key) -> Result<(Option<[u8; 32]>, Bu
     Ok((digest?, built?))
 }
 
-/// A compact form, with the digest of what it is of.
-type Compact = (Option<[u8; 32]>, Vec<u8>);
+/// A compact form.
+struct Compacted {
+    /// Of what was read.
+    digest: Option<[u8; 32]>,
+    bytes: Vec<u8>,
+}
 
-fn compact(reader: &Reader, key: Key) -> Result<Option<Compact>> {
+fn compact_form(reader: &Reader, key: Key) -> Result<Option<Compacted>> {
     let (digest, built) = at_once(reader, key)?;
-    Ok(compacted(key.1, &built.document).map(|bytes| (digest, bytes)))
+    Ok(compacted(key.1, &built.document).map(|bytes| Compacted { digest, bytes }))
 }
 
 /// Reads a document as it is at one moment.
@@ -132,7 +137,7 @@ fn read(reader: &Reader, key: Key) -> Found {
     let (commons, doc) = key;
     let read = || -> Result<Found> {
         let (digest, Built { document, lacking }) = at_once(reader, key)?;
-        let compact = if is_worthwhile_when_quiet(lacking) { compacted(doc, &document) } else { None };
+        let compact = if is_worthwhile(lacking) { compacted(doc, &document) } else { None };
         Ok(Found { key, digest, projection: Loaded::new(document).projection(), compact })
     };
     read().unwrap_or_else(|error| {
@@ -164,6 +169,7 @@ impl Core {
             if ready.is_empty()
                 && let Some((commons, doc)) = self.next_to_compact()
             {
+                // Everybody waits for it here, so by the stricter rule.
                 return self.compact_if_worthwhile(commons, doc);
             }
             return self.index(&ready);
@@ -187,16 +193,16 @@ impl Core {
     }
 
     /// The thread has done what it was asked.
-    fn is_idle(&mut self) {
+    fn has_answered(&mut self) {
         if let Some(indexer) = self.indexer.as_mut() {
             indexer.busy = false;
         }
         self.index_waits = true;
     }
 
-    fn write_compact(&mut self, key: Key, made: Option<Compact>) {
-        self.is_idle();
-        if let Some((digest, bytes)) = made
+    fn write_compact(&mut self, key: Key, made: Option<Compacted>) {
+        self.has_answered();
+        if let Some(Compacted { digest, bytes }) = made
             && let Err(error) = self.keep_compact(key, digest, &bytes)
         {
             not_compacted(key.1, &error);
@@ -204,7 +210,7 @@ impl Core {
     }
 
     fn write_found(&mut self, found: Vec<Found>) {
-        self.is_idle();
+        self.has_answered();
         if let Err(error) = self.keep_found(found) {
             self.index_waits = false;
             self.trouble(&error);

@@ -4,7 +4,8 @@
 //! Invariants:
 //! - A change is in a bundle or has a row with its bytes, and all that is asked of changes is asked here or of rows that are there
 //!   in both cases: those that another row names by number.
-//! - A bundle is unpacked before it is stored, and compared. It goes only when its changes have rows again, in the same transaction.
+//! - A bundle that is made here is unpacked before it is stored, and compared; one that came was unpacked, and the hashes of what was
+//!   in it are compared with those of the changes. It goes only when its changes have rows again, in the same transaction.
 //! - The first change of a document is in no bundle: a text may be stored on it.
 //! - What is unpacked is kept in memory within bounds, so that a change that is asked for after its neighbour costs no unpacking.
 
@@ -173,7 +174,7 @@ pub(crate) struct Place {
     pub(crate) bundle: No,
     /// The number of its last change.
     pub(crate) last: u64,
-    /// Bytes of the changes in it.
+    /// Bytes of the changes in it, and perhaps of the one after it.
     pub(crate) size: usize,
     /// Who wrote in it: the first and the last number of each.
     pub(crate) actors: Vec<(No, u64, u64)>,
@@ -194,13 +195,15 @@ pub(crate) fn places(db: &Connection, doc: No, from: u64) -> Result<BTreeMap<u64
         actors.entry(row.get(0)?).or_default().push((row.get(1)?, uint(row.get(2)?), uint(row.get(3)?)));
     }
     let mut weight = db.prepare_cached(
-        "SELECT coalesce((SELECT weight FROM bundle WHERE first = ?1 + 1), (SELECT weight FROM change WHERE no = ?1 + 1),          (SELECT bytes FROM doc WHERE no = ?2)) - weight FROM bundle WHERE no = ?3",
+        "SELECT coalesce((SELECT weight FROM bundle WHERE first = ?1 + 1), \
+         (SELECT weight FROM change WHERE no = ?1 + 1), (SELECT bytes FROM doc WHERE no = ?2)) - weight \
+         FROM bundle WHERE no = ?3",
     )?;
     all.into_iter()
         .map(|(bundle, first, last)| {
             let size: i64 = weight.query_row([last, doc, bundle], |row| row.get(0))?;
             let actors = actors.remove(&bundle).unwrap_or_default();
-            let size = usize::try_from(size).unwrap_or(0);
+            let size = usize::try_from(size).map_err(|_| StoreError::Damaged("the weight of changes".to_owned()))?;
             Ok((own(first), Place { bundle, last: own(last), size, actors }))
         })
         .collect()

@@ -16,6 +16,9 @@ use crate::{
 /// Bytes beyond the asked ones in which an end is looked for where everything is vouched for.
 const OVERRUN: usize = 768 * 1024;
 
+/// Bytes of bundles in a piece, which has one at least: a frame has room for a megabyte.
+const BUNDLES: usize = 512 * 1024;
+
 /// A piece of a document's history.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Segment {
@@ -38,7 +41,7 @@ pub struct Bundled {
     pub bytes: Vec<u8>,
     /// The newest number of each actor in it.
     pub upto: Vec<(Actor, u64)>,
-    /// Bytes of its changes.
+    /// Bytes of its changes, about.
     pub size: usize,
 }
 
@@ -62,7 +65,8 @@ struct Taken {
 impl Reader {
     /// The changes that a device lacks which has each actor's up to the given number, in order, from the first one on: at
     /// least one if there is any, and about `max_bytes` in all. It ends where an attestation covers everything in it, if
-    /// there is such a place not too far off.
+    /// there is such a place not too far off. Where the first missing change begins a bundle that can go as it is, the piece is that
+    /// bundle and those behind it, and nothing else; one bundle may be larger than `max_bytes`.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -132,12 +136,18 @@ impl Reader {
         max_bytes: usize,
         newest: &mut BTreeMap<No, u64>,
     ) -> Result<Vec<Bundled>> {
-        let (mut next, mut bytes, mut all) = (first, 0, Vec::new());
+        let (mut next, mut bytes, mut packed_bytes, mut all) = (first, 0, 0, Vec::new());
         while bytes < max_bytes
             && let Some(place) = places.get(&next).filter(|place| is_whole(place, lacking))
         {
+            let packed = packed(&self.db, place.bundle)?;
+            packed_bytes += packed.len();
+            if packed_bytes > BUNDLES {
+                // One that is larger than that goes change by change.
+                break;
+            }
             let upto = place.actors.iter().filter_map(|(actor, _, last)| Some((lacking.get(actor)?.id, *last)));
-            let bundle = Bundled { bytes: packed(&self.db, place.bundle)?, upto: upto.collect(), size: place.size };
+            let bundle = Bundled { bytes: packed, upto: upto.collect(), size: place.size };
             newest.extend(place.actors.iter().map(|(actor, _, last)| (*actor, *last)));
             (next, bytes) = (place.last + 1, bytes + place.size);
             all.push(bundle);
@@ -194,9 +204,10 @@ impl Reader {
 /// Whether nothing of what is in a bundle is on the other side, and all of it is vouched for by what is attested of its last
 /// changes.
 fn is_whole(place: &Place, lacking: &HashMap<No, Lacking>) -> bool {
-    place.actors.iter().all(|(actor, first, last)| {
-        lacking.get(actor).is_some_and(|writer| writer.have < *first && writer.attested.contains_key(last))
-    })
+    !place.actors.is_empty()
+        && place.actors.iter().all(|(actor, first, last)| {
+            lacking.get(actor).is_some_and(|writer| writer.have < *first && writer.attested.contains_key(last))
+        })
 }
 
 /// A change of a document that does not come after an actor's change with this number, which is there.

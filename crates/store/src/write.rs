@@ -1,6 +1,6 @@
 //! Writing documents: changes, attestations and what they project, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DocId, DocKind};
 use commonplace_trust::{Attestation, VerifiedAttestation, VerifiedChange, bundle::Bundle};
@@ -72,8 +72,8 @@ impl Store {
         self.write_as_it_came(batch, &[])
     }
 
-    /// The same, of which some came in these bundles, as [`unpack`](commonplace_trust::bundle::unpack) had them: what is stored of
-    /// one without a gap is kept in it.
+    /// As [`Store::write`], for changes of which some came in these bundles, out of which
+    /// [`unpack`](commonplace_trust::bundle::unpack) got them: where all of one is stored, one after the other, its bytes are kept.
     ///
     /// # Errors
     /// As [`Store::write`].
@@ -88,9 +88,13 @@ impl Store {
         let tx = self.begin()?;
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;
         let mut written = Written::default();
+        let mut came: HashMap<DocId, Vec<&Bundle>> = HashMap::new();
+        for (doc, bundle) in bundles {
+            came.entry(*doc).or_default().push(bundle);
+        }
         for doc in batch.docs {
             let id = doc.doc;
-            let came = bundles.iter().filter(|(of, _)| *of == id).map(|(_, bundle)| bundle).collect();
+            let came = came.remove(&id).unwrap_or_default();
             let (changes, digest) = put_doc(&tx, memory, commons, doc, came)?;
             written.changes += changes;
             written.digests.extend(digest.map(|digest| (id, digest)));

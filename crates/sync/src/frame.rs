@@ -25,6 +25,8 @@ const MAX_WINDOW_LOG: u32 = 23;
 const WORTH_PACKING: usize = 192;
 /// Bytes that a change or record has at the least; shorter ones would cost more memory than they came in.
 const MIN_PARCEL: usize = 16;
+/// Bytes that a bundle has at the least, for the same reason.
+const MIN_BUNDLE: usize = 24;
 /// Documents that a frame may have changes, or acknowledgements, of: each costs the receiver a look into its store.
 pub(crate) const MAX_PARTS: usize = 2_048;
 /// Documents that a list of frontiers may have in one frame, for the same reason.
@@ -32,7 +34,8 @@ pub(crate) const MAX_ENTRIES: usize = 1_024;
 /// Attestations that a frame may have: each costs the receiver the check of a signature. Those that vouch for the changes
 /// of a full frame are about half as many.
 pub(crate) const MAX_ATTESTATIONS: usize = 8_192;
-/// Changes that a frame may have in bundles, and bytes of them once unpacked: some bytes there are a change that the gate judges.
+/// Changes that a frame may have in bundles, and their bytes once unpacked: a change can take less than a byte there, and the gate
+/// judges each.
 const MAX_BUNDLED: Most = Most { changes: 16_384, bytes: 8 << 20 };
 /// Records that a frame may have, for the same reason.
 const MAX_RECORDS: usize = 4_096;
@@ -130,6 +133,10 @@ pub(crate) struct Tip {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Parcel(pub(crate) Vec<u8>);
 
+/// The bytes of a bundle.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Packed(pub(crate) Vec<u8>);
+
 /// Bytes of any length.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
@@ -149,7 +156,7 @@ pub(crate) struct Part {
     pub(crate) doc: DocId,
     pub(crate) attestations: Vec<Attestation>,
     /// Changes in bundles, which stand before the others. None are left once they are unpacked.
-    pub(crate) bundles: Vec<Bytes>,
+    pub(crate) bundles: Vec<Packed>,
     pub(crate) changes: Vec<Parcel>,
     /// Whether more of the same follow in a later frame.
     pub(crate) more: bool,
@@ -168,12 +175,15 @@ impl Part {
     /// Unpacks its bundles, as far as there is room for what is in them.
     fn unbundle(&mut self, room: &mut Most) -> Result<Bundles, FrameError> {
         let bundles = std::mem::take(&mut self.bundles);
-        let (mut unpacked, mut came) = (Vec::new(), Vec::with_capacity(bundles.len()));
-        for Bytes(bytes) in bundles {
+        let (mut unpacked, mut came) = (Vec::new(), Vec::new());
+        for Packed(bytes) in bundles {
             let changes = bundle::unpack(&bytes, *room).map_err(|why| match why {
                 BundleError::TooMuch => FrameError::TooLarge,
                 BundleError::Form | BundleError::Malformed => FrameError::Malformed,
             })?;
+            if changes.is_empty() {
+                return Err(FrameError::Malformed);
+            }
             room.changes -= changes.len();
             room.bytes -= changes.iter().map(|change| change.bytes.len()).sum::<usize>();
             came.push((self.doc, Bundle { changes: changes.iter().map(|change| change.hash).collect(), bytes }));
@@ -319,6 +329,7 @@ macro_rules! bytes {
 
 bytes! {
     Parcel at least MIN_PARCEL;
+    Packed at least MIN_BUNDLE;
     Bytes at least 0;
 }
 

@@ -18,9 +18,9 @@
 //! What passes them all depends on the bytes, their ancestors and the roll alone, with two exceptions. Room delays, and makes
 //! nothing invalid. And of two changes with one actor and number the first to arrive stays, until the roll has the proof that
 //! they are two. The gate gives that proof ([`Passed::twins`]); once the roll has one that shows where the two ways part,
-//! nothing counts of the actor that is not common to both ([`Fork`]). A change that passes never makes Automerge panic, and a
-//! document saved with it loads; tests with mutated changes hold that. The cost of a change is that of its bytes, operations
-//! and dependencies, whatever the size of the document.
+//! nothing counts of the actor that is not common to both ([`Fork`]). Automerge reads and applies whatever passes, without a
+//! panic, and a document saved with it loads; tests with mutated changes hold that. The cost of a change is that of its
+//! bytes, operations and dependencies, whatever the size of the document.
 
 use std::{
     cell::RefCell,
@@ -161,7 +161,7 @@ impl VerifiedChange {
     }
 
     /// As Automerge reads it.
-    fn read(self) -> Result<Change, ApplyError> {
+    fn decoded(self) -> Result<Change, ApplyError> {
         Change::from_bytes(self.bytes).map_err(|_| ApplyError::Unreadable)
     }
 }
@@ -172,7 +172,7 @@ impl VerifiedChange {
 /// When Automerge does not take them all the same; the document must then be built again without them.
 #[expect(clippy::disallowed_methods, reason = "this is the one door: only verified changes come here")]
 pub fn apply(document: &mut Document, changes: Vec<VerifiedChange>) -> Result<Vec<automerge::Patch>, ApplyError> {
-    document.apply_ungated(changes.into_iter().map(VerifiedChange::read).collect::<Result<_, _>>()?)
+    document.apply_ungated(changes.into_iter().map(VerifiedChange::decoded).collect::<Result<_, _>>()?)
 }
 
 /// What a writer has to write anew of all changes of a document, each after those it builds on and with what becomes of it.
@@ -180,7 +180,7 @@ pub fn apply(document: &mut Document, changes: Vec<VerifiedChange>) -> Result<Ve
 /// # Errors
 /// When Automerge cannot read one of them.
 pub fn anew<'a>(changes: impl IntoIterator<Item = (&'a VerifiedChange, Fate)>) -> Result<Anew, ApplyError> {
-    let read = |(change, fate): (&VerifiedChange, Fate)| Ok((change.clone().read()?, fate));
+    let read = |(change, fate): (&VerifiedChange, Fate)| Ok((change.clone().decoded()?, fate));
     let read = changes.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok(Anew::of(read.iter().map(|(change, fate)| (change, *fate))))
 }
@@ -303,8 +303,8 @@ impl<H: History + ?Sized, S: Standing + ?Sized> Gate<'_, H, S> {
         hold_unvouched(&attestations, &mut passed);
         // An attestation is kept only with the very change that it vouches for: one that gives it another number would be news
         // for ever to whoever compares numbers.
-        let asked: HashSet<ChangeHash> = attestations.iter().map(|said| said.get().hash).collect();
-        let accepted = passed.changes.iter().filter(|change| asked.contains(&change.hash));
+        let vouched_for: HashSet<ChangeHash> = attestations.iter().map(|said| said.get().hash).collect();
+        let accepted = passed.changes.iter().filter(|change| vouched_for.contains(&change.hash));
         let accepted: HashMap<ChangeHash, Known> = accepted.map(|change| (change.hash, change.known())).collect();
         let mut unknown = Vec::new();
         for said in attestations {
@@ -434,8 +434,10 @@ impl Counting {
 /// Has those wait for which no attestation can be kept, since the change that it vouches for waits itself, and what builds on
 /// them: what is let in can be passed on, and held against its writer.
 fn hold_unvouched(attestations: &[VerifiedAttestation], passed: &mut Passed) {
-    let newest: HashMap<Actor, ChangeHash> = passed.changes.iter().map(|c| (c.actor(), c.hash)).collect();
-    let said: HashSet<(Actor, ChangeHash)> = attestations.iter().map(|said| (said.actor(), said.get().hash)).collect();
+    let newest: HashMap<Actor, (u64, ChangeHash)> =
+        passed.changes.iter().map(|change| (change.actor(), (change.seq(), change.hash))).collect();
+    let said: HashSet<(Actor, (u64, ChangeHash))> =
+        attestations.iter().map(|said| (said.actor(), (said.get().seq, said.get().hash))).collect();
     if newest.into_iter().all(|newest| said.contains(&newest)) {
         // Of each actor the newest is vouched for, and with it all of them.
         return;

@@ -248,6 +248,11 @@ fn a_sketch_is_found_and_its_size_is_told() {
 
 /// A bundle of one change that nobody made: built on so many others, and with these strokes at these places.
 fn forged(deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
+    forged_by(&[[7; 16]], deps, strokes, places, text)
+}
+
+/// The same by the last of these.
+fn forged_by(actors: &[[u8; 16]], deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
     let number = |mut n: u64| {
         let mut bytes = Vec::new();
         while n >= 0x80 {
@@ -257,13 +262,13 @@ fn forged(deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
         bytes.push(n.to_le_bytes()[0]);
         bytes
     };
-    let mut bundle = [vec![1], number(1), vec![7; 16], number(deps)].concat();
+    let mut bundle = [vec![1], number(actors.len() as u64), actors.concat(), number(deps)].concat();
     for dep in 0..deps {
         bundle.extend([&[9; 24][..], &dep.to_be_bytes()].concat());
     }
-    // By the first actor, its first change, built on all these, counted from 100,000 on, and with so many operations.
+    // By the last actor, its first change, built on all these, counted from 100,000 on, and with so many operations.
     let flags = [2 | 4 | 8 | 16 | 32];
-    let mut numbers = [number(0), number(1), number(deps)].concat();
+    let mut numbers = [number(actors.len() as u64 - 1), number(1), number(deps)].concat();
     for dep in 0..deps {
         numbers.extend([number(0), number(dep)].concat());
     }
@@ -273,6 +278,46 @@ fn forged(deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
         bundle.extend_from_slice(stream);
     }
     bundle
+}
+
+#[test]
+fn an_actor_is_named_once_and_not_for_nothing() {
+    let insert_first = [3];
+    let unpacked = |actors: &[[u8; 16]]| bundle::unpack(&forged_by(actors, 1, &insert_first, &[], "k"), ANY);
+    assert_eq!(unpacked(&[[7; 16]]).expect("one change").len(), 1);
+    // It would be another one to whoever goes by the place where it is named.
+    assert_eq!(unpacked(&[[7; 16], [7; 16]]), Err(BundleError::Malformed));
+    assert_eq!(unpacked(&[[8; 16], [7; 16]]), Err(BundleError::Malformed));
+    // At whose place something is inserted, that one is needed.
+    let at_the_first = [4 | 8];
+    let place = [0xc0, 0x00, 0];
+    let needed = forged_by(&[[8; 16], [7; 16]], 1, &at_the_first, &place, "k");
+    assert_eq!(bundle::unpack(&needed, ANY).expect("one change").len(), 1);
+    // And what is built on outside is built on.
+    let mut idle = forged(1, &insert_first, &[], "k");
+    let at = 1 + 1 + 16;
+    idle.splice(at..=at, [2]);
+    idle.splice(at + 1..at + 1, [5; 32]);
+    assert_eq!(bundle::unpack(&idle, ANY), Err(BundleError::Malformed));
+}
+
+#[test]
+fn a_change_in_a_bundle_names_as_many_others_as_any_may() {
+    let most = usize::try_from(commonplace_trust::chunk::MAX_OTHER_ACTORS).expect("small");
+    let unpacked = |others: usize| {
+        let name = |n: usize| [&[0; 8][..], &(n as u64 + 1).to_be_bytes()].concat().try_into().expect("16 bytes");
+        let actors: Vec<[u8; 16]> = (0..others).map(name).chain([[7; 16]]).collect();
+        // At a place of each of them, one further than the last.
+        let number = |n: usize| match n {
+            0..0x80 => vec![n.to_le_bytes()[0]],
+            _ => vec![0x80 | n.to_le_bytes()[0], (n >> 7).to_le_bytes()[0]],
+        };
+        let places: Vec<u8> = (0..others).flat_map(|n| [vec![1], number(n)].concat()).collect();
+        bundle::unpack(&forged_by(&actors, 1, &vec![4 | 8; others], &places, &"k".repeat(others)), ANY)
+    };
+    // Beside these the one that began all pages.
+    assert_eq!(unpacked(most - 1).expect("as many as may be").len(), 1);
+    assert_eq!(unpacked(most), Err(BundleError::Malformed));
 }
 
 #[test]
@@ -289,11 +334,11 @@ fn what_a_change_in_a_bundle_builds_on_is_bounded_as_that_of_any() {
 #[test]
 fn a_change_in_a_bundle_is_as_large_as_any_may_be_and_not_larger() {
     let most = commonplace_trust::chunk::MAX_CHANGE_BYTES;
-    // Inserted here and there, and then a tail of which each letter takes one byte.
+    // Inserted here and there, which makes some seven bytes each, and then a tail of which each letter takes one.
     let (spread, insert_here, insert_at) = (69_000_usize, 0, 4);
     let unpacked = |tail: usize| {
         let strokes = [vec![3], vec![insert_at; spread], vec![insert_here; tail]].concat();
-        // Back by up to 60,000, each time by something else: three bytes of seven bits.
+        // Back by 8,193 to 68,193, each time by something else: as a negative number of three times seven bits.
         let far = |n: usize| (1 << 21) - 8_193 - ((n * 2_654_435_761) >> 12) % 60_000;
         let seven = |n: usize, shift: u32| (far(n) >> shift).to_le_bytes()[0] & 0x7f;
         let places: Vec<u8> =

@@ -122,6 +122,22 @@ impl Stage {
         assert!(pushed.accepted);
     }
 
+    /// The engine looks what is due at this moment.
+    async fn ticks(&self, at: Instant) {
+        let tick = move |core: &mut Core| {
+            core.tick_gathered(at);
+            Ok(())
+        };
+        self.engine.ask(tick).await.unwrap();
+    }
+
+    /// The disk takes no change of a page any more, as when it is full; or takes them again.
+    fn disk_takes(&self, takes: bool) {
+        let full = "CREATE TRIGGER full BEFORE INSERT ON change BEGIN SELECT RAISE(ABORT, 'full'); END";
+        let db = rusqlite::Connection::open(self.home.path().join("profile.db")).unwrap();
+        db.execute_batch(if takes { "DROP TRIGGER full" } else { full }).unwrap();
+    }
+
     async fn version(&self) -> u32 {
         let key = (self.commons, self.page);
         self.engine.ask(move |core| Ok(core.editors.open[&key].log.version())).await.unwrap()
@@ -167,11 +183,7 @@ async fn it_is_applied_when_its_rest_is_over() {
     let stage = Stage::new().await;
     stage.comes(vec![stage.writes(1, "3").await], true).await;
     let later = Instant::now() + 4 * LONG;
-    let tick = move |core: &mut Core| {
-        core.tick_gathered(later);
-        Ok(())
-    };
-    stage.engine.ask(tick).await.unwrap();
+    stage.ticks(later).await;
     assert_eq!((stage.waiting().await, stage.shown().await), (0, "321tea\n".to_owned()));
 }
 
@@ -235,26 +247,16 @@ async fn what_could_not_be_stored_is_not_applied() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_what_was_typed_cannot_be_stored_the_rest_waits_and_is_tried_again() {
     let stage = Stage::new().await;
-    let disk = |how: &str| {
-        let db = rusqlite::Connection::open(stage.home.path().join("profile.db")).unwrap();
-        db.execute_batch(how).unwrap();
-    };
     stage.comes(vec![stage.writes(1, "3").await], true).await;
     stage.types(0, "x").await;
-    disk("CREATE TRIGGER full BEFORE INSERT ON change BEGIN SELECT RAISE(ABORT, 'full'); END");
+    stage.disk_takes(false);
     let later = Instant::now() + 4 * LONG;
-    let tick = |now: Instant| {
-        move |core: &mut Core| {
-            core.tick_gathered(now);
-            Ok(())
-        }
-    };
-    stage.engine.ask(tick(later)).await.unwrap();
+    stage.ticks(later).await;
     assert_eq!((stage.waiting().await, stage.shown().await), (1, "x21tea\n".to_owned()));
-    disk("DROP TRIGGER full");
-    stage.engine.ask(tick(later + RETRY / 2)).await.unwrap();
+    stage.disk_takes(true);
+    stage.ticks(later + RETRY / 2).await;
     assert_eq!(stage.waiting().await, 1, "it is not tried without a pause");
-    stage.engine.ask(tick(later + RETRY)).await.unwrap();
+    stage.ticks(later + RETRY).await;
     let shown = stage.shown().await;
     assert_eq!((stage.waiting().await, stage.body().await), (0, shown.clone()));
     assert!(shown.contains('3') && shown.contains('x'), "{shown}");

@@ -5,6 +5,7 @@ use commonplace_model::{CommonsId, DocId, Page, PageId};
 
 use super::{Engine, OpenOptions};
 use crate::{
+    core::Core,
     error::ErrorCode,
     view::{
         EditorUpdate,
@@ -75,10 +76,11 @@ async fn a_long_page_that_is_closed_is_compacted_when_it_is_quiet() {
     let [short, long]: [PageId; 2] = std::array::from_fn(|n| pages[n].1.parse().unwrap());
     // While somebody has it open nothing is made of it.
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(10));
-    engine.ask(move |core| core.compact_when_quiet(in_commons, DocId::Page(long))).await.unwrap();
-    while engine.ask(|core| Ok(core.to_compact.len())).await.unwrap() > 0 {
-        ticks.tick().await;
-    }
+    let next = move |core: &mut Core| {
+        core.compact_when_quiet(in_commons, DocId::Page(long))?;
+        Ok((core.to_compact.len(), core.next_to_compact()))
+    };
+    assert_eq!(engine.ask(next).await.unwrap(), (1, None));
     assert_eq!(to_build(&engine, in_commons, long).await, 2);
     for (session, _) in &pages {
         engine.editor_close(*session).await.unwrap();

@@ -16,10 +16,10 @@ use crate::{
     store::Store,
 };
 
-/// Bytes of the changes in a bundle at most, but for those of the last one.
-const MANY_BYTES: usize = 1 << 20;
+/// Bytes of the changes in a bundle at most, and half of those of a bundle before it is compressed: a letter of a paste has two there.
+const MANY_BYTES: usize = 512 * 1024;
 /// What a damaged bundle can claim to be, at most.
-pub(super) const MOST: Most = Most { changes: 1 << 16, bytes: 2 * MANY_BYTES };
+pub(super) const MOST: Most = Most { changes: 1 << 16, bytes: 4 * MANY_BYTES };
 /// Rows that go in one step.
 const STEP: u64 = 256;
 const LEVEL: i32 = 6;
@@ -48,8 +48,8 @@ impl Default for Bundling {
 /// Numbers of changes, each with its actor.
 type Vouched = HashSet<(No, u64)>;
 
-/// Writes changes that follow each other into as many bundles as they fill, those that came in one into that; gives the places of
-/// those that want rows. `vouched`: changes that an attestation is kept of.
+/// Writes changes that follow each other into bundles: each that came is kept, and between them as many are made as are filled.
+/// Gives the ranges of `changes` that are in none and want rows. `vouched`: changes that an attestation is kept of.
 pub(crate) fn put(
     db: &Connection,
     bundling: Bundling,
@@ -80,7 +80,8 @@ fn put_run(db: &Connection, bundling: Bundling, kind: DocKind, changes: &[Stored
     let mut rest = changes;
     while rest.len() >= bundling.few.max(1) {
         let (now, later) = rest.split_at(fitting(bundling, rest, vouched));
-        if !put_one(db, kind, now, false)? {
+        // Large ones: there is nothing to be gained.
+        if now.len() < bundling.few.max(1) || !put_one(db, kind, now, false)? {
             break;
         }
         rest = later;
@@ -100,8 +101,9 @@ fn whole<'a>(bundling: Bundling, changes: &[Stored], came: &[&'a Bundle]) -> Vec
             let same = |(change, hash): (&Stored, &ChangeHash)| change.hash == *hash;
             let Some(now) = changes.get(next..next + bundle.changes.len()) else { return false };
             let bytes: usize = now.iter().map(|change| change.bytes.len()).sum();
+            // Not larger than what is in it, nor than what may be read back.
             (bundling.few..=bundling.many).contains(&now.len())
-                && (bundle.bytes.len()..MOST.bytes).contains(&bytes)
+                && (bundle.bytes.len()..MANY_BYTES).contains(&bytes)
                 && now.iter().zip(&bundle.changes).all(same)
         });
         if let Some(bundle) = found {
@@ -132,7 +134,7 @@ fn fitting(bundling: Bundling, changes: &[Stored], vouched: &Vouched) -> usize {
             end = fits;
         }
     }
-    if end > 0 { end } else { fits.max(1) }
+    if end > 0 { end } else { fits }
 }
 
 /// Numbers of an actor's changes of which attestations are kept as places to cut.
@@ -142,7 +144,7 @@ pub(crate) fn cuts(db: &Connection, actor: No) -> Result<Vec<u64>> {
     rows.map(|seq| Ok(uint(seq?))).collect()
 }
 
-/// Of all of an actor's changes of which attestations are kept, the numbers.
+/// Numbers of all of an actor's changes of which attestations are kept.
 fn vouched(db: &Connection, actor: No) -> Result<Vec<u64>> {
     let mut find = db.prepare_cached("SELECT attested_seq, built_seq FROM actor WHERE no = ?1")?;
     let newest: [Option<i64>; 2] = find.query_row([actor], |row| Ok([row.get(0)?, row.get(1)?]))?;
@@ -153,7 +155,7 @@ fn vouched(db: &Connection, actor: No) -> Result<Vec<u64>> {
 /// would not come out of it as they went in.
 fn put_one(db: &Connection, kind: DocKind, changes: &[Stored], have_rows: bool) -> Result<bool> {
     let Some(bytes) = packed(kind, changes) else {
-        tracing::error!("changes did not come out of a bundle as they went in; each keeps its row");
+        tracing::error!("changes are too much for a bundle, or did not come out as they went in; each keeps its row");
         return Ok(false);
     };
     put_bytes(db, changes, have_rows, &bytes)?;
@@ -186,7 +188,7 @@ fn packed(kind: DocKind, changes: &[Stored]) -> Option<Vec<u8>> {
     let packed = bundle::pack(kind, changes.iter().map(|change| &change.bytes[..])).ok()?;
     let again = bundle::unpack(&packed, MOST).ok()?;
     let same = |(change, again): (&Stored, &Unbundled)| change.hash == again.hash && change.bytes == again.bytes;
-    if again.len() != changes.len() || !changes.iter().zip(&again).all(same) {
+    if packed.len() > 2 * MANY_BYTES || again.len() != changes.len() || !changes.iter().zip(&again).all(same) {
         return None;
     }
     compressed(&packed)
@@ -338,13 +340,16 @@ fn following(db: &Connection, memory: &Memory, first: No, last: No) -> Result<Op
             }
             (some, bytes) = (Vec::new(), 0);
         }
-        bytes += change.bytes.len();
-        some.push(change);
-        if bytes >= MANY_BYTES && some.len() < few {
+        if bytes + change.bytes.len() >= MANY_BYTES {
+            if some.len() >= few {
+                return Ok(false);
+            }
             // Large ones: there is nothing to be gained.
             (some, bytes) = (Vec::new(), 0);
         }
-        Ok(some.len() < many && bytes < MANY_BYTES)
+        bytes += change.bytes.len();
+        some.push(change);
+        Ok(some.len() < many)
     })?;
     if some.len() < few {
         return Ok(None);
@@ -356,6 +361,6 @@ fn following(db: &Connection, memory: &Memory, first: No, last: No) -> Result<Op
         }
     }
     let known = known.into_iter().flat_map(|(actor, all)| all.into_iter().map(move |seq| (actor, seq))).collect();
-    some.truncate(fitting(memory.bundling, &some, &known).max(few));
-    Ok(Some(some))
+    some.truncate(fitting(memory.bundling, &some, &known));
+    Ok((some.len() >= few).then_some(some))
 }

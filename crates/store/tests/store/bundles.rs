@@ -255,6 +255,32 @@ fn of_a_bundle_with_a_gap_each_change_is_kept_by_itself() {
 }
 
 #[test]
+fn large_changes_are_in_no_bundle() {
+    let (dir, mut store, commons) = profile();
+    let mut writer = Writer::new(1, commons, page_id(1));
+    let mut made = vec![writer.begin("A page", "")];
+    let noise = |n: u64| blake3::hash(&n.to_le_bytes()).to_hex().repeat(24);
+    made.extend((0..600).map(|n| writer.insert(&noise(n))));
+    // All at once, and one by one.
+    let (once, later) = made.split_at(550);
+    store.write(batch(commons, DOC(), once, Projection::Later, true)).expect("stores");
+    let mut typed: Vec<_> = later.to_vec();
+    typed.extend((0..1_500).map(|_| writer.insert("x")));
+    for some in typed.chunks(300) {
+        store.write(batch(commons, DOC(), some, Projection::Later, true)).expect("stores");
+    }
+    while store.bundle_some().expect("bundles") {}
+    // What is typed after them is.
+    let first = "SELECT min(first) - ((SELECT no FROM doc) << 32) FROM bundle";
+    assert!(number(&dir, first) > 300, "{} is in one", number(&dir, first));
+    assert!(number(&dir, "SELECT sum(last - first + 1) FROM bundle") > 800);
+    let stored = store.changes(commons, DOC(), None).expect("reads");
+    let all = made[..550].iter().chain(&typed);
+    assert!(stored.iter().map(VerifiedChange::hash).eq(all.map(|(change, _)| change.hash())));
+    assert_eq!(store.integrity().expect("checks"), Vec::<String>::new());
+}
+
+#[test]
 fn rows_go_little_by_little_and_nobody_sees_it() {
     let (dir, mut store, commons) = profile();
     let (_, made) = typed(commons, 1_500);

@@ -115,7 +115,8 @@ pub(crate) fn unpacked(doc: DocId, piece: &Segment) -> (Vec<Vec<u8>>, Vec<(DocId
         let most = Most { changes: 4_096, bytes: 4 << 20 };
         let unpacked = bundle::unpack(bytes, most).expect("a bundle");
         let all: usize = unpacked.iter().map(|change| change.bytes.len()).sum();
-        assert!((all..=all + unpacked.len() * 1_000).contains(size), "{size} of {all}");
+        // And perhaps the one after it.
+        assert!((all..=all + 5_000).contains(size), "{size} of {all}");
         let mut newest: BTreeMap<Actor, u64> = BTreeMap::new();
         unpacked.iter().for_each(|change| _ = newest.insert(change.header.actor, change.header.seq));
         assert_eq!(upto.iter().copied().collect::<BTreeMap<_, _>>(), newest);

@@ -177,8 +177,8 @@ fn typed(keys: usize) -> Vec<VerifiedChange> {
     typed_after(&[], 1, keys)
 }
 
-fn bundle_of(changes: &[VerifiedChange]) -> Bytes {
-    Bytes(bundle::pack(DocKind::Page, changes.iter().map(VerifiedChange::bytes)).expect("packs"))
+fn bundle_of(changes: &[VerifiedChange]) -> Packed {
+    Packed(bundle::pack(DocKind::Page, changes.iter().map(VerifiedChange::bytes)).expect("packs"))
 }
 
 fn raw(changes: &[VerifiedChange]) -> Vec<Parcel> {
@@ -195,7 +195,7 @@ fn what_is_in_bundles_stands_before_the_other_changes() {
     let whole = Part { doc, attestations: vec![], bundles: vec![], changes: raw(&made), more: true };
     assert_eq!(parts, [whole]);
     let hashes = |changes: &[VerifiedChange]| changes.iter().map(VerifiedChange::hash).collect::<Vec<_>>();
-    let as_it_came = |(bundle, changes): (Bytes, _)| (doc, Bundle { changes: hashes(changes), bytes: bundle.0 });
+    let as_it_came = |(bundle, changes): (Packed, _)| (doc, Bundle { changes: hashes(changes), bytes: bundle.0 });
     let all: Vec<_> = bundles.into_iter().zip([&made[..3], &made[3..5]]).map(as_it_came).collect();
     assert_eq!(came, all);
 }
@@ -226,8 +226,9 @@ fn a_frame_has_so_many_changes_in_bundles_and_not_one_more() {
 #[test]
 fn a_frame_with_what_is_no_bundle_is_none() {
     let good = bundle_of(&typed(3));
-    for bytes in [vec![], vec![9; 40], good.0[..good.0.len() - 1].to_vec(), [&good.0[..], &[0]].concat()] {
-        let bundles = vec![good.clone(), Bytes(bytes)];
+    let none = bundle_of(&[]).0;
+    for bytes in [vec![], none, vec![9; 40], good.0[..good.0.len() - 1].to_vec(), [&good.0[..], &[0]].concat()] {
+        let bundles = vec![good.clone(), Packed(bytes)];
         let part = Part { doc: PAGE, attestations: vec![], bundles, changes: vec![], more: false };
         assert_eq!(Body::pack(&[part]).expect("few").unpack(), Err(FrameError::Malformed));
     }

@@ -7,7 +7,7 @@ use commonplace_trust::chunk;
 
 use super::{FRAME_CHANGES, Reason};
 use crate::{
-    frame::{Body, Bytes, Frame, MAX_PARTS, Parcel, Part},
+    frame::{Body, Frame, MAX_PARTS, Packed, Parcel, Part},
     replica::{Replica, Segment},
     session::frontier::ATTESTATION,
 };
@@ -17,11 +17,12 @@ const MAX_URGENT: usize = 64;
 /// The least room in a frame that is worth asking the replica for.
 const LEAST: usize = 4 * 1024;
 /// Bytes of changes in the first frame, about; each has twice as many as the one before, up to [`FRAME_CHANGES`]. Nothing of
-/// a frame is durable before all of it came: where connections never last for a large one, small ones still bring something.
+/// a frame is durable before all of it came: where connections never last for a large one, small ones still bring something. It is
+/// one bundle at least.
 const FIRST: usize = 16 * 1024;
 
-/// By how much less room a change takes in a frame when it is in a bundle: it costs the receiver less.
-const LESS_ROOM: usize = 2;
+/// A change in a bundle takes this part of its bytes of the room in a frame: the receiver neither inflates nor packs it.
+const BUNDLED_SHARE: usize = 2;
 
 /// How far what we catch the other side up with is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,6 +50,8 @@ pub(super) struct Outbound {
     to_send: u64,
     /// Bytes of changes that the next frame has room for.
     room: usize,
+    /// What is to go next, where it was too much for one frame.
+    split: VecDeque<Vec<Part>>,
     /// What catching up has sent and the other side has not acknowledged.
     in_doubt: BTreeMap<DocId, BTreeMap<Actor, u64>>,
 }
@@ -63,6 +66,7 @@ impl Default for Outbound {
             sent: 0,
             to_send: 0,
             room: FIRST,
+            split: VecDeque::new(),
             in_doubt: BTreeMap::new(),
         }
     }
@@ -143,10 +147,17 @@ impl Outbound {
 
     /// The next changes, or that there are no more.
     pub(super) fn next_frame(&mut self, commons: CommonsId, replica: &dyn Replica) -> Result<Option<Frame>, Reason> {
-        let parts = self.next_parts(commons, replica);
-        if !parts.is_empty() {
-            let body = Body::pack(&parts).ok_or(Reason::OursTooLarge)?;
-            return Ok(Some(Frame::Changes { live: self.delivery != Delivery::Going, body }));
+        let next = self.split.pop_front();
+        let mut parts = next.unwrap_or_else(|| self.next_parts(commons, replica));
+        while !parts.is_empty() {
+            let body = Body::pack(&parts);
+            let frame = body.map(|body| Frame::Changes { live: self.delivery != Delivery::Going, body });
+            if let Some(frame) = frame.filter(|frame| frame.encode().is_some()) {
+                return Ok(Some(frame));
+            }
+            // What compresses badly: half of it now.
+            let rest = halved(&mut parts).ok_or(Reason::OursTooLarge)?;
+            self.split.push_front(rest);
         }
         if self.delivery == Delivery::Going {
             self.delivery = Delivery::Sent;
@@ -170,7 +181,7 @@ impl Outbound {
                 self.sent += 1;
             }
             if !empty {
-                let bundles = segment.bundles.into_iter().map(|bundled| Bytes(bundled.bytes)).collect();
+                let bundles = segment.bundles.into_iter().map(|bundled| Packed(bundled.bytes)).collect();
                 let changes = segment.changes.into_iter().map(Parcel).collect();
                 parts.push(Part { doc, attestations: segment.attestations, bundles, changes, more });
             }
@@ -186,7 +197,7 @@ impl Outbound {
         let have = self.have.entry(doc).or_default();
         let mut bytes = segment.attestations.len() * ATTESTATION;
         for bundled in &segment.bundles {
-            bytes += bundled.size / LESS_ROOM;
+            bytes += bundled.bytes.len().max(bundled.size / BUNDLED_SHARE);
             for (actor, seq) in &bundled.upto {
                 let newest = have.entry(*actor).or_default();
                 *newest = (*newest).max(*seq);
@@ -210,11 +221,35 @@ impl Outbound {
     }
 }
 
+/// Takes the second half off what is too much for a frame, if there is more than one change or bundle. What vouches for the changes
+/// of one part comes with the last of them.
+fn halved(parts: &mut Vec<Part>) -> Option<Vec<Part>> {
+    if parts.len() > 1 {
+        return Some(parts.split_off(parts.len() / 2));
+    }
+    let part = parts.first_mut()?;
+    let (bundles, changes) = (part.bundles.len(), part.changes.len());
+    let (stay, go) = if bundles > 0 && changes > 0 { (bundles, 0) } else { (bundles / 2, changes / 2) };
+    if bundles + changes < 2 {
+        return None;
+    }
+    let rest = Part {
+        doc: part.doc,
+        attestations: std::mem::take(&mut part.attestations),
+        bundles: part.bundles.split_off(stay),
+        changes: part.changes.split_off(go),
+        more: std::mem::replace(&mut part.more, true),
+    };
+    Some(vec![rest])
+}
+
 #[cfg(test)]
 mod tests {
-    use commonplace_model::PageId;
+    use commonplace_model::{ChangeHash, DeviceId, Nonce, PageId};
+    use commonplace_trust::{Attestation, Signature};
 
     use super::*;
+    use crate::replica::Bundled;
 
     #[test]
     fn so_many_open_documents_are_remembered_and_the_newest_of_them() {
@@ -243,7 +278,7 @@ mod tests {
             Vec::new()
         }
 
-        fn frontier(&self, _: &DocId) -> Vec<commonplace_trust::Attestation> {
+        fn frontier(&self, _: &DocId) -> Vec<Attestation> {
             Vec::new()
         }
 
@@ -256,6 +291,78 @@ mod tests {
         }
 
         fn waiting_order(&self, _: &mut [DocId]) {}
+    }
+
+    /// A replica with one document, whose changes compress to nothing less.
+    struct Noise;
+
+    /// Bytes of no meaning.
+    fn noise(n: u8, len: usize) -> Vec<u8> {
+        (0..=len as u64 / 32)
+            .flat_map(|block| *blake3::hash(&[&[n][..], &block.to_le_bytes()].concat()).as_bytes())
+            .take(len)
+            .collect()
+    }
+
+    impl Replica for Noise {
+        fn record_ids(&self) -> Vec<commonplace_model::RecordId> {
+            Vec::new()
+        }
+
+        fn records(&self, _: &[commonplace_model::RecordId]) -> Vec<Vec<u8>> {
+            Vec::new()
+        }
+
+        fn digests(&self) -> Vec<(DocId, [u8; 32])> {
+            Vec::new()
+        }
+
+        fn frontier(&self, _: &DocId) -> Vec<Attestation> {
+            Vec::new()
+        }
+
+        fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
+            let bundles = (0..3).map(|n| Bundled { bytes: noise(n, 400_000), upto: vec![], size: 1 }).collect();
+            let changes = (3..6).map(|n| noise(n, 500_000)).collect();
+            let said = Attestation {
+                device: DeviceId::new([1; 32]),
+                nonce: Nonce::new([2; 16]),
+                seq: 1,
+                hash: ChangeHash::new([3; 32]),
+                signature: Signature::new([4; 64]),
+            };
+            Segment { attestations: vec![said], bundles, changes, more: false }
+        }
+
+        fn waiting_order(&self, _: &mut [DocId]) {}
+    }
+
+    #[test]
+    fn what_is_too_much_for_a_frame_goes_in_several() {
+        let mut outbound = Outbound::default();
+        outbound.enqueue(DocId::Page(PageId::new([1; 16])), BTreeMap::new());
+        let (mut bundles, mut changes, mut frames, mut said) = (Vec::new(), Vec::new(), 0, 0);
+        while let Some(frame) = outbound.next_frame(CommonsId::new([1; 32]), &Noise).expect("it can go") {
+            assert!(frame.encode().is_some());
+            let Frame::Changes { body: Body::Plain(bytes), .. } = frame else { panic!("changes as they are") };
+            let (parts, rest): (Vec<Part>, _) = postcard::take_from_bytes(&bytes.0).expect("parts");
+            assert!(rest.is_empty() && parts.len() == 1);
+            frames += 1;
+            for part in parts {
+                assert!(changes.is_empty() || part.bundles.is_empty(), "bundles stand before the others");
+                said += part.attestations.len();
+                assert_eq!(part.more, said == 0, "what vouches for it comes with the last");
+                bundles.extend(part.bundles.into_iter().map(|bundle| bundle.0));
+                changes.extend(part.changes.into_iter().map(|change| change.0));
+            }
+        }
+        assert_eq!((frames, said), (4, 1));
+        assert!(bundles.into_iter().eq((0..3).map(|n| noise(n, 400_000))));
+        assert!(changes.into_iter().eq((3..6).map(|n| noise(n, 500_000))));
     }
 
     #[test]

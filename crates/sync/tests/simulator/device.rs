@@ -16,7 +16,7 @@ use commonplace_trust::{
     VerifiedAttestation, VerifiedChange, VerifiedRecord, actor_of, bundle, chunk, gate,
 };
 
-/// Changes of a page from which on they go in bundles, in pairs of which the last may have one.
+/// From so many changes of a page on all but the last go in bundles of two; the last bundle may have one.
 const FEW: usize = 3;
 
 /// Packs the changes of a segment of a page in bundles, but for the last one.

@@ -104,8 +104,8 @@ impl Packer {
         let acts = Deed::read(bytes, self.kind).ok()?.acts;
         let head = Head { deps: &header.deps, actor: header.actor, seq: header.seq, start_op: header.start_op };
         self.composed.clear();
-        self.composer.write(&head, &acts, &mut self.composed);
-        (bytes.get(UNKEPT..) == Some(&self.composed[..])).then_some(acts)
+        let is_written = self.composer.write(&head, &acts, &mut self.composed);
+        (is_written && bytes.get(UNKEPT..) == Some(&self.composed[..])).then_some(acts)
     }
 
     fn writer(&mut self, actor: Actor) -> usize {

@@ -1,5 +1,7 @@
 //! Writing the changes of a bundle again.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use commonplace_model::{Actor, ChangeHash};
 
 use super::{BundleError, FORM, Known, MAGIC, Most, UNKEPT, Unbundled, Writer, flag, stroke};
@@ -38,7 +40,12 @@ fn begun(room: usize) -> Vec<u8> {
 /// Unpacks change after change.
 pub(super) struct Unpacker<'a> {
     pub(super) known: Known,
+    /// Places of actors.
+    writers: HashMap<Actor, usize>,
+    /// Whether anything was by each of them, or at a place of theirs; and whether anything built on each of those outside.
+    is_named: Vec<bool>,
     outside: Vec<ChangeHash>,
+    is_built_on: Vec<bool>,
     pub(super) flags: Bytes<'a>,
     numbers: Bytes<'a>,
     pub(super) strokes: Bytes<'a>,
@@ -55,9 +62,13 @@ impl<'a> Unpacker<'a> {
         if rest.array::<1>()? != [FORM] {
             return Err(BundleError::Form);
         }
-        let mut known = Known::default();
-        for _ in 0..rest.unsigned()? {
-            known.writers.push(Writer::new(Actor::new(rest.array()?)));
+        let (mut known, mut writers) = (Known::default(), HashMap::new());
+        for place in 0..rest.length()? {
+            let actor = Actor::new(rest.array()?);
+            // One that were there twice would be another one to whoever looks by places.
+            let Entry::Vacant(entry) = writers.entry(actor) else { return Err(BundleError::Malformed) };
+            entry.insert(place);
+            known.writers.push(Writer::new(actor));
         }
         let mut outside = Vec::new();
         for _ in 0..rest.unsigned()? {
@@ -71,7 +82,22 @@ impl<'a> Unpacker<'a> {
             return Err(BundleError::Malformed);
         }
         let (composer, acts) = (Composer::default(), Vec::new());
-        Ok(Self { known, outside, flags, numbers, strokes, places, text, whole, composer, acts })
+        let (is_named, is_built_on) = (vec![false; known.writers.len()], vec![false; outside.len()]);
+        Ok(Self {
+            known,
+            writers,
+            is_named,
+            outside,
+            is_built_on,
+            flags,
+            numbers,
+            strokes,
+            places,
+            text,
+            whole,
+            composer,
+            acts,
+        })
     }
 
     /// How the next change differs from what is expected.
@@ -93,31 +119,39 @@ impl<'a> Unpacker<'a> {
 
     fn next(&mut self) -> Result<Option<Unbundled>, BundleError> {
         let Some(flags) = self.flags()? else { return Ok(None) };
-        let (header, mut bytes) = if flags == flag::WHOLE {
+        let (by, header, mut bytes) = if flags == flag::WHOLE {
             let bytes = self.whole()?;
-            (chunk::read(&bytes)?, bytes)
+            let header = chunk::read(&bytes)?;
+            (self.writer(header.actor)?, header, bytes)
         } else {
             let mut bytes = begun(192);
-            (self.compose(flags, &mut bytes)?, bytes)
+            let (by, header) = self.compose(flags, &mut bytes)?;
+            (by, header, bytes)
         };
         let hash = chunk::seal(&mut bytes)?;
-        let writer = self.writer(header.actor)?;
-        self.known.take(hash, &header, writer);
+        self.known.take(hash, &header, by);
         Ok(Some(Unbundled { hash, header, bytes }))
     }
 
-    pub(super) fn writer(&self, actor: Actor) -> Result<usize, BundleError> {
-        let is_last = |writer: &usize| self.known.writers.get(*writer).is_some_and(|writer| writer.actor == actor);
-        let found = self.known.last.filter(is_last);
-        found.or_else(|| self.known.writers.iter().position(|w| w.actor == actor)).ok_or(BundleError::Malformed)
+    pub(super) fn writer(&mut self, actor: Actor) -> Result<usize, BundleError> {
+        let place = *self.writers.get(&actor).ok_or(BundleError::Malformed)?;
+        self.named(place)?;
+        Ok(place)
     }
 
-    fn compose(&mut self, flags: u8, bytes: &mut Vec<u8>) -> Result<Header, BundleError> {
+    /// Notes that something has to do with an actor; gives it.
+    fn named(&mut self, place: usize) -> Result<Writer, BundleError> {
+        *self.is_named.get_mut(place).ok_or(BundleError::Malformed)? = true;
+        self.known.writers.get(place).copied().ok_or(BundleError::Malformed)
+    }
+
+    /// The bytes of the next change, and its actor's place.
+    fn compose(&mut self, flags: u8, bytes: &mut Vec<u8>) -> Result<(usize, Header), BundleError> {
         let (by, header) = self.header(flags)?;
         self.read_acts(by, header.start_op, header.ops)?;
         let head = Head { deps: &header.deps, actor: header.actor, seq: header.seq, start_op: header.start_op };
-        self.composer.write(&head, &self.acts, bytes);
-        if bytes.len() > MAX_CHANGE_BYTES { Err(BundleError::Malformed) } else { Ok(header) }
+        let fits = self.composer.write(&head, &self.acts, bytes);
+        if !fits || bytes.len() > MAX_CHANGE_BYTES { Err(BundleError::Malformed) } else { Ok((by, header)) }
     }
 
     /// What the next change says of itself, and the place of its actor.
@@ -128,7 +162,7 @@ impl<'a> Unpacker<'a> {
         } else {
             number(&mut self.numbers)?
         };
-        let writer = *self.known.writers.get(by).ok_or(BundleError::Malformed)?;
+        let writer = self.named(by)?;
         let seq = if flags & flag::SEQ == 0 { writer.seq + 1 } else { self.numbers.unsigned()? };
         let (mut deps, mut highest) = (Vec::with_capacity(1), Some(0));
         if flags & flag::DEPS == 0 {
@@ -145,6 +179,7 @@ impl<'a> Unpacker<'a> {
                 if back == 0 {
                     let place = number(&mut self.numbers)?;
                     deps.push(*self.outside.get(place).ok_or(BundleError::Malformed)?);
+                    *self.is_built_on.get_mut(place).ok_or(BundleError::Malformed)? = true;
                     highest = None;
                 } else {
                     let place = self.known.changes.len().checked_sub(back).ok_or(BundleError::Malformed)?;
@@ -194,7 +229,7 @@ impl<'a> Unpacker<'a> {
             let place = match place {
                 Some(at) if kind & stroke::OTHER != 0 => {
                     let other = self.places.length()?;
-                    let actor = self.known.writers.get(other).ok_or(BundleError::Malformed)?.actor;
+                    let actor = self.named(other)?.actor;
                     Some(OpId { actor, ..at })
                 }
                 place => place,
@@ -216,6 +251,7 @@ impl<'a> Unpacker<'a> {
     fn done(&self) -> Result<(), BundleError> {
         let streams = [self.numbers, self.strokes, self.places, self.whole];
         let empty = streams.iter().all(Bytes::is_empty) && self.text.as_str().is_empty();
-        if empty { Ok(()) } else { Err(BundleError::Malformed) }
+        let named = self.is_named.iter().chain(&self.is_built_on).all(|is_needed| *is_needed);
+        if empty && named { Ok(()) } else { Err(BundleError::Malformed) }
     }
 }

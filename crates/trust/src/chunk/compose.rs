@@ -3,7 +3,7 @@
 use commonplace_model::{Actor, ChangeHash, DocKind};
 
 use super::{
-    COLUMNS, Column,
+    COLUMNS, Column, MAX_OTHER_ACTORS,
     number::{write_signed, write_unsigned},
 };
 use crate::{
@@ -44,11 +44,15 @@ pub(crate) struct Composer {
 }
 
 impl Composer {
-    /// Appends what of a change is hashed: its kind, length and contents. Acts that are not on the body are passed over.
-    pub(crate) fn write(&mut self, head: &Head<'_>, acts: &[Act], out: &mut Vec<u8>) {
+    /// Appends what of a change is hashed: its kind, length and contents. Acts that are not on the body are passed over. False, and
+    /// nothing is appended, where it would name more actors than a change may.
+    pub(crate) fn write(&mut self, head: &Head<'_>, acts: &[Act], out: &mut Vec<u8>) -> bool {
         self.strokes.clear();
         self.strokes.extend(acts.iter().filter_map(stroke));
         self.name_actors(head.actor);
+        if self.actors.len() as u64 > 1 + MAX_OTHER_ACTORS {
+            return false;
+        }
         self.write_columns();
         let contents = &mut self.contents;
         contents.clear();
@@ -71,6 +75,7 @@ impl Composer {
         out.push(CHANGE);
         write_unsigned(contents.len() as u64, out);
         out.extend_from_slice(contents);
+        true
     }
 
     /// The actors that it names: its own, then the others in order.
@@ -95,8 +100,12 @@ impl Composer {
     fn write_columns(&mut self) {
         self.columns.iter_mut().for_each(Vec::clear);
         let (actors, strokes) = (std::mem::take(&mut self.actors), std::mem::take(&mut self.strokes));
-        // They are few, and mostly it is the first.
-        let number = |actor: &Actor| actors.iter().position(|named| named == actor).map(|at| at as u64);
+        let (own, others) = actors.split_first().map_or((None, &[][..]), |(own, others)| (Some(own), others));
+        // Mostly it is the first.
+        let number = |actor: &Actor| match own {
+            Some(own) if own == actor => Some(0),
+            _ => others.binary_search(actor).ok().map(|at| at as u64 + 1),
+        };
         let body = number(&DocKind::Page.genesis_actor());
         let places = || strokes.iter().map(|(place, _)| *place);
         let deleted = || strokes.iter().filter(|(_, character)| character.is_none()).filter_map(|(place, _)| *place);

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use commonplace_model::{Actor, ChangeHash, DeviceId, DocId, Document, Fate, LocalChange, Nonce, Page, Splice};
+use commonplace_model::{
+    Actor, ChangeHash, DeviceId, DocId, DocKind, Document, Fate, Ledger, LocalChange, Nonce, Page, PageId, Splice,
+    Statement,
+};
 use commonplace_trust::{
     Arrival, Attestation, Fork, Gate, Standing, Verdict, VerifiedAttestation, VerifiedChange, VerifiedTwins, actor_of,
-    gate, twins::falling,
+    chunk, gate, twins::falling,
 };
 use proptest::prelude::*;
 
-use crate::device::{COMMONS, PAGE, Seen, key};
+use crate::device::{COMMONS, Device, LEDGER, PAGE, Seen, key};
 
 const MALLORY: u8 = 9;
 const HONEST: usize = 4;
@@ -338,10 +341,43 @@ proptest! {
         }
         for replica in &honest {
             let anew = gate::anew(replica.changes.iter().map(|change| (change, Fate::Own))).expect("reads");
-            let mut page = Page::from_document(Document::new(commonplace_model::DocKind::Page)).expect("a page");
+            let mut page = Page::from_document(Document::new(DocKind::Page)).expect("a page");
             page.document_mut().set_actor(Actor::new([1; 16]));
             page.edit(anew.splices()).expect("fits");
             prop_assert_eq!(page.body(), replica.page.body());
         }
     }
+}
+
+#[test]
+fn what_falls_in_a_ledger_is_said_anew() {
+    let tag = |tag: &str| Statement::Tag { page: PageId::new([5; 16]), tag: tag.parse().expect("a tag") };
+    let (mut other, mut own) = (Device::new(1, LEDGER), Device::new(2, LEDGER));
+    let says = |device: &mut Device, say: &[Statement], unsay: &[Statement]| {
+        let unsay: Vec<_> = unsay.iter().map(Statement::key).collect();
+        let made = device.ledger.state(say, &unsay).expect("states").expect("changes");
+        device.keep(made)
+    };
+    let stands = says(&mut other, &[tag("one"), tag("two")], &[]);
+    let falls = says(&mut other, &[tag("three")], &[]);
+    own.meet(&other);
+    // Two that build on what falls; the second takes back what stands, and what the first said.
+    let first = says(&mut own, &[tag("four"), tag("five")], &[tag("three")]);
+    let second = says(&mut own, &[], &[tag("one"), tag("five")]);
+    let fates = [(&stands, Fate::Stands), (&falls, Fate::Void), (&first, Fate::Own), (&second, Fate::Own)];
+    let anew = gate::anew(fates).expect("reads");
+
+    let mut left = Document::new(DocKind::Ledger);
+    gate::apply(&mut left, vec![stands.clone()]).expect("applies");
+    left.set_actor(actor_of(COMMONS, LEDGER, key(2).id(), Nonce::new([7; 16])));
+    let made = left.put_anew(&anew, &chunk::OWN).expect("puts");
+    // It is one change that passes, and says what was meant, once.
+    let sign = |local| VerifiedChange::local(local, &key(2), COMMONS, LEDGER, Nonce::new([7; 16])).expect("vouches").0;
+    let made: Vec<_> = made.into_iter().map(sign).collect();
+    assert_eq!(made.len(), 1);
+    let mut all = Document::new(DocKind::Ledger);
+    gate::apply(&mut all, [vec![stands], made].concat()).expect("applies");
+    let said = Ledger::from_document(all).expect("a ledger").statements();
+    let said: BTreeSet<String> = said.iter().map(|(_, statement)| format!("{statement:?}")).collect();
+    assert_eq!(said, [tag("two"), tag("four")].iter().map(|statement| format!("{statement:?}")).collect());
 }

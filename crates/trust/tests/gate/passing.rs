@@ -221,3 +221,25 @@ fn of_a_device_that_is_out_passes_what_others_built_on_and_what_a_cut_names() {
     let passed = judged(Some(&first), &[&first, &second]);
     assert_eq!((hashes(&passed), passed.waiting), (vec![first.hash()], vec![second.bytes().to_vec()]));
 }
+
+#[test]
+fn what_is_vouched_for_under_another_number_is_vouched_for_by_nothing() {
+    let (mut mallory, mut other) = (Device::new(1, PAGE), Device::new(2, PAGE));
+    let mut made: Vec<_> = ["a", "b", "c"].iter().map(|text| mallory.write(text)).collect();
+    // The fourth builds on what does not come, so it waits, and what vouches for it with it.
+    let missing = other.write("x");
+    mallory.meet(&other);
+    made.push(mallory.write("d"));
+    let changes: Vec<_> = made.iter().map(|change| change.bytes().to_vec()).collect();
+    let of_the_last = vouch(1, PAGE, 4, made[3].hash());
+    for seq in [99, 2] {
+        let passed =
+            pass(&Seen::default(), PAGE, changes.clone(), vec![of_the_last, vouch(1, PAGE, seq, made[2].hash())]);
+        assert_eq!((passed.changes.len(), passed.waiting.len()), (0, 4));
+    }
+    let passed = pass(&Seen::default(), PAGE, changes.clone(), vec![of_the_last, vouch(1, PAGE, 3, made[2].hash())]);
+    assert_eq!((passed.changes.len(), passed.waiting.len()), (3, 1));
+    let all = [vec![missing.bytes().to_vec()], changes].concat();
+    let said = vec![vouch(2, PAGE, 1, missing.hash()), of_the_last];
+    assert_eq!(pass(&Seen::default(), PAGE, all, said).changes.len(), 5);
+}
