@@ -16,7 +16,7 @@ use crate::{
 /// Bytes beyond the asked ones in which an end is looked for where everything is vouched for.
 const OVERRUN: usize = 768 * 1024;
 
-/// Bytes of bundles in a piece, which has one at least: a frame has room for a megabyte.
+/// Bytes of bundles in a piece at most: a frame has room for a megabyte. A larger bundle goes change by change.
 const BUNDLES: usize = 512 * 1024;
 
 /// A piece of a document's history.

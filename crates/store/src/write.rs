@@ -17,8 +17,10 @@ use crate::{
     store::Store,
 };
 
+mod actors;
 mod fresh;
 
+use actors::{ActorRow, Attested};
 use fresh::Fresh;
 
 /// A superseded attestation is kept when at least so many bytes of the document's changes lie between it and the one kept
@@ -139,56 +141,6 @@ struct DocRow {
     changes: u64,
     bytes: u64,
     loose: u64,
-}
-
-struct ActorRow {
-    no: No,
-    local: bool,
-    seq: u64,
-    tip: u64,
-    writer: Option<No>,
-    /// Whether it was not known until now which device it is, though it wrote before.
-    named: bool,
-    /// The number of its newest run.
-    run: Option<No>,
-    attested: Option<Attested>,
-    /// Of those there were, the newest one of a change that somebody else built on.
-    built: Option<Attested>,
-    /// Whether it is as stored.
-    clean: bool,
-}
-
-#[derive(Clone)]
-struct Attested {
-    seq: u64,
-    change: u64,
-    signature: [u8; 64],
-}
-
-impl Attested {
-    /// One from the columns seq, change and signature, beginning at this one.
-    fn read(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Option<Self>> {
-        let seq: Option<i64> = row.get(column)?;
-        let read =
-            |seq| Ok(Self { seq: uint(seq), change: uint(row.get(column + 1)?), signature: row.get(column + 2)? });
-        seq.map(read).transpose()
-    }
-}
-
-impl ActorRow {
-    /// Keeps the newest attestation if somebody built on its change.
-    fn note_built(&mut self, id: Actor, built_on: &BTreeSet<(Actor, u64)>) {
-        if let Some(newest) = self.attested.clone() {
-            self.note_built_by(&newest, id, built_on);
-        }
-    }
-
-    fn note_built_by(&mut self, said: &Attested, id: Actor, built_on: &BTreeSet<(Actor, u64)>) {
-        let is_newer = self.built.as_ref().is_none_or(|built| built.seq < said.seq);
-        if is_newer && built_on.contains(&(id, said.change)) {
-            (self.built, self.clean) = (Some(said.clone()), false);
-        }
-    }
 }
 
 /// Writes in one document.

@@ -262,10 +262,10 @@ mod tests {
         assert_eq!(outbound.urgent.last(), Some(&page(MAX_URGENT)));
     }
 
-    /// A replica with one document, of which there is always more.
-    struct Endless;
+    /// A replica with one document, of which it brings this for so many bytes.
+    struct Brings(fn(usize) -> Segment);
 
-    impl Replica for Endless {
+    impl Replica for Brings {
         fn record_ids(&self) -> Vec<commonplace_model::RecordId> {
             Vec::new()
         }
@@ -287,14 +287,16 @@ mod tests {
         }
 
         fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], max_bytes: usize) -> Segment {
-            Segment { changes: vec![vec![7; 1024]; max_bytes / 1024], more: true, ..Segment::default() }
+            (self.0)(max_bytes)
         }
 
         fn waiting_order(&self, _: &mut [DocId]) {}
     }
 
-    /// A replica with one document, whose changes compress to nothing less.
-    struct Noise;
+    /// There is always more.
+    fn endless(max_bytes: usize) -> Segment {
+        Segment { changes: vec![vec![7; 1024]; max_bytes / 1024], more: true, ..Segment::default() }
+    }
 
     /// Bytes of no meaning.
     fn noise(n: u8, len: usize) -> Vec<u8> {
@@ -304,41 +306,18 @@ mod tests {
             .collect()
     }
 
-    impl Replica for Noise {
-        fn record_ids(&self) -> Vec<commonplace_model::RecordId> {
-            Vec::new()
-        }
-
-        fn records(&self, _: &[commonplace_model::RecordId]) -> Vec<Vec<u8>> {
-            Vec::new()
-        }
-
-        fn digests(&self) -> Vec<(DocId, [u8; 32])> {
-            Vec::new()
-        }
-
-        fn frontier(&self, _: &DocId) -> Vec<Attestation> {
-            Vec::new()
-        }
-
-        fn numbered(&self, _: &DocId, _: &Actor, _: u64) -> Option<Vec<u8>> {
-            None
-        }
-
-        fn changes_after(&self, _: &DocId, _: &[(Actor, u64)], _: usize) -> Segment {
-            let bundles = (0..3).map(|n| Bundled { bytes: noise(n, 400_000), upto: vec![], size: 1 }).collect();
-            let changes = (3..6).map(|n| noise(n, 500_000)).collect();
-            let said = Attestation {
-                device: DeviceId::new([1; 32]),
-                nonce: Nonce::new([2; 16]),
-                seq: 1,
-                hash: ChangeHash::new([3; 32]),
-                signature: Signature::new([4; 64]),
-            };
-            Segment { attestations: vec![said], bundles, changes, more: false }
-        }
-
-        fn waiting_order(&self, _: &mut [DocId]) {}
+    /// It compresses to nothing less.
+    fn incompressible(_: usize) -> Segment {
+        let bundles = (0..3).map(|n| Bundled { bytes: noise(n, 400_000), upto: vec![], size: 1 }).collect();
+        let changes = (3..6).map(|n| noise(n, 500_000)).collect();
+        let said = Attestation {
+            device: DeviceId::new([1; 32]),
+            nonce: Nonce::new([2; 16]),
+            seq: 1,
+            hash: ChangeHash::new([3; 32]),
+            signature: Signature::new([4; 64]),
+        };
+        Segment { attestations: vec![said], bundles, changes, more: false }
     }
 
     #[test]
@@ -346,7 +325,9 @@ mod tests {
         let mut outbound = Outbound::default();
         outbound.enqueue(DocId::Page(PageId::new([1; 16])), BTreeMap::new());
         let (mut bundles, mut changes, mut frames, mut said) = (Vec::new(), Vec::new(), 0, 0);
-        while let Some(frame) = outbound.next_frame(CommonsId::new([1; 32]), &Noise).expect("it can go") {
+        while let Some(frame) =
+            outbound.next_frame(CommonsId::new([1; 32]), &Brings(incompressible)).expect("it can go")
+        {
             assert!(frame.encode().is_some());
             let Frame::Changes { body: Body::Plain(bytes), .. } = frame else { panic!("changes as they are") };
             let (parts, rest): (Vec<Part>, _) = postcard::take_from_bytes(&bytes.0).expect("parts");
@@ -370,7 +351,7 @@ mod tests {
         let mut outbound = Outbound::default();
         outbound.enqueue(DocId::Page(PageId::new([1; 16])), BTreeMap::new());
         let mut next = || {
-            let parts = outbound.next_parts(CommonsId::new([1; 32]), &Endless);
+            let parts = outbound.next_parts(CommonsId::new([1; 32]), &Brings(endless));
             parts.iter().flat_map(|part| &part.changes).map(|change| change.0.len() / 1024).sum::<usize>()
         };
         let kilobytes: Vec<_> = (0..6).map(|_| next()).collect();
