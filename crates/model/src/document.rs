@@ -212,6 +212,9 @@ impl Document {
         let mut made = Vec::new();
         loop {
             let mut heads = self.doc.get_heads();
+            if heads.len() < most {
+                return Ok(made);
+            }
             // A change builds on its actor's previous one as well, whether that is a head or not.
             let own = self.doc.get_last_local_change().map(|change| change.hash());
             let besides = usize::from(own.is_some_and(|own| !heads.contains(&own)));

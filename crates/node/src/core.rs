@@ -17,6 +17,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use crate::{
     bounds::Bounds,
     commons::Commons,
+    disk::Disk,
     documents::Documents,
     editor::Editors,
     engine::OpenOptions,
@@ -79,6 +80,7 @@ pub(crate) struct Core {
     pub(crate) nonce: Nonce,
     pub(crate) store: Store,
     pub(crate) commons: BTreeMap<CommonsId, Commons>,
+    pub(crate) disk: Disk,
     pub(crate) documents: Documents,
     pub(crate) editors: Editors,
     pub(crate) network: Network,
@@ -156,6 +158,7 @@ impl Core {
         }
         let (store, key) = profile::open(&options.home)?;
         let indexer = Indexer::start(&store, mailbox.clone());
+        let disk = Disk::start(&store, mailbox.clone());
         let mut core = Self {
             home: options.home.clone(),
             clock,
@@ -165,6 +168,7 @@ impl Core {
             nonce: Nonce::new(profile::random()?),
             store,
             commons: BTreeMap::new(),
+            disk,
             documents: Documents::default(),
             editors: Editors::default(),
             network: Network::default(),
@@ -211,6 +215,7 @@ impl Core {
         if let Some(indexer) = self.indexer.take() {
             indexer.end();
         }
+        self.disk.end();
         if let Some(net) = self.network.take() {
             net.close().await;
         }
@@ -250,6 +255,7 @@ impl Core {
         let now = Instant::now();
         self.next_tick = None;
         self.flush_due(now);
+        self.tick_disk(now);
         self.tick_gathered(now);
         self.tick_presence(now);
         self.tick_network(now);

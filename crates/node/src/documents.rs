@@ -1,7 +1,7 @@
 //! Documents in memory: loaded when needed, changed, signed, stored, and dropped when long unused.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -58,11 +58,24 @@ impl Loaded {
     }
 }
 
+/// How a page is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// As somebody types: listed when the page is quiet, and on the disk soon.
+    Typed,
+    /// Listed when it is quiet, and on the disk at once.
+    Quick,
+    /// Listed and on the disk at once.
+    Whole,
+}
+
 /// The documents in memory.
 #[derive(Default)]
 pub(crate) struct Documents {
     loaded: HashMap<(CommonsId, DocId), (u64, Loaded)>,
     uses: u64,
+    /// In which this device writes under an actor of this start, and the next start will write under another one.
+    anew: HashSet<(CommonsId, DocId)>,
     /// What waits to be applied to pages that windows have open.
     pub(crate) gathered: HashMap<(CommonsId, DocId), Gathered>,
 }
@@ -158,6 +171,7 @@ impl Core {
     /// Has what is written from now on be written under other actors.
     pub(crate) fn renew_nonce(&mut self) -> Result<()> {
         self.nonce = Nonce::new(profile::random()?);
+        self.documents.anew.clear();
         let device = self.device();
         let loaded: Vec<_> = self.documents.loaded.keys().copied().collect();
         for (commons, doc) in loaded {
@@ -172,6 +186,9 @@ impl Core {
     /// The nonce of the actor under which this device writes in a document: that of this start of the app. Where that would be
     /// one actor more than others take in from it, the one that it wrote under last.
     pub(crate) fn nonce_in(&self, commons: CommonsId, doc: DocId) -> Result<Nonce> {
+        if self.documents.anew.contains(&(commons, doc)) {
+            return Ok(self.nonce);
+        }
         let (device, most) = (self.device(), self.bounds.actors);
         let is_known = self.store.actor(commons, actor_of(commons, doc, device, self.nonce))?.is_some();
         if is_known || self.store.actors_of(commons, doc, &device, most)? < most {
@@ -180,8 +197,25 @@ impl Core {
         Ok(self.store.newest_nonce(commons, doc, &device)?.unwrap_or(self.nonce))
     }
 
-    /// Signs changes just made, stores them with what they project, and sends them on.
-    fn keep(&mut self, commons: CommonsId, doc: DocId, made: Vec<LocalChange>, projection: Projection) -> Result<()> {
+    /// Notes whether the next start of the app will write in a document under another actor than this one does.
+    fn note_anew(&mut self, commons: CommonsId, doc: DocId, nonce: Nonce) {
+        let most = self.bounds.actors;
+        let has_room = || self.store.actors_of(commons, doc, &self.device(), most).is_ok_and(|actors| actors < most);
+        if nonce == self.nonce && has_room() {
+            self.documents.anew.insert((commons, doc));
+        }
+    }
+
+    /// Signs changes just made, stores them with what they project, and sends them on. Those that were `typed` may be sent before
+    /// the disk has them.
+    fn keep(
+        &mut self,
+        commons: CommonsId,
+        doc: DocId,
+        made: Vec<LocalChange>,
+        projection: Projection,
+        typed: Option<PageId>,
+    ) -> Result<()> {
         if made.is_empty() {
             return Ok(());
         }
@@ -206,11 +240,22 @@ impl Core {
             Arrival { doc, attestations: vouching, changes: changes.iter().map(|c| c.bytes().to_vec()).collect() };
         let later = matches!(projection, Projection::Later);
         let docs = vec![DocBatch { doc, changes, attestations, projection, local: true, at: profile::now() }];
-        self.store.write(Batch { commons, docs })?;
+        let batch = Batch { commons, docs };
+        let is_anew = self.documents.anew.contains(&(commons, doc));
+        let unsynced = typed.filter(|_| is_anew && self.disk.may_wait());
+        match unsynced {
+            Some(_) => self.store.write_unsynced(batch, &[])?,
+            None => self.store.write(batch)?,
+        };
         if later {
             self.warm_up(commons, doc);
         }
         self.pass_on(commons, &arrival, None);
+        if let Some(page) = unsynced {
+            self.typed_unsynced(commons, page);
+        } else if typed.is_some() && !is_anew {
+            self.note_anew(commons, doc, nonce);
+        }
         Ok(())
     }
 
@@ -230,23 +275,24 @@ impl Core {
         edit: impl FnOnce(&mut Page) -> Result<Vec<LocalChange>>,
     ) -> Result<()> {
         self.catch_up(commons, DocId::Page(page))?;
-        self.change_shown(commons, page, quick, edit)
+        let how = if quick { How::Quick } else { How::Whole };
+        self.change_shown(commons, page, how, edit)
     }
 
     /// Makes the edits that were typed in windows, which are edits of the page as they show it.
     pub(crate) fn keep_typed(&mut self, commons: CommonsId, page: PageId, typed: &PageEdit) -> Result<()> {
-        self.change_shown(commons, page, true, |page| whole(page, typed))
+        self.change_shown(commons, page, How::Typed, |page| whole(page, typed))
     }
 
     fn change_shown(
         &mut self,
         commons: CommonsId,
         page: PageId,
-        quick: bool,
+        how: How,
         edit: impl FnOnce(&mut Page) -> Result<Vec<LocalChange>>,
     ) -> Result<()> {
         self.must_be_in(commons)?;
-        let doc = DocId::Page(page);
+        let (doc, typed) = (DocId::Page(page), (how == How::Typed).then_some(page));
         self.with_shown(commons, doc, |core, loaded| {
             let Loaded::Page(page) = loaded else {
                 return Err(Error::internal("a page's document is none"));
@@ -255,8 +301,8 @@ impl Core {
             let most = usize::try_from(chunk::MAX_DEPS).unwrap_or(usize::MAX);
             let mut made = page.document_mut().join_heads(actor, most, &chunk::OWN).map_err(Error::internal)?;
             made.extend(edit(page)?);
-            let projection = if quick { Projection::Later } else { Projection::Page(project(page)) };
-            core.keep(commons, doc, made, projection)
+            let projection = if how == How::Whole { Projection::Page(project(page)) } else { Projection::Later };
+            core.keep(commons, doc, made, projection, typed)
         })?;
         // Nobody types in it, so there is time for this; and what was asked for is stored, whatever becomes of it.
         if !self.editors.is_open(commons, doc)
@@ -288,7 +334,7 @@ impl Core {
             let made = ledger.make(say, unsay, &chunk::OWN).map_err(Error::internal)?;
             let said = say.iter().map(|s| (s.key(), s.clone())).collect();
             let projection = Projection::Ledger { said, unsaid: unsay.to_vec() };
-            core.keep(commons, doc, made, projection)
+            core.keep(commons, doc, made, projection, None)
         })
     }
 

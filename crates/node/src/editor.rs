@@ -172,6 +172,7 @@ impl Core {
     pub(crate) fn editor_close(&mut self, session: u32) -> Result<()> {
         let Window { commons, page, .. } = *self.editors.windows.get(&session).ok_or_else(no_session)?;
         self.flush_page(commons, page)?;
+        self.sync_now()?;
         if let Err(error) = self.catch_up(commons, DocId::Page(page)) {
             // All of it is stored, what was typed too; the lists say what is wrong with the page.
             self.trouble(&error);
@@ -191,7 +192,7 @@ impl Core {
         Ok(())
     }
 
-    /// Commits what was typed in a page: after this it is signed, stored and on its way.
+    /// Commits what was typed in a page: after this it is signed, written and on its way, though perhaps not on the disk.
     pub(crate) fn flush_page(&mut self, commons: CommonsId, page: PageId) -> Result<()> {
         let Some(open) = self.editors.open.get_mut(&(commons, page)) else {
             return Ok(());
@@ -209,7 +210,9 @@ impl Core {
             Ok(()) => {
                 open.log.committed();
                 open.failed = false;
-                self.tell_held(commons, page);
+                if !self.disk.lacks(commons, page) {
+                    self.tell_held(commons, page);
+                }
             }
             Err(error) => {
                 let due = Instant::now() + RETRY;

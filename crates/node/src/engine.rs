@@ -4,6 +4,8 @@ mod care;
 mod deciding;
 mod devices;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod gathering;
 #[cfg(test)]
 mod large;

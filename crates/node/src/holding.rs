@@ -47,7 +47,7 @@ impl Core {
             .collect();
         holders.sort_by(|a, b| (!a.holds, !a.here, &a.name).cmp(&(!b.holds, !b.here, &b.name)));
         let typed = self.editors.open.get(&(commons, page)).is_some_and(|open| !open.log.typed().is_empty());
-        Ok(Holding { holders, wrote, durable: !typed })
+        Ok(Holding { holders, wrote, durable: !typed && !self.disk.lacks(commons, page) })
     }
 
     /// Tells the windows on a page who holds it now.

@@ -15,6 +15,7 @@ mod compacting;
 mod core;
 mod deciding;
 mod devices;
+mod disk;
 mod doctor;
 mod documents;
 mod editor;

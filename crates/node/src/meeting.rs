@@ -328,7 +328,13 @@ impl Core {
     }
 
     /// Gives a session an input and carries out what it asks for, until it asks for nothing more.
-    fn drive(&mut self, id: u64, input: Input) {
+    pub(crate) fn drive(&mut self, id: u64, input: Input) {
+        let finds_out = self.network.meetings.all.get(&id).is_some_and(|meeting| !meeting.session.is_caught_up());
+        if finds_out && self.sync_now().is_err() {
+            // It would say what a power cut may take back.
+            self.end_meeting(id);
+            return;
+        }
         let mut inputs = std::collections::VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let Some(meeting) = self.network.meetings.all.get_mut(&id) else { return };
@@ -363,12 +369,10 @@ impl Core {
                     self.break_off(id, offence);
                     return Ok(None);
                 }
-                let stored = self.arrivals(id, arrivals, &bundles)?;
+                self.arrivals(id, arrivals, &bundles)?;
                 if self.network.meetings.offences.is_refused_too_often(&device) {
                     self.break_off(id, Offence::Refused);
-                    return Ok(None);
                 }
-                return Ok(Some(stored));
             }
             Effect::ArrivedRecords(records) => {
                 let verified = records.into_iter().filter_map(|bytes| VerifiedRecord::verify(bytes).ok()).collect();
@@ -473,7 +477,7 @@ impl Core {
         Ok(())
     }
 
-    /// Sends changes that are durable here on to all others who are here.
+    /// Sends changes that are written here, though perhaps not on the disk yet, on to all others who are here.
     pub(crate) fn pass_on(&mut self, commons: CommonsId, arrival: &Arrival, from: Option<DeviceId>) {
         for id in self.meetings_of(commons, from) {
             // Who is a member no longer hears only that.

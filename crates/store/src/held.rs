@@ -95,7 +95,8 @@ impl Reader {
 
 impl Store {
     /// Notes that a device keeps, of these documents, each actor's changes up to the given number. Documents that this
-    /// device never wrote in are passed over.
+    /// device never wrote in are passed over. Does not wait for the disk: a device that is forgotten to have said so says
+    /// so again.
     ///
     /// # Errors
     /// When the commons is not here, or it cannot be stored.
@@ -113,7 +114,7 @@ impl Store {
     }
 
     /// Notes that a device has these documents at frontiers of these digests. One that is no longer the document's says
-    /// nothing about its newest change.
+    /// nothing about its newest change. Nor does this wait for the disk.
     ///
     /// # Errors
     /// When the commons is not here, or it cannot be stored.
@@ -140,28 +141,30 @@ impl Store {
         docs: impl Iterator<Item = (DocId, T)>,
         holds: impl Fn(&Connection, No, T) -> Result<Option<(u64, bool)>>,
     ) -> Result<()> {
-        let tx = self.begin()?;
-        let commons = commons_no(&tx, commons)?.ok_or(StoreError::NoCommons)?;
-        let device = crate::peer::device_no(&tx, device)?;
-        let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
-        let mut put = tx.prepare_cached(
-            "INSERT INTO held (doc, device, change, at) VALUES (?1, ?2, ?3, ?4) \
+        self.unsynced(|store| {
+            let tx = store.begin()?;
+            let commons = commons_no(&tx, commons)?.ok_or(StoreError::NoCommons)?;
+            let device = crate::peer::device_no(&tx, device)?;
+            let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
+            let mut put = tx.prepare_cached(
+                "INSERT INTO held (doc, device, change, at) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (doc, device) DO UPDATE SET change = max(change, excluded.change), at = excluded.at",
-        )?;
-        let mut elsewhere = tx.prepare_cached("UPDATE doc SET only_here = 0 WHERE no = ?1 AND only_here = 1")?;
-        for (doc, said) in docs {
-            let Some(doc) = find.query_row(params![commons, doc.to_bytes()], |row| row.get(0)).optional()? else {
-                continue;
-            };
-            if let Some((newest, latest)) = holds(&tx, doc, said)? {
-                put.execute(params![doc, device, if latest { int(newest) } else { 0 }, int(at)])?;
-                if latest {
-                    elsewhere.execute([doc])?;
+            )?;
+            let mut elsewhere = tx.prepare_cached("UPDATE doc SET only_here = 0 WHERE no = ?1 AND only_here = 1")?;
+            for (doc, said) in docs {
+                let Some(doc) = find.query_row(params![commons, doc.to_bytes()], |row| row.get(0)).optional()? else {
+                    continue;
+                };
+                if let Some((newest, latest)) = holds(&tx, doc, said)? {
+                    put.execute(params![doc, device, if latest { int(newest) } else { 0 }, int(at)])?;
+                    if latest {
+                        elsewhere.execute([doc])?;
+                    }
                 }
             }
-        }
-        drop((find, put, elsewhere));
-        Ok(tx.commit()?)
+            drop((find, put, elsewhere));
+            Ok(tx.commit()?)
+        })
     }
 }
 

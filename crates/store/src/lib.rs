@@ -1,7 +1,8 @@
 //! One profile on disk: signed changes, the roll, projections and the full-text index, in SQLite.
 //!
 //! Invariants:
-//! - What a call has acknowledged survives the end of the process, however it ends (WAL, `synchronous=FULL`).
+//! - What a call has acknowledged survives the end of the process and of the machine, however these end (WAL,
+//!   `synchronous=FULL`); where its description says so, that of the machine only after [`Log::sync`].
 //! - Canonical are signed changes, attestations and records. Everything else is a projection or a cache: it changes in the
 //!   transaction of the changes it comes from, or is marked as waiting, and [`Store::rebuild`] has it made anew.
 //! - One [`Store`] per profile holds its lock and writes; any number of [`Reader`]s read beside it.
@@ -19,6 +20,7 @@ mod error;
 mod fallen;
 mod flag;
 mod held;
+mod log;
 mod open;
 mod packed;
 mod page;
@@ -40,6 +42,7 @@ pub use error::StoreError;
 pub use fallen::Fallen;
 pub use flag::{Flag, Flags};
 pub use held::Holder;
+pub use log::Log;
 pub use page::{PageQuery, PageRow};
 pub use peer::Peer;
 pub use projection::{PageProjection, Projection};

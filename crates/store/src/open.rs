@@ -38,11 +38,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Statements kept prepared.
 const STATEMENTS: usize = 128;
 
-/// Bytes of the database's log.
-pub(crate) fn log_size(dir: &Path) -> u64 {
+/// Where the log of a profile's database is.
+pub(crate) fn log_path(dir: &Path) -> PathBuf {
     let mut path = database_path(dir).into_os_string();
     path.push("-wal");
-    fs::metadata(path).map_or(0, |log| log.len())
+    path.into()
+}
+
+/// Bytes of the database's log.
+pub(crate) fn log_size(dir: &Path) -> u64 {
+    fs::metadata(log_path(dir)).map_or(0, |log| log.len())
+}
+
+/// Has each commit wait until it is on the disk, with all before it.
+pub(crate) fn sync_commits(db: &Connection) -> Result<()> {
+    Ok(db.pragma_update(None, "synchronous", "FULL")?)
 }
 
 /// Where the database of a profile is.
@@ -116,7 +126,7 @@ pub(crate) fn writer(dir: &Path) -> Result<Connection> {
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     let _mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    db.pragma_update(None, "synchronous", "FULL")?;
+    sync_commits(&db)?;
     // What a burst made of the log is given back.
     db.pragma_update(None, "journal_size_limit", 16 << 20)?;
     prepare(&db)?;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::{
     bundle,
     error::{Result, StoreError},
+    log::Log,
     open,
     reader::{Memory, No, Reader, all_within, commons_no},
 };
@@ -73,6 +74,25 @@ impl Store {
     /// When the database cannot be opened again.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.dir)
+    }
+
+    /// The log of this profile, of which what [`Store::write_unsynced`] wrote is a part.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn log(&self) -> Result<Log, StoreError> {
+        Log::open(&self.dir)
+    }
+
+    /// Has `write` commit without waiting for the disk. All else waits for it, and for what was committed before.
+    pub(crate) fn unsynced<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.reader.db.pragma_update(None, "synchronous", "NORMAL")?;
+        let written = write(self);
+        // Not the error of what was written: that stands, and must not be written again.
+        if let Err(error) = open::sync_commits(&self.reader.db) {
+            tracing::error!(%error, "commits do not wait for the disk any more");
+        }
+        written
     }
 
     /// Begins a transaction. Dropped without a commit, it changed nothing.
@@ -251,6 +271,19 @@ impl Store {
         Ok(done?)
     }
 
+    /// Brings the log into the database: then all that was committed is on the disk, also where [`Log::sync`] failed.
+    ///
+    /// # Errors
+    /// When the disk does not take it, or somebody reads what the log stands in for just now; nothing is lost then.
+    pub fn bring_in_log(&mut self) -> Result<(), StoreError> {
+        let frames = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let (all, brought) = self.reader.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], frames)?;
+        if brought < all {
+            return Err(StoreError::Fault(format!("{brought} of {all} parts of the log were brought in")));
+        }
+        Ok(())
+    }
+
     /// Writes a whole copy of the database, as of now, to a new file. It appears under its name when it is complete.
     ///
     /// # Errors
@@ -325,7 +358,7 @@ mod tests {
         (0..400_u32).map(|k| blake3::hash(&(n * 1_000 + k).to_le_bytes()).to_hex().to_string()).collect()
     }
 
-    fn write(store: &mut Store, commons: CommonsId, n: u32) -> Result<()> {
+    fn two_pages(commons: CommonsId, n: u32) -> Batch {
         let doc = |n: u32| {
             let mut id = [0; 16];
             id[..4].copy_from_slice(&n.to_be_bytes());
@@ -334,18 +367,61 @@ mod tests {
             let projection = Projection::Page(page);
             DocBatch { doc: DocId::Page(PageId::new(id)), changes, attestations, projection, local: true, at: 1 }
         };
-        store.write(Batch { commons, docs: vec![doc(2 * n), doc(2 * n + 1)] }).map(drop)
+        Batch { commons, docs: vec![doc(2 * n), doc(2 * n + 1)] }
     }
 
-    #[test]
-    fn a_full_disk_loses_nothing_and_is_over_when_there_is_room() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let mut store = Store::open(dir.path()).expect("opens");
+    fn write(store: &mut Store, commons: CommonsId, n: u32) -> Result<()> {
+        store.write(two_pages(commons, n)).map(drop)
+    }
+
+    fn store_of_a_commons(dir: &Path) -> (Store, CommonsId) {
+        let mut store = Store::open(dir).expect("opens");
         let key = DeviceKey::from_seed(&[1; 32]);
         let draft = Draft { commons: None, author: key.id(), authority: None, parents: vec![], body: vec![] };
         let record = VerifiedRecord::sign(draft, &key).expect("signs");
         let commons = record.commons();
         store.add_commons(commons, &[record]).expect("stores");
+        (store, commons)
+    }
+
+    #[test]
+    fn only_what_need_not_wait_for_the_disk_does_not() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut store, commons) = store_of_a_commons(dir.path());
+        let level =
+            |store: &Store| -> i64 { store.db.query_row("PRAGMA synchronous", [], |row| row.get(0)).expect("a level") };
+        let (normal, full) = (1, 2);
+        store.unsynced(|store| Ok(assert_eq!(level(store), normal))).expect("is told");
+        assert_eq!(level(&store), full);
+        store.write_unsynced(two_pages(commons, 0), &[]).expect("writes");
+        assert_eq!(level(&store), full);
+        let nowhere = CommonsId::new([9; 32]);
+        assert!(matches!(store.write_unsynced(two_pages(nowhere, 0), &[]), Err(StoreError::NoCommons)));
+        assert_eq!(level(&store), full);
+        // It is there for whoever reads, and after the end of the process.
+        assert_eq!(store.reader().expect("reads").counts(commons).expect("counts").pages, 2);
+        store.log().expect("there is one").sync().expect("the disk has it");
+    }
+
+    #[test]
+    fn the_log_is_brought_in_when_nobody_reads_what_it_stands_in_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut store, commons) = store_of_a_commons(dir.path());
+        let reader = store.reader().expect("reads");
+        reader
+            .at_once(|reader| {
+                assert_eq!(reader.counts(commons).expect("counts").pages, 0);
+                store.write_unsynced(two_pages(commons, 0), &[]).expect("writes");
+                assert!(store.bring_in_log().is_err());
+            })
+            .expect("reads");
+        store.bring_in_log().expect("all of it");
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_and_is_over_when_there_is_room() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut store, commons) = store_of_a_commons(dir.path());
 
         let room = |store: &Store, pages: i64| {
             let set = store.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0));

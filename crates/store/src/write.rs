@@ -86,6 +86,15 @@ impl Store {
         Ok(written)
     }
 
+    /// As [`Store::write_as_it_came`], without waiting for the disk: what was written survives the end of the process, and that of
+    /// the machine once [`Log::sync`](crate::Log::sync) or any other call that stores something has returned.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_unsynced(&mut self, batch: Batch, bundles: &[(DocId, Bundle)]) -> Result<Written, StoreError> {
+        self.unsynced(|store| store.write_as_it_came(batch, bundles))
+    }
+
     fn write_all(&mut self, memory: &Memory, batch: Batch, bundles: &[(DocId, Bundle)]) -> Result<Written> {
         let tx = self.begin()?;
         let commons = commons_no(&tx, batch.commons)?.ok_or(StoreError::NoCommons)?;

@@ -253,6 +253,18 @@ fn forged(deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
 
 /// The same by the last of these.
 fn forged_by(actors: &[[u8; 16]], deps: u64, strokes: &[u8], places: &[u8], text: &str) -> Vec<u8> {
+    forged_as(actors, (1, 100_000), deps, strokes, places, text)
+}
+
+/// The same of this number, with operations counted from there on.
+fn forged_as(
+    actors: &[[u8; 16]],
+    (seq, start_op): (u64, u64),
+    deps: u64,
+    strokes: &[u8],
+    places: &[u8],
+    text: &str,
+) -> Vec<u8> {
     let number = |mut n: u64| {
         let mut bytes = Vec::new();
         while n >= 0x80 {
@@ -266,13 +278,13 @@ fn forged_by(actors: &[[u8; 16]], deps: u64, strokes: &[u8], places: &[u8], text
     for dep in 0..deps {
         bundle.extend([&[9; 24][..], &dep.to_be_bytes()].concat());
     }
-    // By the last actor, its first change, built on all these, counted from 100,000 on, and with so many operations.
+    // By the last actor, its change of that number, built on all these, counted from there on, and with so many operations.
     let flags = [2 | 4 | 8 | 16 | 32];
-    let mut numbers = [number(actors.len() as u64 - 1), number(1), number(deps)].concat();
+    let mut numbers = [number(actors.len() as u64 - 1), number(seq), number(deps)].concat();
     for dep in 0..deps {
         numbers.extend([number(0), number(dep)].concat());
     }
-    numbers.extend([number(100_000), number(strokes.len() as u64)].concat());
+    numbers.extend([number(start_op), number(strokes.len() as u64)].concat());
     for stream in [&flags[..], &numbers, strokes, places, text.as_bytes(), &[]] {
         bundle.extend(number(stream.len() as u64));
         bundle.extend_from_slice(stream);
@@ -329,6 +341,25 @@ fn what_a_change_in_a_bundle_builds_on_is_bounded_as_that_of_any() {
     assert_eq!(change.header.deps.len() as u64, most);
     assert_eq!(commonplace_trust::chunk::read(&change.bytes), Ok(change.header));
     assert_eq!(unpacked(most + 1), Err(BundleError::Malformed));
+}
+
+#[test]
+fn what_a_change_in_a_bundle_counts_is_bounded() {
+    use commonplace_trust::chunk::{MAX_OP_COUNTER, MAX_OPS};
+    let unpacked = |seq: u64, start_op: u64, operations: u64| {
+        let letters = usize::try_from(operations).expect("small");
+        // The first one at the beginning, and each other one behind the one before.
+        let strokes: Vec<u8> = (0..letters).map(|n| if n == 0 { 3 } else { 0 }).collect();
+        let forged = forged_as(&[[7; 16]], (seq, start_op), 1, &strokes, &[], &"k".repeat(letters));
+        bundle::unpack(&forged, ANY).map(|changes| changes.len())
+    };
+    let last = MAX_OP_COUNTER - MAX_OPS;
+    for most in [(MAX_OP_COUNTER, 1, 1), (1, last, 1), (1, 1, MAX_OPS), (MAX_OP_COUNTER, last, MAX_OPS)] {
+        assert_eq!(unpacked(most.0, most.1, most.2), Ok(1), "{most:?}");
+    }
+    for beyond in [(MAX_OP_COUNTER + 1, 1, 1), (1, last + 1, 1), (1, 1, MAX_OPS + 1), (1, 1, 0)] {
+        assert_eq!(unpacked(beyond.0, beyond.1, beyond.2), Err(BundleError::Malformed), "{beyond:?}");
+    }
 }
 
 #[test]

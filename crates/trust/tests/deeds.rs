@@ -149,5 +149,12 @@ fn a_change_that_takes_others_back_says_so() {
     for local in made {
         let change = VerifiedChange::local(local, &writer.key, COMMONS, PAGE, NONCE).expect("within bounds").0;
         assert!(change.takes_back());
+        assert!(VerifiedChange::from_store(change.into_bytes()).expect("is whole").takes_back());
+    }
+    // One that names a page does not.
+    let named = commonplace_model::PageEdit { title: Some("Tea".parse().expect("a title")), ..Default::default() };
+    for local in writer.page.make(&named, &chunk::OWN, |_| Vec::new()).expect("fits") {
+        let change = VerifiedChange::local(local, &writer.key, COMMONS, PAGE, NONCE).expect("within bounds").0;
+        assert!(!VerifiedChange::from_store(change.into_bytes()).expect("is whole").takes_back());
     }
 }

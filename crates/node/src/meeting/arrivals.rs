@@ -72,8 +72,9 @@ impl Core {
         written.any(|doc| !offences.may_write_on(device, doc, most, now)).then_some(Offence::Flood)
     }
 
-    /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged.
-    pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>, bundles: &[(DocId, Bundle)]) -> Result<Input> {
+    /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged. What somebody just did is shown
+    /// and sent on before the disk has it.
+    pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>, bundles: &[(DocId, Bundle)]) -> Result<()> {
         let Some(meeting) = self.network.meetings.all.get(&id) else {
             return Err(Error::internal("a meeting that is over brought something"));
         };
@@ -82,6 +83,7 @@ impl Core {
         let mut docs = Vec::with_capacity(arrivals.len());
         let mut stored = Vec::with_capacity(arrivals.len());
         let few = arrivals.len() <= FEW;
+        let synced = !few || !self.disk.may_wait();
         for arrival in arrivals {
             match self.let_in(id, arrival, few) {
                 Ok((said, batch)) => {
@@ -98,9 +100,16 @@ impl Core {
         let relay: Vec<Arrival> = docs.iter().filter(|_| to_others).map(passing_on).collect();
         let ids: Vec<DocId> = docs.iter().map(|d| d.doc).collect();
         let pieces: Vec<bool> = docs.iter().map(|d| d.changes.len() >= PIECE).collect();
-        if !docs.is_empty() {
+        let has_written = !docs.is_empty();
+        if has_written {
             self.index_waits |= docs.iter().any(|doc| matches!(doc.projection, Projection::Later));
-            if let Err(error) = self.store.write_as_it_came(Batch { commons, docs }, bundles) {
+            let batch = Batch { commons, docs };
+            let written = if synced {
+                self.store.write_as_it_came(batch, bundles)
+            } else {
+                self.store.write_unsynced(batch, bundles)
+            };
+            if let Err(error) = written {
                 self.forget_unstored(commons, &ids);
                 return Err(error.into());
             }
@@ -117,7 +126,9 @@ impl Core {
         for arrival in &relay {
             self.pass_on(commons, arrival, Some(device));
         }
-        Ok(Input::Stored { docs: stored })
+        let on_disk = if has_written { synced } else { self.disk.has_all() };
+        self.stored(id, Input::Stored { docs: stored }, on_disk);
+        Ok(())
     }
 
     /// Judges an arrival and applies what passed to its document if that is open: which of it is to be acknowledged once it is

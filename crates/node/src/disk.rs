@@ -1,0 +1,268 @@
+//! What is written and not on the disk yet.
+//!
+//! A disk takes a millisecond to say that it has something, one that turns thirty. What is typed in a window, and what others
+//! type, is written to the log of the profile, sent on and shown meanwhile, while a thread waits for the disk: whatever came in
+//! the meantime is waited for together.
+//!
+//! Invariants:
+//! - To be on the disk is said of nothing, to a window or to another device, before it is. A session that finds out what either
+//!   side has is shown only what is there.
+//! - What a power cut takes back here, others may have: it comes back from them. Nobody ever sees two changes of one number, for
+//!   after a power cut this device writes under other actors; where it would go on under an old one, the disk is waited for.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use commonplace_model::{CommonsId, PageId};
+use commonplace_store::{Log, Store, StoreError};
+use commonplace_sync::Input;
+
+use crate::{
+    core::{Core, Mailbox},
+    error::{Error, Result},
+};
+
+/// How long to wait before asking a disk again that did not take something.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// As many times something may have come that waits for a slow disk; more waits for it as it comes.
+const MOST: usize = 256;
+
+/// What is to be said once it is on the disk.
+#[derive(Debug, Default)]
+struct Unsaid {
+    /// Pages in which something was typed.
+    pages: BTreeSet<(CommonsId, PageId)>,
+    /// Meetings, and what they brought.
+    stored: Vec<(u64, Input)>,
+}
+
+impl Unsaid {
+    fn is_empty(&self) -> bool {
+        self.pages.is_empty() && self.stored.is_empty()
+    }
+
+    fn append(&mut self, mut later: Self) {
+        self.pages.append(&mut later.pages);
+        self.stored.append(&mut later.stored);
+    }
+}
+
+/// The thread that waits for the disk, and what waits with it.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    thread: Option<Waiter>,
+    /// Waits for the disk now.
+    asked: Unsaid,
+    /// Came since.
+    unasked: Unsaid,
+    /// Number of the last question; an answer to an earlier one says nothing any more.
+    question: u64,
+    retry: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    log: Arc<Log>,
+    questions: mpsc::Sender<u64>,
+    thread: JoinHandle<()>,
+    /// The way to the thread, while nobody hears it.
+    #[cfg(test)]
+    silent: Option<(mpsc::Sender<u64>, mpsc::Receiver<u64>)>,
+}
+
+impl Disk {
+    /// Starts the thread. Without one, the engine's waits for all that it writes.
+    pub(crate) fn start(store: &Store, mailbox: Mailbox) -> Self {
+        let start = || {
+            let log = Arc::new(store.log().map_err(Error::internal)?);
+            let (questions, asked) = mpsc::channel();
+            let its = Arc::clone(&log);
+            let wait = move || {
+                while let Ok(question) = asked.recv() {
+                    let synced = its.sync();
+                    if mailbox.urgent(move |core| core.disk_answers(question, synced)).is_err() {
+                        return;
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(wait).map_err(Error::internal)?;
+            Ok::<_, Error>(Waiter {
+                log,
+                questions,
+                thread,
+                #[cfg(test)]
+                silent: None,
+            })
+        };
+        let thread =
+            start().map_err(|error| tracing::error!(%error, "the engine’s own thread waits for the disk")).ok();
+        Self { thread, ..Self::default() }
+    }
+
+    /// Whether something may be written without waiting for it.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.unasked.stored.len() < MOST && self.thread.as_ref().is_some_and(|waiter| !waiter.thread.is_finished())
+    }
+
+    /// Whether all that was written is there.
+    pub(crate) fn has_all(&self) -> bool {
+        self.asked.is_empty() && self.unasked.is_empty()
+    }
+
+    /// Whether something that was typed in a page is not on the disk yet.
+    pub(crate) fn lacks(&self, commons: CommonsId, page: PageId) -> bool {
+        [&self.asked, &self.unasked].iter().any(|unsaid| unsaid.pages.contains(&(commons, page)))
+    }
+
+    /// Ends the thread, after what it waits for.
+    pub(crate) fn end(&mut self) {
+        // It ends when nobody can ask it any more.
+        let thread = self.thread.take().map(|waiter| waiter.thread);
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that waits for the disk fell over");
+        }
+    }
+
+    /// Has nobody hear what the disk is asked; or again.
+    #[cfg(test)]
+    pub(crate) fn is_silent(&mut self, silent: bool) {
+        let (nowhere, never) = mpsc::channel();
+        if let (true, Some(waiter)) = (silent, &mut self.thread) {
+            let questions = std::mem::replace(&mut waiter.questions, nowhere);
+            waiter.silent = Some((questions, never));
+        } else if let Some(waiter) = &mut self.thread
+            && let Some((questions, _)) = waiter.silent.take()
+        {
+            waiter.questions = questions;
+        }
+    }
+
+    /// The last question.
+    #[cfg(test)]
+    pub(crate) fn question(&self) -> u64 {
+        self.question
+    }
+}
+
+impl Core {
+    /// Notes that what was typed in a page is written and not on the disk yet.
+    pub(crate) fn typed_unsynced(&mut self, commons: CommonsId, page: PageId) {
+        self.disk.unasked.pages.insert((commons, page));
+        self.ask_disk();
+    }
+
+    /// Notes that what a meeting brought is written and perhaps, with all before it, `on_disk`: then its session is told of it,
+    /// after all that it brought before.
+    pub(crate) fn stored(&mut self, meeting: u64, stored: Input, on_disk: bool) {
+        self.disk.unasked.stored.push((meeting, stored));
+        if on_disk {
+            self.disk_has_all();
+        } else {
+            self.ask_disk();
+        }
+    }
+
+    fn ask_disk(&mut self) {
+        if !self.disk.asked.is_empty() || self.disk.unasked.is_empty() || self.disk.retry.is_some() {
+            return;
+        }
+        self.disk.asked = std::mem::take(&mut self.disk.unasked);
+        self.disk.question += 1;
+        let question = self.disk.question;
+        if self.disk.thread.as_ref().is_none_or(|waiter| waiter.questions.send(question).is_err()) {
+            let _ = self.sync_now();
+        }
+    }
+
+    pub(crate) fn disk_answers(&mut self, question: u64, synced: Result<(), StoreError>) {
+        if question != self.disk.question || self.disk.asked.is_empty() {
+            return;
+        }
+        match synced {
+            Ok(()) => {
+                let on_disk = std::mem::take(&mut self.disk.asked);
+                self.say_on_disk(on_disk);
+                self.ask_disk();
+            }
+            Err(error) => {
+                let _ = self.bring_in_log(&error);
+            }
+        }
+    }
+
+    /// Waits for the disk here.
+    ///
+    /// # Errors
+    /// When it does not take what was written. That stays in the log, and is tried again.
+    pub(crate) fn sync_now(&mut self) -> Result<()> {
+        if self.disk.has_all() {
+            return Ok(());
+        }
+        match self.disk.thread.as_ref().map(|waiter| waiter.log.sync()) {
+            Some(Ok(())) if self.disk.retry.is_none() => self.disk_has_all(),
+            Some(Err(error)) => self.bring_in_log(&error)?,
+            // What failed before counts as done for the system, so that waiting for it says nothing.
+            _ => self.bring_in_log(&"it did not take it before")?,
+        }
+        Ok(())
+    }
+
+    /// Brings what the disk did not take as it was there in another way.
+    fn bring_in_log(&mut self, why: &dyn std::fmt::Display) -> Result<()> {
+        tracing::warn!(%why, "the disk does not take what was written");
+        let brought = self.store.bring_in_log().map_err(Error::from);
+        match &brought {
+            Ok(()) => self.disk_has_all(),
+            Err(error) => {
+                let again = Instant::now() + RETRY;
+                if self.disk.retry.replace(again).is_none() {
+                    let message = format!(
+                        "{} It is written, and safe while this device has power; it is tried again.",
+                        error.message
+                    );
+                    self.trouble(&Error::new(error.code, message));
+                }
+                self.wake_at(again);
+            }
+        }
+        brought
+    }
+
+    /// Notes that all that was written is on the disk.
+    fn disk_has_all(&mut self) {
+        self.disk.retry = None;
+        // Whatever is asked now need not be answered.
+        self.disk.question += 1;
+        let mut all = std::mem::take(&mut self.disk.asked);
+        all.append(std::mem::take(&mut self.disk.unasked));
+        self.say_on_disk(all);
+    }
+
+    fn say_on_disk(&self, on_disk: Unsaid) {
+        for (commons, page) in on_disk.pages {
+            if !self.disk.lacks(commons, page) {
+                self.tell_held(commons, page);
+            }
+        }
+        for (meeting, stored) in on_disk.stored {
+            // Afterwards: a session may be at work just now.
+            let _ = self.mailbox.urgent(move |core| core.drive(meeting, stored));
+        }
+    }
+
+    /// Tries again what the disk did not take.
+    pub(crate) fn tick_disk(&mut self, now: Instant) {
+        match self.disk.retry {
+            Some(at) if at <= now => {
+                let _ = self.sync_now();
+            }
+            Some(at) => self.wake_at(at),
+            None => {}
+        }
+    }
+}
