@@ -10,6 +10,7 @@ use crate::{
     figures::{Figures, percentile},
     keys::{arrived, drain, letter},
     pair::{Side, join, ms, next},
+    wire,
 };
 
 /// Between two keys.
@@ -49,6 +50,7 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     }
     let (mut each, mut last) = (Vec::with_capacity(keys * devices), Vec::with_capacity(keys));
     let middle = writer.text().chars() / 2;
+    let before = wire::now();
     for key in 0..keys {
         for (_, events) in &mut readers {
             drain(events);
@@ -67,11 +69,13 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
         each.extend(seen);
         tokio::time::sleep(PACE).await;
     }
+    let packets = wire::since(before).map(|wire| wire.packets / keys as f64);
     each.sort_by(f64::total_cmp);
     last.sort_by(f64::total_cmp);
     figures.note("crowd_p50", "half of the letters seen within", percentile(&each, 50), "ms")?;
     figures.hold("crowd_p99", "99 of 100 within", percentile(&each, 99).context("no keys")?, "ms", 25.0)?;
     figures.note("crowd_all_p50", "half of the letters seen by all within", percentile(&last, 50), "ms")?;
+    figures.note("crowd_packets", "datagrams for a letter, acknowledgements included", packets, "")?;
     writer.close().await?;
     for (reader, _) in readers {
         reader.close().await?;

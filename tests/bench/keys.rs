@@ -72,6 +72,8 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     figures.note("bare_p50", "half of the keys applied within", Some(bare.half), "ms")?;
     figures.note("bare_p99", "99 of 100 applied within", Some(bare.most), "ms")?;
     figures.note("bare_load", "its compact form loaded (best of 5)", Some(bare.load), "ms")?;
+    let short_bare = gate::bare(home.path(), &commons, &short, keys.min(200))?;
+    figures.note("key_bare_p50", "half of the keys applied to the short page within", Some(short_bare.half), "ms")?;
     figures.hold("key_long_against_bare", "99 of 100 keys, against it", most / bare.most, "times", 1.5)?;
     figures.hold(
         "long_editable_against_load",

@@ -22,6 +22,7 @@ use crate::{
     editor::Editors,
     engine::OpenOptions,
     error::{Error, ErrorCode, Result},
+    holding::Acknowledged,
     indexing::Indexer,
     network::Network,
     profile::{self, Owner},
@@ -83,6 +84,7 @@ pub(crate) struct Core {
     pub(crate) disk: Disk,
     pub(crate) documents: Documents,
     pub(crate) editors: Editors,
+    pub(crate) acknowledged: Acknowledged,
     pub(crate) network: Network,
     /// Documents written in lately: they are indexed when they have been quiet for a moment.
     pub(crate) warm: HashMap<(CommonsId, DocId), Instant>,
@@ -171,6 +173,7 @@ impl Core {
             disk,
             documents: Documents::default(),
             editors: Editors::default(),
+            acknowledged: Acknowledged::default(),
             network: Network::default(),
             warm: HashMap::new(),
             said: BTreeSet::new(),
@@ -210,6 +213,7 @@ impl Core {
             }
         }
         self.flush_all();
+        self.note_all_acknowledged();
         // Nothing is put to the engine from here on, so whoever waits to do so is told.
         drop(bulk);
         if let Some(indexer) = self.indexer.take() {
@@ -256,6 +260,7 @@ impl Core {
         self.next_tick = None;
         self.flush_due(now);
         self.tick_disk(now);
+        self.tick_acknowledged(now);
         self.tick_gathered(now);
         self.tick_presence(now);
         self.tick_network(now);

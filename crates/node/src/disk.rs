@@ -11,6 +11,7 @@
 //!   after a power cut this device writes under other actors; where it would go on under an old one, the disk is waited for.
 
 use std::{
+    cell::Cell,
     collections::BTreeSet,
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -29,6 +30,8 @@ use crate::{
 /// How long to wait before asking a disk again that did not take something.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// What is written within so long is waited for together: letters come faster than most disks answer.
+const GATHER: Duration = Duration::from_millis(20);
 /// As many times something may have come that waits for a slow disk; more waits for it as it comes.
 const MOST: usize = 256;
 
@@ -60,9 +63,13 @@ pub(crate) struct Disk {
     asked: Unsaid,
     /// Came since.
     unasked: Unsaid,
+    /// When that is waited for.
+    due: Option<Instant>,
     /// Number of the last question; an answer to an earlier one says nothing any more.
     question: u64,
     retry: Option<Instant>,
+    /// Whether all was brought there just now.
+    synced: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -114,6 +121,14 @@ impl Disk {
         self.asked.is_empty() && self.unasked.is_empty()
     }
 
+    /// Waits until all that was written is there; false when it does not take it. What is to be said then is said when
+    /// [`Core::heed_sync`] is called.
+    pub(crate) fn sync(&self) -> bool {
+        let synced = self.retry.is_none() && self.thread.as_ref().is_none_or(|waiter| waiter.log.sync().is_ok());
+        self.synced.set(synced);
+        synced
+    }
+
     /// Whether something that was typed in a page is not on the disk yet.
     pub(crate) fn lacks(&self, commons: CommonsId, page: PageId) -> bool {
         [&self.asked, &self.unasked].iter().any(|unsaid| unsaid.pages.contains(&(commons, page)))
@@ -142,6 +157,12 @@ impl Disk {
         }
     }
 
+    /// Whether something is waited for now.
+    #[cfg(test)]
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// The last question.
     #[cfg(test)]
     pub(crate) fn question(&self) -> u64 {
@@ -153,7 +174,7 @@ impl Core {
     /// Notes that what was typed in a page is written and not on the disk yet.
     pub(crate) fn typed_unsynced(&mut self, commons: CommonsId, page: PageId) {
         self.disk.unasked.pages.insert((commons, page));
-        self.ask_disk();
+        self.ask_disk_soon();
     }
 
     /// Notes that what a meeting brought is written and perhaps, with all before it, `on_disk`: then its session is told of it,
@@ -163,11 +184,20 @@ impl Core {
         if on_disk {
             self.disk_has_all();
         } else {
-            self.ask_disk();
+            self.ask_disk_soon();
+        }
+    }
+
+    /// Has the disk asked in a moment, together with what else is written until then.
+    fn ask_disk_soon(&mut self) {
+        if !self.disk.unasked.is_empty() && self.disk.asked.is_empty() && self.disk.retry.is_none() {
+            let due = *self.disk.due.get_or_insert_with(|| Instant::now() + GATHER);
+            self.wake_at(due);
         }
     }
 
     fn ask_disk(&mut self) {
+        self.disk.due = None;
         if !self.disk.asked.is_empty() || self.disk.unasked.is_empty() || self.disk.retry.is_some() {
             return;
         }
@@ -187,7 +217,7 @@ impl Core {
             Ok(()) => {
                 let on_disk = std::mem::take(&mut self.disk.asked);
                 self.say_on_disk(on_disk);
-                self.ask_disk();
+                self.ask_disk_soon();
             }
             Err(error) => {
                 let _ = self.bring_in_log(&error);
@@ -233,9 +263,16 @@ impl Core {
         brought
     }
 
+    /// Notes that [`Disk::sync`] was called, if it was and nothing was written since.
+    pub(crate) fn heed_sync(&mut self) {
+        if self.disk.synced.take() {
+            self.disk_has_all();
+        }
+    }
+
     /// Notes that all that was written is on the disk.
     fn disk_has_all(&mut self) {
-        self.disk.retry = None;
+        (self.disk.retry, self.disk.due) = (None, None);
         // Whatever is asked now need not be answered.
         self.disk.question += 1;
         let mut all = std::mem::take(&mut self.disk.asked);
@@ -255,14 +292,16 @@ impl Core {
         }
     }
 
-    /// Tries again what the disk did not take.
+    /// Asks the disk what is due, and tries again what it did not take.
     pub(crate) fn tick_disk(&mut self, now: Instant) {
-        match self.disk.retry {
-            Some(at) if at <= now => {
-                let _ = self.sync_now();
-            }
-            Some(at) => self.wake_at(at),
-            None => {}
+        if self.disk.due.is_some_and(|at| at <= now) {
+            self.ask_disk();
+        }
+        if self.disk.retry.is_some_and(|at| at <= now) {
+            let _ = self.sync_now();
+        }
+        if let Some(next) = self.disk.due.into_iter().chain(self.disk.retry).min() {
+            self.wake_at(next);
         }
     }
 }

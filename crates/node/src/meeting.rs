@@ -12,13 +12,13 @@ mod stream;
 mod waiting;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
-use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId};
+use commonplace_model::{CommonsId, DeviceId, DocId, PageId};
 use commonplace_net::Stream;
-use commonplace_sync::{Effect, Input, Millis, Neighbours, Role, Session, offer};
+use commonplace_sync::{Effect, Input, Millis, Neighbours, Role, Routes, Session, offer};
 use commonplace_trust::{Arrival, Refusal, VerifiedRecord};
 
 pub(crate) use self::stream::Offer;
@@ -71,6 +71,8 @@ pub(crate) struct Meetings {
     /// With whom to meet, and when that is looked at again.
     choices: HashMap<CommonsId, Neighbours>,
     reviews: HashMap<CommonsId, Instant>,
+    /// In which meeting what each device writes comes here.
+    routes: HashMap<CommonsId, Routes>,
     last: u64,
 }
 
@@ -198,7 +200,7 @@ impl Core {
             if !lower_opened {
                 return None;
             }
-            self.network.meetings.all.remove(&old);
+            self.remove_meeting(old);
         }
         let seed = profile::random::<8>().map_or_else(|_| profile::now(), u64::from_le_bytes);
         let session = Session::new(role, commons, self.device(), device, seed);
@@ -225,7 +227,7 @@ impl Core {
         let _ = self.mailbox.urgent(move |core| {
             let shared: Vec<DeviceId> = core.others(commons).copied().collect();
             for (id, device) in core.network.meetings.about(commons, |device| shared.contains(device)) {
-                core.network.meetings.all.remove(&id);
+                core.remove_meeting(id);
                 core.network.meetings.opening.remove(&(device, commons));
                 core.tell_sync(commons, device, 0, 0, true);
             }
@@ -233,8 +235,19 @@ impl Core {
         });
     }
 
+    /// Takes a meeting out; what came in it comes in others from now on.
+    fn remove_meeting(&mut self, id: u64) -> Option<Meeting> {
+        let meeting = self.network.meetings.all.remove(&id)?;
+        let again = self.network.meetings.routes.get_mut(&meeting.commons).map(|routes| routes.ended(id));
+        for (other, author) in again.into_iter().flatten() {
+            // Afterwards: its session may be at work just now.
+            let _ = self.mailbox.urgent(move |core| core.drive(other, Input::Mute { author, mute: false }));
+        }
+        Some(meeting)
+    }
+
     pub(crate) fn end_meeting(&mut self, id: u64) {
-        let Some(meeting) = self.network.meetings.all.remove(&id) else { return };
+        let Some(meeting) = self.remove_meeting(id) else { return };
         self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
         if self.network.connected.contains_key(&meeting.device) {
             self.meeting_failed(meeting.device, meeting.commons);
@@ -329,18 +342,13 @@ impl Core {
 
     /// Gives a session an input and carries out what it asks for, until it asks for nothing more.
     pub(crate) fn drive(&mut self, id: u64, input: Input) {
-        let finds_out = self.network.meetings.all.get(&id).is_some_and(|meeting| !meeting.session.is_caught_up());
-        if finds_out && self.sync_now().is_err() {
-            // It would say what a power cut may take back.
-            self.end_meeting(id);
-            return;
-        }
         let mut inputs = std::collections::VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let Some(meeting) = self.network.meetings.all.get_mut(&id) else { return };
             let Some(held) = self.commons.get(&meeting.commons) else { return };
-            let replica = StoredReplica { store: &self.store, commons: meeting.commons, held };
+            let replica = StoredReplica { store: &self.store, disk: &self.disk, commons: meeting.commons, held };
             let effects = meeting.session.handle(input, millis(), &replica);
+            self.heed_sync();
             for effect in effects {
                 match self.carry_out(id, effect) {
                     Ok(Some(next)) => inputs.push_back(next),
@@ -382,7 +390,8 @@ impl Core {
                 }
                 return Ok(Some(Input::RecordsStored));
             }
-            Effect::Acknowledged { docs } => self.acknowledged(commons, device, &docs)?,
+            Effect::Acknowledged { docs } => self.acknowledged(commons, device, docs),
+            Effect::Holds { docs } => self.equal(commons, device, &docs)?,
             Effect::Progress { received, expected, sent, to_send } => {
                 let (done, total) = (received + sent, expected + to_send);
                 let (now, finished) = (Instant::now(), done >= total);
@@ -423,58 +432,6 @@ impl Core {
             }
         }
         Ok(None)
-    }
-
-    fn acknowledged(
-        &mut self,
-        commons: CommonsId,
-        device: DeviceId,
-        docs: &[(DocId, Vec<(Actor, u64)>)],
-    ) -> Result<()> {
-        let named = docs.iter().map(|(doc, _)| *doc).collect();
-        self.who_holds_changes(commons, &named, |core| {
-            Ok(core.store.set_held(commons, device, docs, profile::now())?)
-        })
-    }
-
-    /// A device has these documents as they were when the meeting with it began.
-    fn equal(&mut self, commons: CommonsId, device: DeviceId, docs: &[(DocId, [u8; 32])]) -> Result<()> {
-        let named = docs.iter().map(|(doc, _)| *doc).collect();
-        self.who_holds_changes(commons, &named, |core| {
-            Ok(core.store.set_held_whole(commons, device, docs, profile::now())?)
-        })
-    }
-
-    /// Notes who holds these documents, and tells windows and lists what that changed for them: what a device says again and
-    /// again is not told again and again.
-    fn who_holds_changes(
-        &mut self,
-        commons: CommonsId,
-        docs: &BTreeSet<DocId>,
-        note: impl FnOnce(&mut Self) -> Result<()>,
-    ) -> Result<()> {
-        if docs.is_empty() {
-            return Ok(());
-        }
-        let open: Vec<_> = docs.iter().filter(|doc| self.editors.is_open(commons, **doc)).copied().collect();
-        let who_holds = |core: &Self, doc: &DocId| -> Result<Vec<_>> {
-            let holders = core.store.holders(commons, *doc)?;
-            Ok(holders.into_iter().map(|h| (h.device, h.latest, h.at / 1_000)).collect())
-        };
-        let held: Vec<_> = open.iter().map(|doc| who_holds(self, doc)).collect::<Result<_>>()?;
-        let only_here = self.store.only_here(commons)?;
-        note(self)?;
-        for (doc, before) in open.iter().zip(held) {
-            if let DocId::Page(page) = doc
-                && who_holds(self, doc)? != before
-            {
-                self.tell_held(commons, *page);
-            }
-        }
-        if self.store.only_here(commons)? != only_here {
-            self.tell_commons(commons);
-        }
-        Ok(())
     }
 
     /// Sends changes that are written here, though perhaps not on the disk yet, on to all others who are here.

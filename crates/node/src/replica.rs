@@ -1,4 +1,4 @@
-//! What a sync session reads: the durable state of one commons in the store.
+//! What a sync session reads: the state of one commons in the store, and of what there is only what is on the disk.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,23 @@ use commonplace_store::{Store, StoreError};
 use commonplace_sync::{Bundled, Replica, Segment};
 use commonplace_trust::{Attestation, History};
 
-use crate::commons::Commons;
+use crate::{commons::Commons, disk::Disk};
 
 /// The stored state of a commons. A store that cannot be read answers as if it held nothing: the session then sends too
 /// little, and the next one mends that.
 pub(crate) struct StoredReplica<'a> {
     pub(crate) store: &'a Store,
+    pub(crate) disk: &'a Disk,
     pub(crate) commons: CommonsId,
     pub(crate) held: &'a Commons,
 }
 
 impl StoredReplica<'_> {
+    /// Whether all that the store has is on the disk, for which this waits: what a power cut could take back must not be named.
+    fn is_on_disk(&self) -> bool {
+        self.disk.has_all() || self.disk.sync()
+    }
+
     fn or_nothing<T: Default>(&self, read: Result<T, StoreError>) -> T {
         read.unwrap_or_else(|error| {
             tracing::error!(%error, commons = %self.commons.short(), "the store cannot be read for a sync");
@@ -36,11 +42,15 @@ impl Replica for StoredReplica<'_> {
     }
 
     fn digests(&self) -> Vec<(DocId, [u8; 32])> {
-        self.or_nothing(self.store.digests(self.commons))
+        if self.is_on_disk() { self.or_nothing(self.store.digests(self.commons)) } else { Vec::new() }
+    }
+
+    fn digest(&self, doc: &DocId) -> Option<[u8; 32]> {
+        self.is_on_disk().then(|| self.or_nothing(self.store.digest(self.commons, *doc))).flatten()
     }
 
     fn frontier(&self, doc: &DocId) -> Vec<Attestation> {
-        self.or_nothing(self.store.frontier(self.commons, *doc))
+        if self.is_on_disk() { self.or_nothing(self.store.frontier(self.commons, *doc)) } else { Vec::new() }
     }
 
     fn numbered(&self, doc: &DocId, actor: &Actor, seq: u64) -> Option<Vec<u8>> {

@@ -93,21 +93,18 @@ impl Reader {
     }
 }
 
+/// How far a device has documents: the newest number of each actor.
+pub type Holds = (DeviceId, Vec<(DocId, Vec<(Actor, u64)>)>);
+
 impl Store {
-    /// Notes that a device keeps, of these documents, each actor's changes up to the given number. Documents that this
-    /// device never wrote in are passed over. Does not wait for the disk: a device that is forgotten to have said so says
-    /// so again.
+    /// Notes that devices keep, of these documents, each actor's changes up to the given number. Documents that this device never
+    /// wrote in are passed over. Does not wait for the disk: a device that is forgotten to have said so says so again.
     ///
     /// # Errors
     /// When the commons is not here, or it cannot be stored.
-    pub fn set_held(
-        &mut self,
-        commons: CommonsId,
-        device: DeviceId,
-        held: &[(DocId, Vec<(Actor, u64)>)],
-        at: u64,
-    ) -> Result<(), StoreError> {
-        self.note_held(commons, device, at, held.iter().map(|(doc, upto)| (*doc, upto)), |db, doc, upto| {
+    pub fn set_held(&mut self, commons: CommonsId, held: &[Holds], at: u64) -> Result<(), StoreError> {
+        let all = held.iter().flat_map(|(device, docs)| docs.iter().map(move |(doc, upto)| (*device, *doc, upto)));
+        self.note_held(commons, at, all, |db, doc, upto| {
             Ok(newest_written(db, doc)?
                 .map(|(change, actor, seq)| (change, upto.iter().any(|(a, s)| *a == actor && *s >= seq))))
         })
@@ -125,7 +122,7 @@ impl Store {
         docs: &[(DocId, [u8; 32])],
         at: u64,
     ) -> Result<(), StoreError> {
-        self.note_held(commons, device, at, docs.iter().copied(), |db, doc, digest| {
+        self.note_held(commons, at, docs.iter().map(|(doc, digest)| (device, *doc, *digest)), |db, doc, digest| {
             let mut find = db.prepare_cached("SELECT wrote, digest FROM doc WHERE no = ?1 AND wrote IS NOT NULL")?;
             let found: Option<(i64, Option<[u8; 32]>)> =
                 find.query_row([doc], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -136,26 +133,25 @@ impl Store {
     fn note_held<T>(
         &mut self,
         commons: CommonsId,
-        device: DeviceId,
         at: u64,
-        docs: impl Iterator<Item = (DocId, T)>,
+        all: impl Iterator<Item = (DeviceId, DocId, T)>,
         holds: impl Fn(&Connection, No, T) -> Result<Option<(u64, bool)>>,
     ) -> Result<()> {
         self.unsynced(|store| {
             let tx = store.begin()?;
             let commons = commons_no(&tx, commons)?.ok_or(StoreError::NoCommons)?;
-            let device = crate::peer::device_no(&tx, device)?;
             let mut find = tx.prepare_cached("SELECT no FROM doc WHERE commons = ?1 AND id = ?2")?;
             let mut put = tx.prepare_cached(
                 "INSERT INTO held (doc, device, change, at) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (doc, device) DO UPDATE SET change = max(change, excluded.change), at = excluded.at",
+                 ON CONFLICT (doc, device) DO UPDATE SET change = max(change, excluded.change), at = excluded.at",
             )?;
             let mut elsewhere = tx.prepare_cached("UPDATE doc SET only_here = 0 WHERE no = ?1 AND only_here = 1")?;
-            for (doc, said) in docs {
+            for (device, doc, said) in all {
                 let Some(doc) = find.query_row(params![commons, doc.to_bytes()], |row| row.get(0)).optional()? else {
                     continue;
                 };
                 if let Some((newest, latest)) = holds(&tx, doc, said)? {
+                    let device = crate::peer::device_no(&tx, device)?;
                     put.execute(params![doc, device, if latest { int(newest) } else { 0 }, int(at)])?;
                     if latest {
                         elsewhere.execute([doc])?;

@@ -41,7 +41,7 @@ pub use document::{ChangeNo, DocHistory, Lacking};
 pub use error::StoreError;
 pub use fallen::Fallen;
 pub use flag::{Flag, Flags};
-pub use held::Holder;
+pub use held::{Holder, Holds};
 pub use log::Log;
 pub use page::{PageQuery, PageRow};
 pub use peer::Peer;

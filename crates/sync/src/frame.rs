@@ -6,7 +6,7 @@
 
 use std::{fmt, io::Read};
 
-use commonplace_model::{Actor, DocId, RecordId};
+use commonplace_model::{Actor, DeviceId, DocId, RecordId};
 use commonplace_trust::{
     Arrival, Attestation,
     bundle::{self, Bundle, BundleError, Most},
@@ -14,7 +14,7 @@ use commonplace_trust::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Version of the protocol, the first byte of every frame.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// Bytes that a frame may have.
 pub const MAX_FRAME: usize = 1 << 20;
 /// Bytes that a frame's changes may have once inflated.
@@ -78,6 +78,12 @@ pub(crate) enum Frame {
     Ack { docs: Vec<(DocId, Vec<(Actor, u64)>)> },
     /// The sender's user has this page open.
     Priority(DocId),
+    /// What this device writes comes to the sender on another way: the receiver is to push nothing of it, and name what it has
+    /// instead; or no longer so.
+    Mute { author: DeviceId, mute: bool },
+    /// Digests of the frontiers of documents in which something was not pushed. `ask`: the receiver is to say where its own are
+    /// equal, for the sender wrote some of that.
+    Named { docs: Vec<(DocId, [u8; 32])>, ask: bool },
 }
 
 /// What a session says of itself first.
@@ -223,6 +229,7 @@ impl Frame {
             Self::Records { records, .. } => (records.len(), MAX_RECORDS),
             Self::Frontiers { entries, .. } => (entries.len(), MAX_ENTRIES),
             Self::Ack { docs } => (docs.len(), MAX_PARTS),
+            Self::Named { docs, .. } => (docs.len(), MAX_ENTRIES),
             _ => (0, 0),
         };
         if many > most { Err(FrameError::TooLarge) } else { Ok(self) }

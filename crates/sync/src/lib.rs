@@ -14,7 +14,8 @@
 //! 4. **Changes** that the other lacks, one frame at a time as the stream takes them: the first of some 16 KiB, so that something
 //!    is durable soon, the later ones of up to 256 KiB.
 //! 5. **Live**: new changes and records as they are made; each is acknowledged once it is durable. Whoever finds a gap
-//!    *asks*: it sends its frontier of that document, and is sent what it lacks.
+//!    *asks*: it sends its frontier of that document, and is sent what it lacks. What comes to the other side on another way
+//!    ([`routes`]) is not pushed; a second later both *name* the digest of that document, and whoever has another one asks.
 //!
 //! With which devices there are sessions when there are very many is chosen by [`neighbours`].
 //!
@@ -35,9 +36,11 @@ mod frame;
 pub mod neighbours;
 pub mod offer;
 pub mod replica;
+pub mod routes;
 pub mod session;
 
 pub use frame::{MAX_FRAME, VERSION};
 pub use neighbours::{Neighbour, Neighbours};
 pub use replica::{Bundled, Replica, Segment};
+pub use routes::Routes;
 pub use session::{Effect, Input, Millis, Reason, Role, Session};

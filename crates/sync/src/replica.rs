@@ -15,6 +15,11 @@ pub trait Replica {
     /// A digest of the frontier of every document that has changes: equal exactly when the frontiers are.
     fn digests(&self) -> Vec<(DocId, [u8; 32])>;
 
+    /// That of one document, if it has changes.
+    fn digest(&self, doc: &DocId) -> Option<[u8; 32]> {
+        self.digests().into_iter().find(|(other, _)| other == doc).map(|(_, digest)| digest)
+    }
+
     /// The newest attestation of every actor of a document.
     fn frontier(&self, doc: &DocId) -> Vec<Attestation>;
 

@@ -18,7 +18,7 @@ use self::{
     roll::Roll,
 };
 use crate::{
-    frame::{Body, Entry, Frame, FrameError, Hello, List, Parcel, Part, Summary, VERSION},
+    frame::{Body, Entry, Frame, FrameError, Hello, List, MAX_ENTRIES, Parcel, Part, Summary, VERSION},
     replica::Replica,
 };
 
@@ -35,6 +35,10 @@ const AHEAD: usize = 64 * 1024;
 const FRAME_CHANGES: usize = 256 * 1024;
 /// Bytes pushed live and not yet taken by the stream; beyond it the other side is told and asks when it can.
 const MAX_LIVE: usize = 1024 * 1024;
+/// Authors whose changes the other side may have muted; of those beyond them all is pushed.
+const MAX_MUTED: usize = 1_024;
+/// How long what is not pushed waits to be named, together with what else is not.
+const NAMED_AFTER: Millis = 3_000;
 /// How long the other side may say nothing while we wait for it.
 const SILENCE: Millis = 60_000;
 
@@ -69,6 +73,13 @@ pub enum Input {
     RecordsStored,
     /// Our user has this document open: the other side is to send it first.
     Priority(DocId),
+    /// What a device writes comes on another way, and is to be pushed here no more; or again.
+    Mute {
+        /// The device.
+        author: DeviceId,
+        /// Whether it is muted from now on.
+        mute: bool,
+    },
     /// The time asked for by [`Effect::WakeAt`] has come.
     Tick,
 }
@@ -92,6 +103,11 @@ pub enum Effect {
     Acknowledged {
         /// Per document, the number of each actor's change.
         docs: Vec<(DocId, Vec<(Actor, u64)>)>,
+    },
+    /// The other device has these documents at frontiers of these digests, durably.
+    Holds {
+        /// The documents, as they are here, too.
+        docs: Vec<(DocId, [u8; 32])>,
     },
     /// How far catching up is, in documents.
     Progress {
@@ -193,6 +209,7 @@ enum Phase {
 /// A session.
 pub struct Session {
     role: Role,
+    me: DeviceId,
     commons: CommonsId,
     salt: [u8; 16],
     phase: Phase,
@@ -208,13 +225,21 @@ pub struct Session {
     asked: BTreeSet<DocId>,
     /// Documents that the other side asked about.
     to_answer: BTreeSet<DocId>,
+    /// Devices whose changes the other side gets on another way.
+    muted: BTreeSet<DeviceId>,
+    /// Documents to be named, and when.
+    to_name: BTreeSet<DocId>,
+    name_at: Option<Millis>,
+    /// Whether what we wrote is among that.
+    names_own: bool,
     /// Bytes that may still be made before the stream has taken what there is.
     room: usize,
     live_room: usize,
     /// When the other side was last heard, or we began to wait for it.
     heard: Millis,
     waits: bool,
-    wakes: bool,
+    /// When a tick was asked for.
+    wakes: Option<Millis>,
     caught_up: bool,
 }
 
@@ -235,6 +260,7 @@ impl Session {
         hasher.finalize_xof().fill(&mut salt);
         Self {
             role,
+            me,
             commons,
             salt,
             phase: Phase::Fresh,
@@ -246,11 +272,15 @@ impl Session {
             to_ask: BTreeSet::new(),
             asked: BTreeSet::new(),
             to_answer: BTreeSet::new(),
+            muted: BTreeSet::new(),
+            to_name: BTreeSet::new(),
+            name_at: None,
+            names_own: false,
             room: AHEAD,
             live_room: MAX_LIVE,
             heard: 0,
             waits: false,
-            wakes: false,
+            wakes: None,
             caught_up: false,
         }
     }
@@ -301,7 +331,10 @@ impl Session {
             Input::Priority(doc) => {
                 turn.send(&Frame::Priority(doc))?;
             }
-            Input::Tick => self.wakes = false,
+            Input::Mute { author, mute } => {
+                turn.send(&Frame::Mute { author, mute })?;
+            }
+            Input::Tick => self.wakes = None,
         }
         Ok(())
     }
@@ -345,6 +378,15 @@ impl Session {
                 self.outbound.hurry(doc);
                 Ok(())
             }
+            (_, Frame::Mute { author, mute }) => {
+                if !mute {
+                    self.muted.remove(&author);
+                } else if self.muted.len() < MAX_MUTED {
+                    self.muted.insert(author);
+                }
+                Ok(())
+            }
+            (_, Frame::Named { docs, ask }) => self.named(docs, ask, turn),
         }
     }
 
@@ -455,6 +497,15 @@ impl Session {
             // Its changes are read from the replica when they are sent.
             return Ok(());
         }
+        let author = if self.muted.is_empty() { None } else { arrival.author(self.commons) };
+        if let Some(author) = author.filter(|author| self.muted.contains(author)) {
+            self.names_own |= author == self.me;
+            self.to_name.insert(doc);
+            // One side is enough where both are equal.
+            let after = if self.role == Role::Dialled { NAMED_AFTER } else { 2 * NAMED_AFTER };
+            self.name_at.get_or_insert(turn.now.saturating_add(after));
+            return Ok(());
+        }
         let bytes =
             arrival.changes.iter().map(Vec::len).sum::<usize>() + arrival.attestations.len() * frontier::ATTESTATION;
         if bytes > FRAME_CHANGES || bytes > self.live_room {
@@ -467,6 +518,42 @@ impl Session {
         let body = Body::pack(&[part]).ok_or(Reason::OursTooLarge)?;
         turn.send(&Frame::Changes { live: true, body })?;
         Ok(())
+    }
+
+    /// The other side has these documents at frontiers of these digests.
+    fn named(&mut self, docs: Vec<(DocId, [u8; 32])>, ask: bool, turn: &mut Turn<'_>) -> Result<(), Reason> {
+        let (equal, others): (Vec<_>, Vec<_>) =
+            docs.into_iter().partition(|(doc, digest)| turn.replica.digest(doc) == Some(*digest));
+        if !equal.is_empty() {
+            for (doc, _) in &equal {
+                self.to_name.remove(doc);
+            }
+            if ask {
+                turn.send(&Frame::Named { docs: equal.clone(), ask: false })?;
+            }
+            turn.effects.push(Effect::Holds { docs: equal });
+        }
+        for (doc, _) in others {
+            if self.phase != Phase::Live {
+                self.touched.insert(doc);
+            } else if !self.outbound.has(&doc) && !self.asked.contains(&doc) {
+                self.to_ask.insert(doc);
+            }
+        }
+        Ok(())
+    }
+
+    /// The digests of documents in which something was not pushed, when they are due and as many as go into a frame.
+    fn next_named(&mut self, turn: &Turn<'_>) -> Option<Frame> {
+        self.name_at.take_if(|at| *at <= turn.now)?;
+        let next = std::iter::from_fn(|| self.to_name.pop_first()).take(MAX_ENTRIES);
+        let docs: Vec<_> = next.filter_map(|doc| Some((doc, turn.replica.digest(&doc)?))).collect();
+        if !self.to_name.is_empty() {
+            self.name_at = Some(turn.now);
+        }
+        let ask = self.names_own;
+        self.names_own &= !self.to_name.is_empty();
+        (!docs.is_empty()).then_some(Frame::Named { docs, ask })
     }
 
     /// What follows from where the session stands, whatever came.
@@ -531,6 +618,9 @@ impl Session {
             self.asked.extend(entries.iter().map(|entry| entry.doc));
             return Ok(Some(Frame::Frontiers { list: List::Ask, entries, last: true }));
         }
+        if let Some(frame) = self.next_named(turn) {
+            return Ok(Some(frame));
+        }
         let next = self.outbound.next_frame(self.commons, turn.replica)?;
         if let Some(Frame::Changes { live: false, .. }) = &next {
             self.progress(turn);
@@ -544,22 +634,21 @@ impl Session {
         turn.effects.push(Effect::Progress { received, expected, sent, to_send });
     }
 
-    /// While we wait for the other side, it may not be silent for long.
+    /// While we wait for the other side, it may not be silent for long. Asks for a tick when something is due.
     fn watch(&mut self, turn: &mut Turn<'_>) -> Result<(), Reason> {
-        if self.caught_up && self.asked.is_empty() {
-            self.waits = false;
-            return Ok(());
-        }
-        if !self.waits {
-            self.waits = true;
+        let waits = !self.caught_up || !self.asked.is_empty();
+        if waits && !self.waits {
             self.heard = turn.now;
         }
-        let at = self.heard.saturating_add(SILENCE);
-        if turn.now >= at {
+        self.waits = waits;
+        let silent_at = waits.then_some(self.heard.saturating_add(SILENCE));
+        if silent_at.is_some_and(|at| turn.now >= at) {
             return Err(Reason::Silent);
         }
-        if !self.wakes {
-            self.wakes = true;
+        if let Some(at) = silent_at.into_iter().chain(self.name_at).min()
+            && self.wakes.is_none_or(|wakes| at < wakes)
+        {
+            self.wakes = Some(at);
             turn.effects.push(Effect::WakeAt(at));
         }
         Ok(())

@@ -62,6 +62,16 @@ pub struct Arrival {
     pub changes: Vec<Vec<u8>>,
 }
 
+impl Arrival {
+    /// The device that wrote all of these changes, if it is one that vouches for them. Nothing is proved by it.
+    pub fn author(&self, commons: CommonsId) -> Option<DeviceId> {
+        let actor = |change: &Vec<u8>| chunk::read(change).ok().map(|header| header.actor);
+        let first = actor(self.changes.first()?)?;
+        let said = self.attestations.iter().find(|said| said.actor(commons, self.doc) == first)?;
+        self.changes.iter().skip(1).all(|change| actor(change) == Some(first)).then_some(said.device)
+    }
+}
+
 /// A change that the gate let through, or that was made here. Automerge reads it when it is applied.
 #[derive(Debug, Clone)]
 pub struct VerifiedChange {

@@ -77,8 +77,9 @@ impl Side {
         self.engine.ask(hush).await.unwrap();
     }
 
-    /// The disk answers what it was asked.
+    /// The disk answers what it was asked, or is about to be.
     async fn disk_says(&self, synced: Result<(), StoreError>) {
+        until(async || self.engine.ask(|core| Ok(core.disk.is_asked())).await.unwrap()).await;
         let answer = move |core: &mut Core| {
             core.disk_answers(core.disk.question(), synced);
             Ok(())

@@ -5,12 +5,12 @@ use std::{
     time::Instant,
 };
 
-use commonplace_model::{Actor, CommonsId, DocId, PageId};
+use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId};
 use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::Input;
 use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, bundle::Bundle};
 
-use super::{offence::Offence, waiting::Waiting};
+use super::{millis, offence::Offence, waiting::Waiting};
 use crate::{
     core::Core,
     error::{Error, Result},
@@ -25,6 +25,16 @@ const PIECE: usize = 500;
 
 /// A document, and how far each actor's work in it is vouched for.
 type Said = (DocId, Vec<(Actor, u64)>);
+
+/// What became of an arrival.
+struct LetIn {
+    /// What of it is to be acknowledged once it is stored.
+    said: Said,
+    /// What there is to store.
+    batch: Option<DocBatch>,
+    /// Whether all of it was here.
+    known: bool,
+}
 
 /// The same with each document once: what of it comes later builds on what came before, which is stored with it.
 fn together(arrivals: Vec<Arrival>) -> Vec<Arrival> {
@@ -79,14 +89,21 @@ impl Core {
             return Err(Error::internal("a meeting that is over brought something"));
         };
         let (commons, device) = (meeting.commons, meeting.device);
+        let is_catching_up = !meeting.session.is_caught_up();
         let arrivals = together(arrivals);
         let mut docs = Vec::with_capacity(arrivals.len());
         let mut stored = Vec::with_capacity(arrivals.len());
         let few = arrivals.len() <= FEW;
-        let synced = !few || !self.disk.may_wait();
+        // One that catches up says when it is done, for which others wait.
+        let synced = !few || is_catching_up || !self.disk.may_wait();
         for arrival in arrivals {
+            let author = if few { arrival.author(commons) } else { None };
             match self.let_in(id, arrival, few) {
-                Ok((said, batch)) => {
+                Ok(LetIn { said, batch, known }) => {
+                    let new = batch.as_ref().is_some_and(|batch| !batch.changes.is_empty());
+                    if let Some(author) = author.filter(|_| new || known) {
+                        self.came(id, commons, author, new);
+                    }
                     stored.push(said);
                     docs.extend(batch);
                 }
@@ -131,14 +148,26 @@ impl Core {
         Ok(())
     }
 
-    /// Judges an arrival and applies what passed to its document if that is open: which of it is to be acknowledged once it is
-    /// stored, and what there is to store.
-    fn let_in(&mut self, id: u64, arrival: Arrival, few: bool) -> Result<(Said, Option<DocBatch>)> {
+    /// Changes of an author came, new ones or some that were all here: has them come on one way.
+    fn came(&mut self, id: u64, commons: CommonsId, author: DeviceId, new: bool) {
+        let own = self.device();
+        let routes = self.network.meetings.routes.entry(commons).or_default();
+        let mute =
+            if author == own && !new { routes.came_back(own, id) } else { routes.came(author, id, new, millis()) };
+        if let Some(mute) = mute {
+            // Afterwards: its session is at work just now.
+            let _ = self.mailbox.urgent(move |core| core.drive(id, Input::Mute { author, mute }));
+        }
+    }
+
+    /// Judges an arrival and applies what passed to its document if that is open.
+    fn let_in(&mut self, id: u64, arrival: Arrival, few: bool) -> Result<LetIn> {
         let Some(meeting) = self.network.meetings.all.get(&id) else {
             return Err(Error::internal("a meeting that is over brought something"));
         };
         let (commons, device, doc) = (meeting.commons, meeting.device, arrival.doc);
-        let mut passed = self.judge_arrival(id, arrival)?;
+        let (mut passed, waits) = self.judge_arrival(id, arrival)?;
+        let known = passed.changes.is_empty() && passed.refused.is_empty() && !waits;
         let twins = std::mem::take(&mut passed.twins);
         // Whose device is proved to have made twins is told with the proof; who brought them is not at fault.
         let told = |why: &&Refusal| twins.is_empty() || !matches!(why, Refusal::Equivocation | Refusal::Sequence);
@@ -155,7 +184,7 @@ impl Core {
         let said = (doc, passed.attestations.iter().map(|a| (a.actor(), a.get().seq)).collect());
         let passed = self.without_known_attestations(commons, doc, passed)?;
         if passed.changes.is_empty() && passed.attestations.is_empty() {
-            return Ok((said, None));
+            return Ok(LetIn { said, batch: None, known });
         }
         let (changes, attestations) = (passed.changes, passed.attestations);
         let projection = match doc {
@@ -169,7 +198,8 @@ impl Core {
                 Projection::Later
             }
         };
-        Ok((said, Some(DocBatch { doc, changes, attestations, projection, local: false, at: profile::now() })))
+        let batch = DocBatch { doc, changes, attestations, projection, local: false, at: profile::now() };
+        Ok(LetIn { said, batch: Some(batch), known })
     }
 
     /// Leaves out attestations that say nothing new, so that they are not stored and passed on for ever.
@@ -186,9 +216,10 @@ impl Core {
         Ok(passed)
     }
 
-    fn judge_arrival(&mut self, id: u64, mut arrival: Arrival) -> Result<Passed> {
+    /// What passed the gate, and whether some of it waits for others.
+    fn judge_arrival(&mut self, id: u64, mut arrival: Arrival) -> Result<(Passed, bool)> {
         let Some(meeting) = self.network.meetings.all.get_mut(&id) else {
-            return Ok(Passed::default());
+            return Ok((Passed::default(), false));
         };
         let (doc, commons, device) = (arrival.doc, meeting.commons, meeting.device);
         arrival.changes = meeting.waiting.joined_by(doc, arrival.changes);
@@ -203,6 +234,7 @@ impl Core {
             history.sound()?;
             Ok::<_, Error>(passed)
         })??;
+        let waits = !passed.waiting.is_empty();
         if let Some(meeting) = self.network.meetings.all.get_mut(&id) {
             meeting.waiting.keep(doc, std::mem::take(&mut passed.waiting));
             if passed.unproven {
@@ -210,7 +242,7 @@ impl Core {
             }
         }
         Waiting::make_room(self.network.meetings.all.values_mut().map(|meeting| &mut meeting.waiting));
-        Ok(passed)
+        Ok((passed, waits))
     }
 
     /// Whether something of a document came that waits for a proof.

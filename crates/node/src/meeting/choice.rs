@@ -86,7 +86,7 @@ impl Core {
         for device in review.part {
             self.network.meetings.opening.remove(&(device, commons));
             if let Some(id) = self.network.meetings.with(device, commons) {
-                self.network.meetings.all.remove(&id);
+                self.remove_meeting(id);
                 self.tell_sync(commons, device, 0, 0, true);
             }
         }

@@ -24,19 +24,19 @@ fn a_change_is_only_here_until_somebody_says_they_keep_it() {
     let latest = |store: &Store| -> Vec<(u64, bool)> {
         store.holders(commons, doc).expect("reads").into_iter().map(|h| (h.at, h.latest)).collect()
     };
-    store.set_held(commons, device(2), &[(doc, vec![(actor, 1)])], 10).expect("stores");
+    store.set_held(commons, &[(device(2), vec![(doc, vec![(actor, 1)])])], 10).expect("stores");
     assert_eq!((latest(&store), store.only_here(commons).expect("reads")), (vec![(10, true)], 0));
 
     let second = writer.insert("!");
     write(&mut store, commons, &writer, second, true);
     assert_eq!((latest(&store), store.only_here(commons).expect("reads")), (vec![(10, false)], 1));
     // What is said of the change before says nothing of this one.
-    store.set_held(commons, device(3), &[(doc, vec![(actor, 1)])], 20).expect("stores");
+    store.set_held(commons, &[(device(3), vec![(doc, vec![(actor, 1)])])], 20).expect("stores");
     assert_eq!((latest(&store), store.only_here(commons).expect("reads")), (vec![(20, false), (10, false)], 1));
-    store.set_held(commons, device(3), &[(doc, vec![(actor, 2)])], 30).expect("stores");
+    store.set_held(commons, &[(device(3), vec![(doc, vec![(actor, 2)])])], 30).expect("stores");
     assert_eq!((latest(&store), store.only_here(commons).expect("reads")), (vec![(30, true), (10, false)], 0));
     // A word that was late takes nothing back.
-    store.set_held(commons, device(3), &[(doc, vec![(actor, 1)])], 40).expect("stores");
+    store.set_held(commons, &[(device(3), vec![(doc, vec![(actor, 1)])])], 40).expect("stores");
     assert_eq!((latest(&store), store.only_here(commons).expect("reads")), (vec![(40, true), (10, false)], 0));
 }
 
@@ -48,7 +48,7 @@ fn what_others_wrote_is_not_counted() {
     let actor = theirs.0.actor();
     write(&mut store, commons, &other, theirs, false);
     let doc = other.doc();
-    store.set_held(commons, device(2), &[(doc, vec![(actor, 1)])], 10).expect("stores");
+    store.set_held(commons, &[(device(2), vec![(doc, vec![(actor, 1)])])], 10).expect("stores");
     assert_eq!(store.only_here(commons).expect("reads"), 0);
     assert_eq!(store.holders(commons, doc).expect("reads"), vec![]);
     assert!(!store.wrote(commons, doc).expect("reads"));

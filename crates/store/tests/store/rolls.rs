@@ -32,7 +32,7 @@ fn leaving_takes_everything_along_and_nothing_else() {
             let made = vec![writer.begin("T", "kettle")];
             let doc = writer.doc();
             store.write(batch(commons, doc, &made, page("T", "f", "kettle"), true)).expect("stores");
-            store.set_held(commons, device(5), &[(doc, vec![(made[0].0.actor(), 1)])], 1).expect("stores");
+            store.set_held(commons, &[(device(5), vec![(doc, vec![(made[0].0.actor(), 1)])])], 1).expect("stores");
         }
         let mut member = Member::new(3, commons);
         let tag = |n| commonplace_model::Statement::Tag { page: page_id(n), tag: "wet".parse().expect("a tag") };

@@ -10,7 +10,7 @@ use std::{
 };
 
 use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, Folder, PageId, Splice};
-use commonplace_sync::{Effect, Input, Millis, Neighbour, Neighbours, Role, Session, neighbours::Bounds};
+use commonplace_sync::{Effect, Input, Millis, Neighbour, Neighbours, Role, Routes, Session, neighbours::Bounds};
 use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -70,6 +70,7 @@ struct Peer {
     id: DeviceId,
     device: Device,
     neighbours: Neighbours,
+    routes: Routes,
     alive: bool,
     island: usize,
     life: u32,
@@ -141,6 +142,7 @@ impl Crowd {
                 id: device.key.id(),
                 device,
                 neighbours: Neighbours::new(bounds, rng.random()),
+                routes: Routes::default(),
                 alive: true,
                 island: 0,
                 life: 0,
@@ -354,6 +356,12 @@ impl Crowd {
             if self.peers[peer].met.get(&with) == Some(&id) {
                 self.peers[peer].met.remove(&with);
             }
+            for (other, author) in self.peers[peer].routes.ended(id) {
+                if let Some(meeting) = self.meetings.get(&other) {
+                    let side = usize::from(meeting.peers[1] == peer);
+                    self.drive((other, side), Input::Mute { author, mute: false });
+                }
+            }
             let after = self.within(LATENCY);
             self.look_in(peer, after);
         }
@@ -412,6 +420,11 @@ impl Crowd {
     /// Somebody who is there writes some words in some page.
     pub(crate) fn write_somewhere(&mut self) {
         let n = self.rng.random_range(0..self.len());
+        self.writes(n);
+    }
+
+    /// One of them writes some words in some page.
+    pub(crate) fn writes(&mut self, n: usize) {
         let docs: Vec<_> = self.peers[n].device.shelves.keys().copied().collect();
         let doc = docs[self.rng.random_range(0..docs.len())];
         let device = &mut self.peers[n].device;
@@ -451,7 +464,7 @@ impl Crowd {
     fn arrived(&mut self, n: usize, spot: Spot, from: usize, arrivals: Vec<Arrival>) {
         let (mut docs, mut relay) = (Vec::new(), Vec::new());
         for mut arrival in arrivals {
-            let doc = arrival.doc;
+            let (doc, author) = (arrival.doc, arrival.author(self.peers[n].device.commons));
             self.counts.copies += arrival.changes.len();
             let end = self.meetings.get_mut(&spot.0).map(|meeting| &mut meeting.ends[spot.1]);
             if let Some(mut waiting) = end.and_then(|end| end.waiting.remove(&doc)) {
@@ -460,6 +473,10 @@ impl Crowd {
             }
             let passed = self.peers[n].device.take_in(arrival);
             assert_eq!(passed.refused, vec![], "the gate refused what an honest device sent");
+            let new = !passed.changes.is_empty();
+            if let Some(author) = author.filter(|_| new || passed.waiting.is_empty()) {
+                self.came(n, spot, author, new);
+            }
             for change in &passed.changes {
                 let (_, came) = self.made.get_mut(&change.hash()).unwrap();
                 let hops = came[from].map_or(0, |came| came.hops) + 1;
@@ -482,6 +499,18 @@ impl Crowd {
             self.pass_on(n, &arrival, Some(spot.0));
         }
         self.drive(spot, Input::Stored { docs });
+    }
+
+    fn came(&mut self, n: usize, spot: Spot, author: DeviceId, new: bool) {
+        let peer = &mut self.peers[n];
+        let mute = if author == peer.id && !new {
+            peer.routes.came_back(author, spot.0)
+        } else {
+            peer.routes.came(author, spot.0, new, self.now)
+        };
+        if let Some(mute) = mute {
+            self.drive(spot, Input::Mute { author, mute });
+        }
     }
 
     fn pass_on(&mut self, n: usize, arrival: &Arrival, from: Option<u64>) {
@@ -507,7 +536,7 @@ impl Crowd {
                 Effect::Arrived { arrivals, .. } => self.write(n, Write::Arrivals((id, side), from, arrivals)),
                 Effect::ArrivedRecords(_) => panic!("there are no records"),
                 Effect::CaughtUp { apart } => assert_eq!(apart, vec![], "the gate refused what an honest device sent"),
-                Effect::Acknowledged { .. } | Effect::Progress { .. } => {}
+                Effect::Acknowledged { .. } | Effect::Holds { .. } | Effect::Progress { .. } => {}
                 Effect::PeerTooNew { version } => panic!("too new: {version}"),
                 Effect::Close(reason) => {
                     let dead = self.meetings.get(&id).is_none_or(|meeting| meeting.dead);

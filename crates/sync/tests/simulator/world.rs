@@ -6,8 +6,8 @@ use std::{
     ops::RangeInclusive,
 };
 
-use commonplace_model::{Actor, ChangeHash, CommonsId, DocId};
-use commonplace_sync::{Effect, Input, Millis, Role, Session};
+use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId};
+use commonplace_sync::{Effect, Input, Millis, Role, Routes, Session};
 use commonplace_trust::{Arrival, Refusal, VerifiedAttestation, VerifiedChange, VerifiedRecord};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -36,6 +36,9 @@ struct End {
     before: Option<Vec<(DocId, Actor, u64)>>,
     closed: bool,
 }
+
+/// What a session has not pushed it names within so long.
+const SOON: Millis = 7_000;
 
 struct Link {
     connection: u64,
@@ -104,6 +107,7 @@ pub(crate) struct World {
     events: BinaryHeap<Reverse<(Millis, u64, Event)>>,
     order: u64,
     links: BTreeMap<(usize, usize), Link>,
+    routes: Vec<Routes>,
     writes: Vec<VecDeque<Write>>,
     lives: Vec<u32>,
     connections: u64,
@@ -131,6 +135,7 @@ impl World {
             events: BinaryHeap::new(),
             order: 0,
             links,
+            routes: (0..count).map(|_| Routes::default()).collect(),
             writes: (0..count).map(|_| VecDeque::new()).collect(),
             lives: vec![0; count],
             connections: 0,
@@ -158,10 +163,11 @@ impl World {
         self.now = until;
     }
 
-    /// Lets time pass until nothing is under way; alarms that sessions set for themselves do not count.
+    /// Lets time pass until nothing is under way; alarms that sessions set for themselves count where they are soon.
     pub(crate) fn settle(&mut self) {
         for _ in 0..2_000_000 {
-            if self.events.iter().all(|Reverse((_, _, event))| matches!(event, Event::Wake(_))) {
+            let soon = self.now + SOON;
+            if self.events.iter().all(|Reverse((at, _, event))| matches!(event, Event::Wake(_)) && *at > soon) {
                 return;
             }
             self.step();
@@ -257,7 +263,18 @@ impl World {
 
     /// Ends a connection; what was on its way is gone.
     pub(crate) fn disconnect(&mut self, pair: (usize, usize)) {
-        self.links.get_mut(&pair).unwrap().ends = None;
+        let link = self.links.get_mut(&pair).unwrap();
+        link.ends = None;
+        let ended = link.connection;
+        for device in [pair.0, pair.1] {
+            let again = self.routes[device].ended(ended);
+            for (connection, author) in again {
+                let spots = self.spots_of(device, None);
+                for spot in spots.into_iter().filter(|spot| spot.connection == connection) {
+                    self.drive(spot, Input::Mute { author, mute: false });
+                }
+            }
+        }
     }
 
     pub(crate) fn disconnect_and_return(&mut self, pair: (usize, usize)) {
@@ -374,6 +391,16 @@ impl World {
                     }
                 }
             }
+            Effect::Holds { docs } => {
+                let holder = &self.devices[self.device_of(other)];
+                for (doc, actor, seq) in self.devices[device].tips() {
+                    let named = docs.iter().any(|(named, _)| *named == doc);
+                    assert!(
+                        !named || holder.holds_up_to(&doc, &actor, seq),
+                        "named, and not there: {doc:?} {actor:?} {seq}"
+                    );
+                }
+            }
             Effect::Progress { received, expected, sent, to_send } => {
                 assert!(received <= expected && sent <= to_send);
                 self.counts.progress.push((received, expected));
@@ -486,7 +513,7 @@ impl World {
     fn arrivals(&mut self, device: usize, spot: Spot, arrivals: Vec<Arrival>) {
         let (mut docs, mut relay) = (Vec::new(), Vec::new());
         for mut arrival in arrivals {
-            let doc = arrival.doc;
+            let (doc, author) = (arrival.doc, arrival.author(self.devices[device].commons));
             self.counts.came.push(doc);
             self.counts.changes += arrival.changes.len();
             if let Some(end) = self.end(spot)
@@ -501,6 +528,11 @@ impl World {
                 assert_eq!(passed.refused, vec![], "the gate refused what an honest device sent");
             }
             self.counts.refused.extend(passed.refused.iter().map(|why| (doc, *why)));
+            let new = !passed.changes.is_empty();
+            let known = !new && passed.refused.is_empty() && passed.waiting.is_empty();
+            if let Some(author) = author.filter(|_| new || known) {
+                self.came(device, spot, author, new);
+            }
             self.counts.repeated += brought - passed.changes.len() - passed.waiting.len();
             if !passed.waiting.is_empty()
                 && let Some(end) = self.end(spot)
@@ -518,6 +550,18 @@ impl World {
             self.pass_on(device, &arrival, Some(spot));
         }
         self.drive(spot, Input::Stored { docs });
+    }
+
+    fn came(&mut self, device: usize, spot: Spot, author: DeviceId, new: bool) {
+        let own = self.devices[device].key.id();
+        let mute = if author == own && !new {
+            self.routes[device].came_back(own, spot.connection)
+        } else {
+            self.routes[device].came(author, spot.connection, new, self.now)
+        };
+        if let Some(mute) = mute {
+            self.drive(spot, Input::Mute { author, mute });
+        }
     }
 
     fn pass_on(&mut self, device: usize, arrival: &Arrival, from: Option<Spot>) {
