@@ -68,13 +68,24 @@ impl Side {
         until(async || self.shows().await == text).await;
     }
 
-    /// From now on nobody hears from the disk; or again.
-    async fn disk_is_silent(&self, silent: bool) {
+    /// From now on nobody hears from the disk.
+    async fn disk_is_silent(&self) {
         let hush = move |core: &mut Core| {
-            core.disk.is_silent(silent);
+            core.disk.is_silent(true);
             Ok(())
         };
         self.engine.ask(hush).await.unwrap();
+    }
+
+    /// The disk has what it was asked and is heard again.
+    async fn disk_is_back(&self) {
+        until(async || self.engine.ask(|core| Ok(core.disk.is_asked())).await.unwrap()).await;
+        let heard = move |core: &mut Core| {
+            core.disk.is_silent(false);
+            core.disk_answers(core.disk.question(), Ok(()));
+            Ok(())
+        };
+        self.engine.ask(heard).await.unwrap();
     }
 
     /// The disk answers what it was asked, or is about to be.
@@ -125,7 +136,7 @@ async fn two(bounds: Bounds) -> (Side, Side, String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_is_sent_before_the_disk_has_it_and_called_durable_after() {
     let (ines, tomas, commons, page) = two(Bounds::default()).await;
-    ines.disk_is_silent(true).await;
+    ines.disk_is_silent().await;
     for text in ["dcba\n", "ddcba\n"] {
         ines.types('d').await;
         tomas.until_it_shows(text).await;
@@ -133,8 +144,7 @@ async fn what_is_typed_is_sent_before_the_disk_has_it_and_called_durable_after()
     let is_durable = async || ines.engine.page_holding(commons.clone(), page.clone()).await.unwrap().durable;
     assert!(!is_durable().await);
     let mut events = ines.engine.events();
-    ines.disk_is_silent(false).await;
-    ines.disk_says(Ok(())).await;
+    ines.disk_is_back().await;
     until(is_durable).await;
     let mut durable = 0;
     while let Ok(event) = events.try_recv() {
@@ -146,7 +156,7 @@ async fn what_is_typed_is_sent_before_the_disk_has_it_and_called_durable_after()
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_typed_is_shown_before_the_disk_has_it_and_acknowledged_after() {
     let (ines, tomas, commons, page) = two(Bounds::default()).await;
-    tomas.disk_is_silent(true).await;
+    tomas.disk_is_silent().await;
     for text in ["dcba\n", "ddcba\n"] {
         ines.types('d').await;
         tomas.until_it_shows(text).await;
@@ -157,15 +167,14 @@ async fn what_others_typed_is_shown_before_the_disk_has_it_and_acknowledged_afte
         held.durable && held.holders.iter().any(|holder| holder.holds)
     };
     assert!(!is_held().await, "a power cut may still take it back");
-    tomas.disk_is_silent(false).await;
-    tomas.disk_says(Ok(())).await;
+    tomas.disk_is_back().await;
     until(is_held).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_closes_when_what_was_typed_is_on_the_disk() {
     let (ines, _tomas, commons, page) = two(Bounds::default()).await;
-    ines.disk_is_silent(true).await;
+    ines.disk_is_silent().await;
     ines.types('d').await;
     let session = ines.window.as_ref().unwrap().session;
     ines.engine.editor_close(session).await.unwrap();
@@ -185,7 +194,7 @@ async fn what_a_disk_did_not_take_is_brought_there_in_another_way_and_tried_unti
         }
         told
     };
-    ines.disk_is_silent(true).await;
+    ines.disk_is_silent().await;
     ines.types('d').await;
     assert!(!is_durable().await);
     ines.disk_says(failed()).await;
@@ -214,7 +223,7 @@ async fn what_a_disk_did_not_take_is_brought_there_in_another_way_and_tried_unti
 async fn whoever_goes_on_under_an_actor_of_an_earlier_start_waits_for_the_disk() {
     // So that the next start has no room for an actor more.
     let (ines, tomas, commons, page) = two(Bounds { actors: 1, ..Bounds::default() }).await;
-    ines.disk_is_silent(true).await;
+    ines.disk_is_silent().await;
     ines.types('d').await;
     assert!(ines.engine.page_holding(commons, page).await.unwrap().durable);
     tomas.until_it_shows("dcba\n").await;
@@ -223,7 +232,7 @@ async fn whoever_goes_on_under_an_actor_of_an_earlier_start_waits_for_the_disk()
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_to_compare_is_shown_only_what_is_on_the_disk() {
     let (ines, tomas, commons, page) = two(Bounds::default()).await;
-    ines.disk_is_silent(true).await;
+    ines.disk_is_silent().await;
     ines.types('d').await;
     tomas.until_it_shows("dcba\n").await;
     let is_durable = async || ines.engine.page_holding(commons.clone(), page.clone()).await.unwrap().durable;
