@@ -3,6 +3,7 @@
 mod documents;
 mod frontier;
 mod inbound;
+mod naming;
 mod outbound;
 mod roll;
 
@@ -14,11 +15,12 @@ use commonplace_trust::{Arrival, Attestation, bundle::Bundle};
 use self::{
     documents::Comparison,
     inbound::{Inbound, Receipt},
+    naming::Naming,
     outbound::{Delivery, Outbound},
     roll::Roll,
 };
 use crate::{
-    frame::{Body, Entry, Frame, FrameError, Hello, List, MAX_ENTRIES, Parcel, Part, Summary, VERSION},
+    frame::{Body, Entry, Frame, FrameError, Hello, List, Parcel, Part, Summary, VERSION},
     replica::Replica,
 };
 
@@ -35,10 +37,6 @@ const AHEAD: usize = 64 * 1024;
 const FRAME_CHANGES: usize = 256 * 1024;
 /// Bytes pushed live and not yet taken by the stream; beyond it the other side is told and asks when it can.
 const MAX_LIVE: usize = 1024 * 1024;
-/// Authors whose changes the other side may have muted; of those beyond them all is pushed.
-const MAX_MUTED: usize = 1_024;
-/// How long what is not pushed waits to be named, together with what else is not.
-const NAMED_AFTER: Millis = 3_000;
 /// How long the other side may say nothing while we wait for it.
 const SILENCE: Millis = 60_000;
 
@@ -209,7 +207,6 @@ enum Phase {
 /// A session.
 pub struct Session {
     role: Role,
-    me: DeviceId,
     commons: CommonsId,
     salt: [u8; 16],
     phase: Phase,
@@ -225,13 +222,7 @@ pub struct Session {
     asked: BTreeSet<DocId>,
     /// Documents that the other side asked about.
     to_answer: BTreeSet<DocId>,
-    /// Devices whose changes the other side gets on another way.
-    muted: BTreeSet<DeviceId>,
-    /// Documents to be named, and when.
-    to_name: BTreeSet<DocId>,
-    name_at: Option<Millis>,
-    /// Whether what we wrote is among that.
-    names_own: bool,
+    naming: Naming,
     /// Bytes that may still be made before the stream has taken what there is.
     room: usize,
     live_room: usize,
@@ -260,7 +251,6 @@ impl Session {
         hasher.finalize_xof().fill(&mut salt);
         Self {
             role,
-            me,
             commons,
             salt,
             phase: Phase::Fresh,
@@ -272,10 +262,7 @@ impl Session {
             to_ask: BTreeSet::new(),
             asked: BTreeSet::new(),
             to_answer: BTreeSet::new(),
-            muted: BTreeSet::new(),
-            to_name: BTreeSet::new(),
-            name_at: None,
-            names_own: false,
+            naming: Naming::new(role, me),
             room: AHEAD,
             live_room: MAX_LIVE,
             heard: 0,
@@ -379,11 +366,7 @@ impl Session {
                 Ok(())
             }
             (_, Frame::Mute { author, mute }) => {
-                if !mute {
-                    self.muted.remove(&author);
-                } else if self.muted.len() < MAX_MUTED {
-                    self.muted.insert(author);
-                }
+                self.naming.heed(author, mute);
                 Ok(())
             }
             (_, Frame::Named { docs, ask }) => self.named(docs, ask, turn),
@@ -497,13 +480,7 @@ impl Session {
             // Its changes are read from the replica when they are sent.
             return Ok(());
         }
-        let author = if self.muted.is_empty() { None } else { arrival.author(self.commons) };
-        if let Some(author) = author.filter(|author| self.muted.contains(author)) {
-            self.names_own |= author == self.me;
-            self.to_name.insert(doc);
-            // One side is enough where both are equal.
-            let after = if self.role == Role::Dialled { NAMED_AFTER } else { 2 * NAMED_AFTER };
-            self.name_at.get_or_insert(turn.now.saturating_add(after));
+        if self.naming.withholds(&arrival, self.commons, turn.now) {
             return Ok(());
         }
         let bytes =
@@ -525,9 +502,7 @@ impl Session {
         let (equal, others): (Vec<_>, Vec<_>) =
             docs.into_iter().partition(|(doc, digest)| turn.replica.digest(doc) == Some(*digest));
         if !equal.is_empty() {
-            for (doc, _) in &equal {
-                self.to_name.remove(doc);
-            }
+            self.naming.is_equal(&equal);
             if ask {
                 turn.send(&Frame::Named { docs: equal.clone(), ask: false })?;
             }
@@ -541,19 +516,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// The digests of documents in which something was not pushed, when they are due and as many as go into a frame.
-    fn next_named(&mut self, turn: &Turn<'_>) -> Option<Frame> {
-        self.name_at.take_if(|at| *at <= turn.now)?;
-        let next = std::iter::from_fn(|| self.to_name.pop_first()).take(MAX_ENTRIES);
-        let docs: Vec<_> = next.filter_map(|doc| Some((doc, turn.replica.digest(&doc)?))).collect();
-        if !self.to_name.is_empty() {
-            self.name_at = Some(turn.now);
-        }
-        let ask = self.names_own;
-        self.names_own &= !self.to_name.is_empty();
-        (!docs.is_empty()).then_some(Frame::Named { docs, ask })
     }
 
     /// What follows from where the session stands, whatever came.
@@ -618,7 +580,7 @@ impl Session {
             self.asked.extend(entries.iter().map(|entry| entry.doc));
             return Ok(Some(Frame::Frontiers { list: List::Ask, entries, last: true }));
         }
-        if let Some(frame) = self.next_named(turn) {
+        if let Some(frame) = self.naming.next_frame(turn.now, turn.replica) {
             return Ok(Some(frame));
         }
         let next = self.outbound.next_frame(self.commons, turn.replica)?;
@@ -645,7 +607,7 @@ impl Session {
         if silent_at.is_some_and(|at| turn.now >= at) {
             return Err(Reason::Silent);
         }
-        if let Some(at) = silent_at.into_iter().chain(self.name_at).min()
+        if let Some(at) = silent_at.into_iter().chain(self.naming.due()).min()
             && self.wakes.is_none_or(|wakes| at < wakes)
         {
             self.wakes = Some(at);

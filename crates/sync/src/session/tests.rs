@@ -266,6 +266,7 @@ fn a_small_frame_that_asks_for_much_work_ends_the_session() {
         Frame::Frontiers { list: List::Ask, entries, last: true },
         Frame::Ack { docs: (0..).take(MAX_PARTS + 1).map(|n| (page(n), vec![])).collect() },
         Frame::Records { records: vec![Parcel(vec![0; 16]); 4_097], last: false },
+        Frame::Named { docs: (0..).take(MAX_ENTRIES + 1).map(|n| (page(n), [5; 32])).collect(), ask: true },
     ];
     for frame in costly {
         let mut session = started(Role::Answered, &Shelf(0));
@@ -276,6 +277,31 @@ fn a_small_frame_that_asks_for_much_work_ends_the_session() {
     let mut session = started(Role::Answered, &Shelf(0));
     give(&mut session, &hello(0), &Shelf(0));
     assert_eq!(ending(&give(&mut session, &body(&[part(page(0), vec![])]), &Shelf(0))), Some(Reason::Malformed));
+}
+
+#[test]
+fn what_is_named_is_known_to_be_there_or_asked_about() {
+    let replica = Shelf(3);
+    let mut session = started(Role::Answered, &replica);
+    let mut first = self::session(Role::Dialled).handle(Input::Start, 0, &replica);
+    let Effect::Send(frame) = first.remove(0) else { panic!("no hello") };
+    session.handle(Input::Frame(frame), 1, &replica);
+    let sent = |effects: &[Effect]| -> Vec<Frame> {
+        let frames = effects.iter().filter_map(|effect| match effect {
+            Effect::Send(bytes) => Some(Frame::decode(bytes).expect("a frame")),
+            _ => None,
+        });
+        frames.collect()
+    };
+    let equal = (page(1), [5; 32]);
+    let effects = give(&mut session, &Frame::Named { docs: vec![equal], ask: false }, &replica);
+    assert_eq!((effects.contains(&Effect::Holds { docs: vec![equal] }), sent(&effects)), (true, vec![]));
+    let effects = give(&mut session, &Frame::Named { docs: vec![equal, (page(2), [6; 32])], ask: true }, &replica);
+    assert!(effects.contains(&Effect::Holds { docs: vec![equal] }));
+    let asked = Frame::Frontiers { list: List::Ask, entries: vec![Entry { doc: page(2), tips: vec![] }], last: true };
+    assert_eq!(sent(&effects), [Frame::Named { docs: vec![equal], ask: false }, asked]);
+    // It is asked about once.
+    assert_eq!(sent(&give(&mut session, &Frame::Named { docs: vec![(page(2), [6; 32])], ask: true }, &replica)), []);
 }
 
 #[test]
@@ -302,7 +328,7 @@ proptest! {
     #[test]
     fn no_frames_make_a_session_panic(
         frames in vec(vec(any::<u8>(), 0..200), 0..6),
-        kinds in vec(0_u8..13, 6),
+        kinds in vec(0_u8..16, 6),
         documents in 0_u64..600,
         answered: bool,
     ) {
