@@ -74,7 +74,7 @@ pub(crate) enum Frame {
     Done,
     /// Everything up to [`Frame::Done`] is durable, or was refused.
     Kept,
-    /// These are durable now, in the order of the frames they came in.
+    /// These are durable now.
     Ack { docs: Vec<(DocId, Vec<(Actor, u64)>)> },
     /// The sender's user has this page open.
     Priority(DocId),

@@ -321,7 +321,12 @@ impl Session {
             Input::Mute { author, mute } => {
                 turn.send(&Frame::Mute { author, mute })?;
             }
-            Input::Tick => self.wakes = None,
+            Input::Tick => {
+                self.wakes = None;
+                while let Some(frame) = self.inbound.next_ack(turn.now) {
+                    turn.send(&frame)?;
+                }
+            }
         }
         Ok(())
     }
@@ -463,9 +468,9 @@ impl Session {
         for doc in self.inbound.stored(&docs) {
             self.to_ask.insert(doc);
         }
-        let docs: Vec<_> = docs.into_iter().filter(|(_, tips)| !tips.is_empty()).collect();
-        if !docs.is_empty() {
-            turn.send(&Frame::Ack { docs })?;
+        self.inbound.acknowledge(docs, turn.now, self.caught_up);
+        while let Some(frame) = self.inbound.next_ack(turn.now) {
+            turn.send(&frame)?;
         }
         Ok(())
     }
@@ -607,7 +612,7 @@ impl Session {
         if silent_at.is_some_and(|at| turn.now >= at) {
             return Err(Reason::Silent);
         }
-        if let Some(at) = silent_at.into_iter().chain(self.naming.due()).min()
+        if let Some(at) = silent_at.into_iter().chain(self.naming.due()).chain(self.inbound.due()).min()
             && self.wakes.is_none_or(|wakes| at < wakes)
         {
             self.wakes = Some(at);

@@ -159,6 +159,34 @@ fn keystrokes_take_a_byte_or_two_each() {
 }
 
 #[test]
+fn what_is_deleted_forwards_takes_no_more_than_what_is_typed() {
+    // As with the delete key: each time the letter behind the last one.
+    let mut writer = Writer::new(1);
+    let mut changes: Vec<_> = writer.edit(0, 0, &"a".repeat(300)).into_iter().collect();
+    let mut deleted = Vec::new();
+    for _ in 0..200 {
+        deleted.extend(writer.edit(50, 1, ""));
+    }
+    changes.extend(deleted);
+    comes_back(&changes);
+    assert!(packed(&changes).len() < 1_100, "{}", packed(&changes).len());
+}
+
+#[test]
+fn a_change_kept_as_it_is_may_be_anothers_and_some_may_be_left_out() {
+    let (mut first, mut second) = (Writer::new(1), Writer::new(2));
+    let typed = first.edit(0, 0, "a").expect("changes");
+    second.hear(&typed);
+    let renamed = second.page.rename(&"Tea".parse().expect("a title"), &Folder::default()).expect("renames");
+    let renamed = renamed.map(|local| VerifiedChange::local(local, &second.key, COMMONS, PAGE, NONCE));
+    let renamed = renamed.expect("changes").expect("within bounds").0;
+    comes_back(&[typed.clone(), renamed]);
+    // Whoever has the second change of somebody may lack the first and the third.
+    let all: Vec<_> = [typed].into_iter().chain((1..6).filter_map(|at| first.edit(at, 0, "b"))).collect();
+    comes_back(&[all[1].clone(), all[3].clone(), all[4].clone()]);
+}
+
+#[test]
 fn what_is_no_writing_in_the_body_is_kept_as_it_is() {
     let mut writer = Writer::new(1);
     let title = "A title".parse().expect("a title");
@@ -311,6 +339,8 @@ fn an_actor_is_named_once_and_not_for_nothing() {
     idle.splice(at..=at, [2]);
     idle.splice(at + 1..at + 1, [5; 32]);
     assert_eq!(bundle::unpack(&idle, ANY), Err(BundleError::Malformed));
+    // Nor is there a letter too many.
+    assert_eq!(bundle::unpack(&forged(1, &insert_first, &[], "kk"), ANY), Err(BundleError::Malformed));
 }
 
 #[test]
@@ -343,6 +373,22 @@ fn what_a_change_in_a_bundle_builds_on_is_bounded_as_that_of_any() {
     assert_eq!(unpacked(most + 1), Err(BundleError::Malformed));
 }
 
+/// A change with its operations counted from elsewhere, and the checksum of that.
+fn counted_from(change: &[u8], before: u64, after: u64) -> Vec<u8> {
+    use sha2::Digest;
+    let number = |n: u64| -> Vec<u8> {
+        let group = |shift: u32| (n >> shift).to_le_bytes()[0] & 0x7f | if shift < 28 { 0x80 } else { 0 };
+        [0, 7, 14, 21, 28].map(group).to_vec()
+    };
+    let (from, to) = (number(before), number(after));
+    let at = change.windows(from.len()).position(|bytes| bytes == from).expect("it is counted from there");
+    let mut change = change.to_vec();
+    change.splice(at..at + from.len(), to);
+    let checksum = sha2::Sha256::digest(&change[8..]);
+    change[4..8].copy_from_slice(&checksum[..4]);
+    change
+}
+
 #[test]
 fn what_a_change_in_a_bundle_counts_is_bounded() {
     use commonplace_trust::chunk::{MAX_OP_COUNTER, MAX_OPS};
@@ -356,6 +402,17 @@ fn what_a_change_in_a_bundle_counts_is_bounded() {
     let last = MAX_OP_COUNTER - MAX_OPS;
     for most in [(MAX_OP_COUNTER, 1, 1), (1, last, 1), (1, 1, MAX_OPS), (MAX_OP_COUNTER, last, MAX_OPS)] {
         assert_eq!(unpacked(most.0, most.1, most.2), Ok(1), "{most:?}");
+    }
+    // What is counted from further on than a bundle can say is kept as it is, and up to there it need not be.
+    let unpack = |start_op: u64| {
+        let forged = forged_as(&[[7; 16]], (1, start_op), 1, &[3], &[], "k");
+        bundle::unpack(&forged, ANY).expect("one change").remove(0).bytes
+    };
+    let repacked = |bytes: &[u8]| bundle::pack(DocKind::Page, vec![bytes]).expect("packs");
+    let (near, far) = (repacked(&unpack(last)), repacked(&counted_from(&unpack(last), last, last + 1)));
+    assert!(near.len() + 20 < far.len(), "{} and {}", near.len(), far.len());
+    for bundle in [near, far] {
+        assert_eq!(bundle::unpack(&bundle, ANY).expect("unpacks").len(), 1);
     }
     for beyond in [(MAX_OP_COUNTER + 1, 1, 1), (1, last + 1, 1), (1, 1, MAX_OPS + 1), (1, 1, 0)] {
         assert_eq!(unpacked(beyond.0, beyond.1, beyond.2), Err(BundleError::Malformed), "{beyond:?}");

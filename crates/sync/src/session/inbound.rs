@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use commonplace_model::{Actor, CommonsId, DocId};
 
-use super::{MAX_DOCS, Reason};
-use crate::frame::Part;
+use super::{MAX_DOCS, Millis, Reason};
+use crate::frame::{Frame, MAX_PARTS, Part};
 
 /// Frames of changes that may wait to be stored.
 pub(super) const MAX_STORING: usize = 4_096;
+/// What is pushed while somebody types is acknowledged together, for so long: a letter may come every few milliseconds.
+const ACKNOWLEDGED_AFTER: Millis = 200;
 /// How often a document is asked for again when what came did not count.
 const REPAIRS: u8 = 3;
 /// Documents asked for again at most; what else is missing comes with the next session.
@@ -42,6 +44,9 @@ pub(super) struct Inbound {
     received: u64,
     storing: VecDeque<Vec<Promise>>,
     repairs: BTreeMap<DocId, u8>,
+    /// What is to be acknowledged, and when.
+    durable: BTreeMap<DocId, BTreeMap<Actor, u64>>,
+    due: Option<Millis>,
 }
 
 impl Inbound {
@@ -99,6 +104,37 @@ impl Inbound {
         Ok(())
     }
 
+    /// Has these acknowledged: now, or in a moment with what else is durable by then.
+    pub(super) fn acknowledge(&mut self, docs: Vec<(DocId, Vec<(Actor, u64)>)>, now: Millis, later: bool) {
+        for (doc, tips) in docs.into_iter().filter(|(_, tips)| !tips.is_empty()) {
+            let durable = self.durable.entry(doc).or_default();
+            for (actor, seq) in tips {
+                let newest = durable.entry(actor).or_default();
+                *newest = (*newest).max(seq);
+            }
+        }
+        if !self.durable.is_empty() {
+            let at = if later && self.durable.len() < MAX_PARTS { now.saturating_add(ACKNOWLEDGED_AFTER) } else { now };
+            self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        }
+    }
+
+    /// When something is to be acknowledged.
+    pub(super) fn due(&self) -> Option<Millis> {
+        self.due
+    }
+
+    /// What is to be acknowledged now, as much as goes into a frame.
+    pub(super) fn next_ack(&mut self, now: Millis) -> Option<Frame> {
+        self.due.take_if(|due| *due <= now)?;
+        let next = std::iter::from_fn(|| self.durable.pop_first()).take(MAX_PARTS);
+        let docs = next.map(|(doc, durable)| (doc, durable.into_iter().collect())).collect();
+        if !self.durable.is_empty() {
+            self.due = Some(now);
+        }
+        Some(Frame::Ack { docs })
+    }
+
     /// What the oldest frame brought is judged and durable. Gives the documents that have gaps.
     pub(super) fn stored(&mut self, docs: &[(DocId, Vec<(Actor, u64)>)]) -> Vec<DocId> {
         let Some(promises) = self.storing.pop_front() else { return Vec::new() };
@@ -146,6 +182,28 @@ mod tests {
             changes: vec![Parcel(vec![0; 16])],
             more: false,
         }
+    }
+
+    #[test]
+    fn what_is_pushed_is_acknowledged_together() {
+        let (actor, other) = (Actor::new([1; 16]), Actor::new([2; 16]));
+        let doc = promise(1).doc;
+        let mut inbound = Inbound::default();
+        let ack = |tips: &[(Actor, u64)]| Some(Frame::Ack { docs: vec![(doc, tips.to_vec())] });
+        inbound.acknowledge(vec![(doc, vec![(actor, 1)])], 0, false);
+        assert_eq!((inbound.next_ack(0), inbound.due()), (ack(&[(actor, 1)]), None));
+        inbound.acknowledge(vec![(doc, vec![(actor, 2)])], 0, true);
+        inbound.acknowledge(vec![(doc, vec![(actor, 4), (other, 1)])], 20, true);
+        inbound.acknowledge(vec![(doc, vec![(actor, 3)]), (promise(2).doc, vec![])], 30, true);
+        assert_eq!((inbound.next_ack(ACKNOWLEDGED_AFTER - 1), inbound.due()), (None, Some(ACKNOWLEDGED_AFTER)));
+        assert_eq!(inbound.next_ack(ACKNOWLEDGED_AFTER), ack(&[(actor, 4), (other, 1)]));
+        assert_eq!((inbound.next_ack(9_000), inbound.due()), (None, None));
+        // And at once, when it is as much as goes into a frame.
+        for n in 0..MAX_PARTS {
+            assert_eq!(inbound.next_ack(0), None);
+            inbound.acknowledge(vec![(promise(n).doc, vec![(actor, 1)])], 0, true);
+        }
+        assert!(matches!(inbound.next_ack(0), Some(Frame::Ack { docs }) if docs.len() == MAX_PARTS));
     }
 
     #[test]
