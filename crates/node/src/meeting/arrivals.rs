@@ -167,7 +167,8 @@ impl Core {
         };
         let (commons, device, doc) = (meeting.commons, meeting.device, arrival.doc);
         let (mut passed, waits) = self.judge_arrival(id, arrival)?;
-        let known = passed.changes.is_empty() && passed.refused.is_empty() && !waits;
+        let is_whole = passed.refused.is_empty() && passed.beyond.is_empty() && !passed.unproven && !waits;
+        let known = is_whole && passed.changes.is_empty();
         let twins = std::mem::take(&mut passed.twins);
         // Whose device is proved to have made twins is told with the proof; who brought them is not at fault.
         let told = |why: &&Refusal| twins.is_empty() || !matches!(why, Refusal::Equivocation | Refusal::Sequence);
