@@ -391,7 +391,7 @@ mod tests {
         let level =
             |store: &Store| -> i64 { store.db.query_row("PRAGMA synchronous", [], |row| row.get(0)).expect("a level") };
         let (normal, full) = (1, 2);
-        store.unsynced(|store| Ok(assert_eq!(level(store), normal))).expect("is told");
+        assert_eq!(store.unsynced(|store| Ok(level(store))).expect("is told"), normal);
         assert_eq!(level(&store), full);
         store.write_unsynced(two_pages(commons, 0), &[]).expect("writes");
         assert_eq!(level(&store), full);
