@@ -213,6 +213,7 @@ impl Core {
             }
         }
         self.flush_all();
+        let _ = self.sync_now();
         self.note_all_acknowledged();
         // Nothing is put to the engine from here on, so whoever waits to do so is told.
         drop(bulk);

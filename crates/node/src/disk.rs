@@ -70,6 +70,10 @@ pub(crate) struct Disk {
     retry: Option<Instant>,
     /// Whether all was brought there just now.
     synced: Cell<bool>,
+    /// Whether it did not take something. What it says it has counts for nothing until the log is brought into the database.
+    failed: Cell<bool>,
+    /// Whether it did not take something just now, for a session that wanted to tell of it.
+    refused: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -118,15 +122,23 @@ impl Disk {
 
     /// Whether all that was written is there.
     pub(crate) fn has_all(&self) -> bool {
-        self.asked.is_empty() && self.unasked.is_empty()
+        !self.failed.get() && self.asked.is_empty() && self.unasked.is_empty()
     }
 
     /// Waits until all that was written is there; false when it does not take it. What is to be said then is said when
     /// [`Core::heed_sync`] is called.
     pub(crate) fn sync(&self) -> bool {
-        let synced = self.retry.is_none() && self.thread.as_ref().is_none_or(|waiter| waiter.log.sync().is_ok());
-        self.synced.set(synced);
-        synced
+        if self.synced.get() || self.has_all() {
+            return true;
+        }
+        let has_it = || self.thread.as_ref().is_none_or(|waiter| waiter.log.sync().is_ok());
+        if self.failed.get() || !has_it() {
+            self.failed.set(true);
+            self.refused.set(true);
+            return false;
+        }
+        self.synced.set(true);
+        true
     }
 
     /// Whether something that was typed in a page is not on the disk yet.
@@ -181,7 +193,7 @@ impl Core {
     /// after all that it brought before.
     pub(crate) fn stored(&mut self, meeting: u64, stored: Input, on_disk: bool) {
         self.disk.unasked.stored.push((meeting, stored));
-        if on_disk {
+        if on_disk && !self.disk.failed.get() {
             self.disk_has_all();
         } else {
             self.ask_disk_soon();
@@ -210,17 +222,16 @@ impl Core {
     }
 
     pub(crate) fn disk_answers(&mut self, question: u64, synced: Result<(), StoreError>) {
-        if question != self.disk.question || self.disk.asked.is_empty() {
-            return;
-        }
         match synced {
+            Err(error) => {
+                let _ = self.bring_in_log(&error);
+            }
+            // What failed before counts as done for the system, so that this says nothing.
+            Ok(()) if question != self.disk.question || self.disk.asked.is_empty() || self.disk.failed.get() => {}
             Ok(()) => {
                 let on_disk = std::mem::take(&mut self.disk.asked);
                 self.say_on_disk(on_disk);
                 self.ask_disk_soon();
-            }
-            Err(error) => {
-                let _ = self.bring_in_log(&error);
             }
         }
     }
@@ -230,24 +241,38 @@ impl Core {
     /// # Errors
     /// When it does not take what was written. That stays in the log, and is tried again.
     pub(crate) fn sync_now(&mut self) -> Result<()> {
+        if self.disk.failed.get() {
+            return self.bring_in_log(&"it did not take it before");
+        }
         if self.disk.has_all() {
             return Ok(());
         }
         match self.disk.thread.as_ref().map(|waiter| waiter.log.sync()) {
-            Some(Ok(())) if self.disk.retry.is_none() => self.disk_has_all(),
+            Some(Ok(())) => self.disk_has_all(),
             Some(Err(error)) => self.bring_in_log(&error)?,
-            // What failed before counts as done for the system, so that waiting for it says nothing.
-            _ => self.bring_in_log(&"it did not take it before")?,
+            None => self.bring_in_log(&"nobody asks it")?,
         }
         Ok(())
+    }
+
+    /// Before something is written that is to be on the disk: what the disk did not take has to be there first, as the log is one.
+    ///
+    /// # Errors
+    /// When it still does not take it.
+    pub(crate) fn disk_must_take(&mut self) -> Result<()> {
+        if self.disk.failed.get() { self.sync_now() } else { Ok(()) }
     }
 
     /// Brings what the disk did not take as it was there in another way.
     fn bring_in_log(&mut self, why: &dyn std::fmt::Display) -> Result<()> {
         tracing::warn!(%why, "the disk does not take what was written");
+        self.disk.failed.set(true);
         let brought = self.store.bring_in_log().map_err(Error::from);
         match &brought {
-            Ok(()) => self.disk_has_all(),
+            Ok(()) => {
+                self.disk.failed.set(false);
+                self.disk_has_all();
+            }
             Err(error) => {
                 let again = Instant::now() + RETRY;
                 if self.disk.retry.replace(again).is_none() {
@@ -263,11 +288,17 @@ impl Core {
         brought
     }
 
-    /// Notes that [`Disk::sync`] was called, if it was and nothing was written since.
-    pub(crate) fn heed_sync(&mut self) {
+    /// Notes what came of [`Disk::sync`] since the last call, if it was called; nothing was written since. False when the disk did not
+    /// take what a session wanted to tell of.
+    pub(crate) fn heed_sync(&mut self) -> bool {
         if self.disk.synced.take() {
             self.disk_has_all();
         }
+        let refused = self.disk.refused.take();
+        if refused {
+            let _ = self.sync_now();
+        }
+        !refused
     }
 
     /// Notes that all that was written is on the disk.

@@ -244,16 +244,20 @@ impl Core {
         let is_anew = self.documents.anew.contains(&(commons, doc));
         let unsynced = typed.filter(|_| is_anew && self.disk.may_wait());
         match unsynced {
-            Some(_) => self.store.write_unsynced(batch, &[])?,
-            None => self.store.write(batch)?,
-        };
+            Some(page) => {
+                self.store.write_unsynced(batch, &[])?;
+                self.typed_unsynced(commons, page);
+            }
+            None => {
+                self.disk_must_take()?;
+                self.store.write(batch)?;
+            }
+        }
         if later {
             self.warm_up(commons, doc);
         }
         self.pass_on(commons, &arrival, None);
-        if let Some(page) = unsynced {
-            self.typed_unsynced(commons, page);
-        } else if typed.is_some() && !is_anew {
+        if unsynced.is_none() && typed.is_some() && !is_anew {
             self.note_anew(commons, doc, nonce);
         }
         Ok(())

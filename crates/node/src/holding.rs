@@ -70,7 +70,9 @@ impl Core {
     /// Notes what devices acknowledged so far.
     pub(crate) fn note_all_acknowledged(&mut self) {
         for (commons, said) in std::mem::take(&mut self.acknowledged).said {
-            if let Err(error) = self.note_acknowledged(commons, said) {
+            if self.commons.contains_key(&commons)
+                && let Err(error) = self.note_acknowledged(commons, said)
+            {
                 self.trouble(&error);
             }
         }

@@ -18,11 +18,12 @@ use std::{
 
 use commonplace_model::{CommonsId, DeviceId, DocId, PageId};
 use commonplace_net::Stream;
-use commonplace_sync::{Effect, Input, Millis, Neighbours, Role, Routes, Session, offer};
+use commonplace_sync::{Effect, Input, Neighbours, Role, Routes, Session, offer};
 use commonplace_trust::{Arrival, Refusal, VerifiedRecord};
 
 pub(crate) use self::stream::Offer;
 use self::{
+    choice::elapsed,
     offence::{Offence, Offences},
     stream::{Outbox, With, carry, open_stream},
     waiting::Waiting,
@@ -86,11 +87,6 @@ impl Meetings {
     fn with(&self, device: DeviceId, commons: CommonsId) -> Option<u64> {
         self.all.iter().find(|(_, m)| m.device == device && m.commons == commons).map(|(id, _)| *id)
     }
-}
-
-/// Now, as sessions count it.
-fn millis() -> Millis {
-    profile::now()
 }
 
 impl Core {
@@ -347,8 +343,12 @@ impl Core {
             let Some(meeting) = self.network.meetings.all.get_mut(&id) else { return };
             let Some(held) = self.commons.get(&meeting.commons) else { return };
             let replica = StoredReplica { store: &self.store, disk: &self.disk, commons: meeting.commons, held };
-            let effects = meeting.session.handle(input, millis(), &replica);
-            self.heed_sync();
+            let effects = meeting.session.handle(input, elapsed(), &replica);
+            if !self.heed_sync() {
+                // It told of less than there is, and would take that for what the other side has, too.
+                self.end_meeting(id);
+                return;
+            }
             for effect in effects {
                 match self.carry_out(id, effect) {
                     Ok(Some(next)) => inputs.push_back(next),
@@ -425,7 +425,7 @@ impl Core {
                 }
             }
             Effect::WakeAt(at) => {
-                let wait = Duration::from_millis(at.saturating_sub(millis()));
+                let wait = Duration::from_millis(at.saturating_sub(elapsed()));
                 let at = Instant::now() + wait;
                 meeting.wake = Some(at);
                 self.wake_at(at);

@@ -21,7 +21,7 @@ pub(crate) struct StoredReplica<'a> {
 impl StoredReplica<'_> {
     /// Whether all that the store has is on the disk, for which this waits: what a power cut could take back must not be named.
     fn is_on_disk(&self) -> bool {
-        self.disk.has_all() || self.disk.sync()
+        self.disk.sync()
     }
 
     fn or_nothing<T: Default>(&self, read: Result<T, StoreError>) -> T {

@@ -276,9 +276,9 @@ impl Store {
     /// # Errors
     /// When the disk does not take it, or somebody reads what the log stands in for just now; nothing is lost then.
     pub fn bring_in_log(&mut self) -> Result<(), StoreError> {
-        let frames = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
-        let (all, brought) = self.reader.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], frames)?;
-        if brought < all {
+        let done = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let (busy, all, brought) = self.reader.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], done)?;
+        if busy != 0 || brought < all {
             return Err(StoreError::Fault(format!("{brought} of {all} parts of the log were brought in")));
         }
         Ok(())

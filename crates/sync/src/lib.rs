@@ -15,7 +15,7 @@
 //!    is durable soon, the later ones of up to 256 KiB.
 //! 5. **Live**: new changes and records as they are made; each is acknowledged once it is durable. Whoever finds a gap
 //!    *asks*: it sends its frontier of that document, and is sent what it lacks. What comes to the other side on another way
-//!    ([`routes`]) is not pushed; a second later both *name* the digest of that document, and whoever has another one asks.
+//!    ([`routes`]) is not pushed; some seconds later it is *named* by the digest of its document, and whoever has another one asks.
 //!
 //! With which devices there are sessions when there are very many is chosen by [`neighbours`].
 //!

@@ -520,6 +520,9 @@ impl Session {
                 self.to_ask.insert(doc);
             }
         }
+        if self.touched.len() + self.to_ask.len() + self.asked.len() > MAX_DOCS {
+            return Err(Reason::TooMuch("names"));
+        }
         Ok(())
     }
 
@@ -612,7 +615,9 @@ impl Session {
         if silent_at.is_some_and(|at| turn.now >= at) {
             return Err(Reason::Silent);
         }
-        if let Some(at) = silent_at.into_iter().chain(self.naming.due()).chain(self.inbound.due()).min()
+        // What is to be named goes when the stream takes something again.
+        let naming_at = self.naming.due().filter(|_| self.room > 0 && self.phase == Phase::Live);
+        if let Some(at) = silent_at.into_iter().chain(naming_at).chain(self.inbound.due()).min()
             && self.wakes.is_none_or(|wakes| at < wakes)
         {
             self.wakes = Some(at);

@@ -270,8 +270,12 @@ fn a_sketch_is_found_and_its_size_is_told() {
     // A byte for each operation, and what a change takes.
     assert!((1_000..1_400).contains(&one.size()), "{}", one.size());
     let many: Vec<_> = (0..100).filter_map(|at| writer.edit(at, 0, "k")).collect();
-    let many = Sketches::read(&packed(&many), ANY).expect("reads").size();
+    let bundle = packed(&many);
+    let many = Sketches::read(&bundle, ANY).expect("reads").size();
     assert!((100 * 60..100 * 160).contains(&many), "{many}");
+    // No more is read than was asked for.
+    let most = |changes| Sketches::read(&bundle, Most { changes, ..ANY }).map(drop);
+    assert_eq!((most(100), most(99)), (Ok(()), Err(BundleError::TooMuch)));
 }
 
 /// A bundle of one change that nobody made: built on so many others, and with these strokes at these places.

@@ -10,7 +10,7 @@ use commonplace_store::{Batch, DocBatch, Projection};
 use commonplace_sync::Input;
 use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, bundle::Bundle};
 
-use super::{millis, offence::Offence, waiting::Waiting};
+use super::{choice::elapsed, offence::Offence, waiting::Waiting};
 use crate::{
     core::Core,
     error::{Error, Result},
@@ -89,6 +89,10 @@ impl Core {
             return Err(Error::internal("a meeting that is over brought something"));
         };
         let (commons, device) = (meeting.commons, meeting.device);
+        self.disk_must_take()?;
+        let Some(meeting) = self.network.meetings.all.get(&id) else {
+            return Err(Error::internal("a meeting that is over brought something"));
+        };
         let is_catching_up = !meeting.session.is_caught_up();
         let arrivals = together(arrivals);
         let mut docs = Vec::with_capacity(arrivals.len());
@@ -140,11 +144,12 @@ impl Core {
                 self.warm_up(commons, doc);
             }
         }
+        // Before anything is told of it.
+        let on_disk = if has_written { synced } else { self.disk.has_all() };
+        self.stored(id, Input::Stored { docs: stored }, on_disk);
         for arrival in &relay {
             self.pass_on(commons, arrival, Some(device));
         }
-        let on_disk = if has_written { synced } else { self.disk.has_all() };
-        self.stored(id, Input::Stored { docs: stored }, on_disk);
         Ok(())
     }
 
@@ -153,7 +158,7 @@ impl Core {
         let own = self.device();
         let routes = self.network.meetings.routes.entry(commons).or_default();
         let mute =
-            if author == own && !new { routes.came_back(own, id) } else { routes.came(author, id, new, millis()) };
+            if author == own && !new { routes.came_back(own, id) } else { routes.came(author, id, new, elapsed()) };
         if let Some(mute) = mute {
             // Afterwards: its session is at work just now.
             let _ = self.mailbox.urgent(move |core| core.drive(id, Input::Mute { author, mute }));

@@ -17,8 +17,8 @@ use commonplace_sync::{Millis, Neighbour, Neighbours};
 use super::Meetings;
 use crate::{core::Core, profile};
 
-/// Now, as choices count it: a clock that is set back would leave those who parted alone for as long.
-fn elapsed() -> Millis {
+/// Now, as choices and sessions count it: with a clock that is set back, what is due would wait for as long.
+pub(super) fn elapsed() -> Millis {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
