@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use super::{frontier::MAX_TIPS, inbound::MAX_STORING};
 use crate::{
-    frame::{Bytes, MAX_ATTESTATIONS, MAX_ENTRIES, MAX_PARTS},
+    frame::{Bytes, MAX_ATTESTATIONS, MAX_ENTRIES, MAX_PARTS, VERSION},
     replica::Segment,
 };
 
