@@ -57,6 +57,7 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
         }
         let start = Instant::now();
         writer.key_at(middle + key, 'k').await?;
+        writer.caret_at(middle + key + 1).await?;
         let mut seen = Vec::with_capacity(devices);
         let waiting = readers.iter_mut().map(|(reader, events)| async move {
             letter(events, reader.session()).await?;

@@ -167,6 +167,7 @@ pub(crate) async fn typed(first: &Side, second: &Side, commons: &str, page: &str
         let start = Instant::now();
         writer.key_at(middle + key, 'k').await?;
         times.here.push(ms(start.elapsed()));
+        writer.caret_at(middle + key + 1).await?;
         letter(&mut there, reader.session()).await?;
         times.there.push(ms(start.elapsed()));
         tokio::time::sleep(PACE).await;

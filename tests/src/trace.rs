@@ -98,7 +98,7 @@ impl Text {
     }
 
     /// The units before a code point.
-    fn units_before(&self, at: usize) -> usize {
+    pub(crate) fn units_before(&self, at: usize) -> usize {
         // Most texts have no wide characters at all.
         if self.wide == 0 { at } else { at + wide(&self.chars[..at]) }
     }

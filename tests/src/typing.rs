@@ -72,6 +72,15 @@ impl<'a> Window<'a> {
         self.push(vec![update]).await
     }
 
+    /// Puts the caret there, as the app does with each key.
+    ///
+    /// # Errors
+    /// When the page is not open any more.
+    pub async fn caret_at(&self, at: usize) -> Result<()> {
+        let caret = u32::try_from(self.text.units_before(at))?;
+        Ok(self.engine.editor_caret(self.session, Some(caret), Some(caret)).await?)
+    }
+
     async fn push(&mut self, updates: Vec<EditorUpdate>) -> Result<()> {
         let pushed = self.engine.editor_push(self.session, self.version, updates).await?;
         ensure!(pushed.accepted, "nobody else writes here, and yet the push is late");

@@ -13,7 +13,7 @@ use iroh::{
     address_lookup::MemoryLookup,
     endpoint::{PortmapperConfig, QuicTransportConfig, VarInt, presets},
 };
-use iroh_gossip::{ALPN as GOSSIP, Gossip};
+use iroh_gossip::{ALPN as GOSSIP, Gossip, proto::PlumtreeConfig};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -101,7 +101,10 @@ impl Net {
             }
         }
         let endpoint = bound?;
-        let gossip = Gossip::builder().max_message_size(topic::MAX_GOSSIP + topic::OVERHEAD).spawn(endpoint.clone());
+        let gossip = Gossip::builder()
+            .max_message_size(topic::MAX_GOSSIP + topic::OVERHEAD)
+            .broadcast_config(PlumtreeConfig { dispatch_timeout: topic::NAMED_AFTER, ..PlumtreeConfig::default() })
+            .spawn(endpoint.clone());
         let me = DeviceId::new(*endpoint.id().as_bytes());
 
         let (announcement, to_announce) = watch::channel(config.announcement);

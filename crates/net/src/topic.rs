@@ -3,7 +3,7 @@
 //! A message reaches most of them and may be lost: what must arrive is repaired elsewhere. Who delivered a message is
 //! known, who wrote it is not: that is for a signature within to say.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use commonplace_model::DeviceId;
@@ -18,6 +18,10 @@ pub const MAX_GOSSIP: usize = 16 * 1024;
 
 /// Bytes that gossip adds to a message.
 pub(crate) const OVERHEAD: usize = 1024;
+
+/// Messages of so long are named together to neighbours that get them from somebody else. Naming is most of the traffic where
+/// many are idle, and only where a neighbour falls out does a message wait for it.
+pub(crate) const NAMED_AFTER: Duration = Duration::from_millis(500);
 
 /// What happens on a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,8 +30,10 @@ use crate::{
 /// How long to wait before asking a disk again that did not take something.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// What is written within so long is waited for together: letters come faster than most disks answer.
-const GATHER: Duration = Duration::from_millis(20);
+/// What is typed within so long is waited for together: letters come faster than most disks answer.
+const TYPED: Duration = Duration::from_millis(20);
+/// The same for what others typed. They have it, and its acknowledgement is in no hurry.
+const ARRIVED: Duration = Duration::from_millis(150);
 /// As many times something may have come that waits for a slow disk; more waits for it as it comes.
 const MOST: usize = 256;
 
@@ -203,7 +205,10 @@ impl Core {
     /// Has the disk asked in a moment, together with what else is written until then.
     fn ask_disk_soon(&mut self) {
         if !self.disk.unasked.is_empty() && self.disk.asked.is_empty() && self.disk.retry.is_none() {
-            let due = *self.disk.due.get_or_insert_with(|| Instant::now() + GATHER);
+            let wait = if self.disk.unasked.pages.is_empty() { ARRIVED } else { TYPED };
+            let due = Instant::now() + wait;
+            let due = self.disk.due.map_or(due, |before| before.min(due));
+            self.disk.due = Some(due);
             self.wake_at(due);
         }
     }

@@ -373,7 +373,7 @@ impl Core {
             if let Some((_, topic)) = self.network.topics.get(&id) {
                 let _ = topic.try_send(TopicJob::Meet(vec![device]));
             }
-            self.show_presence(id);
+            self.show_presence_anew(id);
             self.tell(Event::People { commons: id.to_string() });
             self.tell_commons(id);
         }
@@ -500,7 +500,7 @@ impl Core {
                             }
                         }
                         Some(TopicEvent::NeighborUp(_)) => {
-                            if mailbox.bulk(move |core| core.show_presence(id)).await.is_err() {
+                            if mailbox.bulk(move |core| core.show_presence_anew(id)).await.is_err() {
                                 return;
                             }
                         }
@@ -516,11 +516,9 @@ impl Core {
         self.network.topics.contains_key(&id)
     }
 
-    /// Says something to all devices of a commons that are here. Lost when too much waits: it is said again soon.
-    pub(crate) fn say(&self, id: CommonsId, bytes: Vec<u8>) {
-        if let Some((_, topic)) = self.network.topics.get(&id) {
-            let _ = topic.try_send(TopicJob::Say(bytes));
-        }
+    /// Says something to all devices of a commons that are here. Gives whether it is on its way: it is not where too much waits.
+    pub(crate) fn say(&self, id: CommonsId, bytes: Vec<u8>) -> bool {
+        self.network.topics.get(&id).is_some_and(|(_, topic)| topic.try_send(TopicJob::Say(bytes)).is_ok())
     }
 
     pub(crate) fn nearby(&self) -> Vec<NearbyDevice> {

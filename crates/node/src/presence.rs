@@ -18,11 +18,13 @@ use crate::{
     view::{Caret, Event},
 };
 
-/// Said again after this, though nothing changed.
-const HEARTBEAT: Duration = Duration::from_secs(4);
-/// Believed for so long.
-const BELIEVED: Duration = Duration::from_secs(11);
-/// Said no more often than this.
+/// Said again after this, in seconds, though nothing changed; where many are here less often, so that all of them together say
+/// no more than [`TOGETHER`] words a second, as far as the longest of these allows.
+const AGAIN: std::ops::RangeInclusive<u8> = 4..=60;
+const TOGETHER: usize = 4;
+/// Believed, though not said again, for twice the time until it should be, and so long more.
+const GRACE: Duration = Duration::from_secs(3);
+/// Looked at no more often than this whether there is something to say.
 const PACE: Duration = Duration::from_millis(40);
 /// Somebody who typed less than this ago is writing.
 const WRITING: Duration = Duration::from_secs(3);
@@ -43,6 +45,8 @@ pub(crate) struct Word {
     anchor: Option<String>,
     head: Option<String>,
     writing: bool,
+    /// It is said again within so many seconds.
+    again: u8,
 }
 
 /// What is believed of a device.
@@ -52,7 +56,8 @@ pub(crate) struct Presence {
     anchor: Option<String>,
     head: Option<String>,
     at: u64,
-    heard: Instant,
+    /// How long it is believed.
+    until: Instant,
 }
 
 /// Presence in one commons.
@@ -60,8 +65,11 @@ pub(crate) struct Presence {
 pub(crate) struct Presences {
     heard: HashMap<DeviceId, Presence>,
     patience: HashMap<DeviceId, Patience>,
-    said: Option<Instant>,
+    /// When it was last looked whether there is something to say, and when that is next.
+    looked: Option<Instant>,
     due: Option<Instant>,
+    /// What was last said, and when. None once somebody has come who did not hear it.
+    said: Option<(Word, Instant)>,
 }
 
 /// How much longer a device is listened to that talks without a pause.
@@ -91,9 +99,26 @@ impl Patience {
     }
 }
 
-#[cfg(test)]
 impl Word {
+    /// Whether it says the same as another one. An anchor moves along with what is typed before it, so whoever types on says
+    /// nothing new.
+    fn says_as(&self, other: &Self) -> bool {
+        let said = |word: &Self| Self { at: 0, again: 0, ..word.clone() };
+        said(self) == said(other)
+    }
+
+    /// After how long it is said again, and no other time than engines keep to.
+    fn again(&self) -> Duration {
+        Duration::from_secs(self.again.clamp(*AGAIN.start(), *AGAIN.end()).into())
+    }
+
+    /// For how long it is believed.
+    fn holds(&self) -> Duration {
+        2 * self.again() + GRACE
+    }
+
     /// Whether it is this device's.
+    #[cfg(test)]
     pub(crate) fn is_of(&self, device: &DeviceId) -> bool {
         self.device == *device
     }
@@ -107,6 +132,12 @@ impl Presences {
             return false;
         }
         self.patience.entry(word.device).or_insert_with(|| Patience::new(now)).hears(now)
+    }
+
+    /// How many seconds go by until a word is said again, so that those of all who are here are no more than others can hear.
+    fn again(&self) -> u8 {
+        let fair = (self.heard.len() + 1).div_ceil(TOGETHER);
+        u8::try_from(fair).unwrap_or(u8::MAX).clamp(*AGAIN.start(), *AGAIN.end())
     }
 
     /// Devices that are on one of these pages.
@@ -144,12 +175,20 @@ pub(crate) fn decode(commons: CommonsId, bytes: &[u8]) -> Option<Word> {
 }
 
 impl Core {
-    /// Sees to it that others hear where this person is now.
+    /// Sees to it that others hear where this person is now, if they have not.
     pub(crate) fn show_presence(&mut self, commons: CommonsId) {
         if let Some(held) = self.commons.get_mut(&commons) {
-            let at = held.presences.said.map_or_else(Instant::now, |said| said + PACE);
+            let at = held.presences.looked.map_or_else(Instant::now, |looked| looked + PACE);
             held.presences.due = Some(held.presences.due.map_or(at, |due| due.min(at)));
             self.wake_at(at);
+        }
+    }
+
+    /// Says where this person is once more, to somebody who came.
+    pub(crate) fn show_presence_anew(&mut self, commons: CommonsId) {
+        if let Some(held) = self.commons.get_mut(&commons) {
+            held.presences.said = None;
+            self.show_presence(commons);
         }
     }
 
@@ -169,12 +208,25 @@ impl Core {
                 held.presences.due = None;
                 continue;
             }
-            held.presences.said = Some(now);
-            held.presences.due = Some(now + HEARTBEAT);
-            self.wake_in(HEARTBEAT);
+            held.presences.looked = Some(now);
             let word = self.word(id, now);
-            let bytes = encode(id, &word, &self.key);
-            self.say(id, bytes);
+            let said = self.commons.get(&id).and_then(|held| held.presences.said.as_ref());
+            let stands = said.filter(|(said, at)| word.says_as(said) && *at + said.again() > now);
+            let mut due = stands.map_or(now + word.again(), |(said, at)| *at + said.again());
+            if word.writing {
+                // When it stops, others are to see that soon.
+                due = due.min(now + WRITING);
+            }
+            if stands.is_none() {
+                let went = self.say(id, encode(id, &word, &self.key));
+                if let Some(held) = self.commons.get_mut(&id) {
+                    held.presences.said = went.then_some((word, now));
+                }
+            }
+            if let Some(held) = self.commons.get_mut(&id) {
+                held.presences.due = Some(due);
+            }
+            self.wake_at(due);
         }
     }
 
@@ -184,7 +236,7 @@ impl Core {
             .presences
             .heard
             .iter()
-            .filter(|(_, presence)| now.duration_since(presence.heard) > BELIEVED)
+            .filter(|(_, presence)| presence.until <= now)
             .map(|(device, _)| *device)
             .collect();
         for device in silent {
@@ -211,8 +263,16 @@ impl Core {
             .filter(|w| w.commons == commons)
             .max_by_key(|w| (w.caret.is_some(), w.typed_at))
             .copied();
-        let mut word =
-            Word { device: self.device(), at: profile::now(), page: None, anchor: None, head: None, writing: false };
+        let again = self.commons.get(&commons).map_or(*AGAIN.start(), |held| held.presences.again());
+        let mut word = Word {
+            device: self.device(),
+            at: profile::now(),
+            page: None,
+            anchor: None,
+            head: None,
+            writing: false,
+            again,
+        };
         if let Some(window) = window {
             word.page = Some(window.page);
             word.writing = window.typed_at.is_some_and(|at| now.duration_since(at) < WRITING);
@@ -243,19 +303,20 @@ impl Core {
         let old_page = before.and_then(|before| before.page);
         let new = before.is_none();
         let changed = before.is_none_or(|b| b.page != word.page || b.writing != word.writing);
+        let until = now + word.holds();
         let presence = Presence {
             page: word.page,
             writing: word.writing,
             anchor: word.anchor,
             head: word.head,
             at: word.at,
-            heard: now,
+            until,
         };
         held.presences.heard.insert(word.device, presence);
-        self.wake_in(BELIEVED);
+        self.wake_at(until);
         if new {
             // Whoever comes learns where we are.
-            self.show_presence(commons);
+            self.show_presence_anew(commons);
         }
         if changed {
             self.tell(Event::People { commons: commons.to_string() });
@@ -348,15 +409,37 @@ mod tests {
     fn old_words_said_again_hide_nobody() {
         let now = Instant::now();
         let device = DeviceKey::from_seed(&[1; 32]).id();
-        let word = |at| Word { device, at, page: None, anchor: None, head: None, writing: false };
+        let word = |at| Word { device, at, page: None, anchor: None, head: None, writing: false, again: 4 };
         let mut presences = Presences::default();
         assert!(presences.listens(&word(9), now));
-        let presence = Presence { page: None, writing: false, anchor: None, head: None, at: 9, heard: now };
+        let presence = Presence { page: None, writing: false, anchor: None, head: None, at: 9, until: now };
         presences.heard.insert(device, presence);
         for at in 0..1_000 {
             assert!(!presences.listens(&word(at % 10), now), "{at}");
         }
         assert!(presences.listens(&word(10), now));
+    }
+
+    #[test]
+    fn where_many_are_here_each_says_less_and_is_believed_for_longer() {
+        let now = Instant::now();
+        let mut presences = Presences::default();
+        let mut of_so_many = |devices: usize| {
+            while presences.heard.len() + 1 < devices {
+                let device = DeviceKey::from_seed(blake3::hash(&presences.heard.len().to_le_bytes()).as_bytes()).id();
+                let heard = Presence { page: None, writing: false, anchor: None, head: None, at: 1, until: now };
+                presences.heard.insert(device, heard);
+            }
+            presences.again()
+        };
+        let seconds: Vec<_> = [1, 2, 16, 17, 100, 240, 300].into_iter().map(&mut of_so_many).collect();
+        assert_eq!(seconds, [4, 4, 4, 5, 25, 60, 60]);
+        let device = DeviceKey::from_seed(&[1; 32]).id();
+        let holds = |again| {
+            let word = Word { device, at: 1, page: None, anchor: None, head: None, writing: false, again };
+            word.holds().as_secs()
+        };
+        assert_eq!([0, 4, 25, 60, 255].map(holds), [11, 11, 53, 123, 123]);
     }
 
     #[test]
@@ -370,6 +453,7 @@ mod tests {
                 anchor: Some("a".repeat(anchor)),
                 head: None,
                 writing: false,
+                again: 4,
             };
             encode(commons, &word, &key)
         };
@@ -383,8 +467,8 @@ mod tests {
     fn a_word_counts_for_its_device_and_commons_only() {
         let key = DeviceKey::from_seed(&[1; 32]);
         let commons = CommonsId::new([2; 32]);
-        let word =
-            Word { device: key.id(), at: 1, page: None, anchor: Some("1@ab".to_owned()), head: None, writing: true };
+        let anchor = Some("1@ab".to_owned());
+        let word = Word { device: key.id(), at: 1, page: None, anchor, head: None, writing: true, again: 4 };
         let bytes = encode(commons, &word, &key);
         assert_eq!(decode(commons, &bytes), Some(word.clone()));
         assert_eq!(decode(CommonsId::new([3; 32]), &bytes), None);

@@ -10,7 +10,7 @@ use crate::frame::{Frame, MAX_PARTS, Part};
 /// Frames of changes that may wait to be stored.
 pub(super) const MAX_STORING: usize = 4_096;
 /// What is pushed while somebody types is acknowledged together, for so long: a letter may come every few milliseconds.
-const ACKNOWLEDGED_AFTER: Millis = 200;
+const ACKNOWLEDGED_AFTER: Millis = 100;
 /// How often a document is asked for again when what came did not count.
 const REPAIRS: u8 = 3;
 /// Documents asked for again at most; what else is missing comes with the next session.

@@ -1,7 +1,7 @@
 //! What a session does about another side that does not do as it should.
 
-use commonplace_model::PageId;
-use commonplace_trust::Attestation;
+use commonplace_model::{Nonce, Page, PageId, Splice};
+use commonplace_trust::{Arrival, Attestation, DeviceKey, VerifiedChange, actor_of};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -57,6 +57,15 @@ fn session(role: Role) -> Session {
 fn started(role: Role, replica: &Shelf) -> Session {
     let mut session = session(role);
     session.handle(Input::Start, 0, replica);
+    session
+}
+
+/// A session that found nothing to catch up on.
+fn greeted(replica: &Shelf) -> Session {
+    let mut session = started(Role::Answered, replica);
+    let mut other = self::session(Role::Dialled).handle(Input::Start, 0, replica);
+    let Effect::Send(frame) = other.remove(0) else { panic!("no hello") };
+    session.handle(Input::Frame(frame), 1, replica);
     session
 }
 
@@ -244,13 +253,56 @@ fn questions_beyond_count_end_the_session() {
     assert_eq!(ended, Some(Reason::TooMuch("questions")));
 }
 
+#[test]
+fn names_beyond_count_end_the_session() {
+    let (mut session, mut named) = (greeted(&Shelf(3)), 0_u32);
+    let mut names = |count: usize| {
+        let next = std::iter::repeat_with(|| {
+            named += 1;
+            let mut id = [9; 16];
+            id[..4].copy_from_slice(&named.to_le_bytes());
+            (DocId::Page(PageId::new(id)), [6; 32])
+        });
+        ending(&give(&mut session, &Frame::Named { docs: next.take(count).collect(), ask: false }, &Shelf(3)))
+    };
+    // None of them is ever answered for.
+    assert!((0..MAX_DOCS / MAX_ENTRIES).all(|_| names(MAX_ENTRIES).is_none()));
+    assert_eq!(names(MAX_DOCS % MAX_ENTRIES), None);
+    assert_eq!(names(1), Some(Reason::TooMuch("names")));
+}
+
+#[test]
+fn what_is_to_be_named_waits_for_a_stream_that_takes_something() {
+    let replica = Shelf(3);
+    let (mut session, key) = (greeted(&replica), DeviceKey::from_seed(&[7; 32]));
+    give(&mut session, &Frame::Mute { author: key.id(), mute: true }, &replica);
+    let (commons, nonce) = (CommonsId::new([1; 32]), Nonce::new([2; 16]));
+    let mut typed = Page::default();
+    typed.document_mut().set_actor(actor_of(commons, page(1), key.id(), nonce));
+    let letter = Splice { at: 0, delete: 0, insert: "k".to_owned() };
+    let local = typed.edit(&[letter]).expect("fits").expect("a change");
+    let (change, said) = VerifiedChange::local(local, &key, commons, page(1), nonce).expect("within bounds");
+    let letter = Arrival { doc: page(1), attestations: vec![*said.get()], changes: vec![change.into_bytes()] };
+
+    session.room = 0;
+    assert_eq!(session.handle(Input::LocalChange(letter), 10, &replica), []);
+    // However often it is looked at, nothing asks to be woken at once.
+    for now in [10, 20_000, 20_001, 40_000] {
+        assert_eq!(session.handle(Input::Tick, now, &replica), []);
+    }
+    let effects = session.handle(Input::Writable, 50_000, &replica);
+    let named = Frame::Named { docs: vec![(page(1), [5; 32])], ask: false };
+    assert_eq!(effects, [Effect::Send(named.encode().expect("small"))]);
+    assert_eq!(session.handle(Input::Tick, 60_000, &replica), []);
+}
+
 /// An attestation that vouches for nothing; to know that costs the check of a signature.
 fn said(nonce: u16) -> Attestation {
     let mut bytes = [0; 16];
     bytes[..2].copy_from_slice(&nonce.to_le_bytes());
     let (device, hash) = (DeviceId::new([9; 32]), commonplace_model::ChangeHash::new([8; 32]));
     let signature = commonplace_trust::Signature::new([7; 64]);
-    Attestation { device, nonce: commonplace_model::Nonce::new(bytes), seq: 1, hash, signature }
+    Attestation { device, nonce: Nonce::new(bytes), seq: 1, hash, signature }
 }
 
 #[test]
@@ -282,10 +334,7 @@ fn a_small_frame_that_asks_for_much_work_ends_the_session() {
 #[test]
 fn what_is_named_is_known_to_be_there_or_asked_about() {
     let replica = Shelf(3);
-    let mut session = started(Role::Answered, &replica);
-    let mut first = self::session(Role::Dialled).handle(Input::Start, 0, &replica);
-    let Effect::Send(frame) = first.remove(0) else { panic!("no hello") };
-    session.handle(Input::Frame(frame), 1, &replica);
+    let mut session = greeted(&replica);
     let sent = |effects: &[Effect]| -> Vec<Frame> {
         let frames = effects.iter().filter_map(|effect| match effect {
             Effect::Send(bytes) => Some(Frame::decode(bytes).expect("a frame")),
