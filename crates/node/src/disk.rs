@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long to wait before asking a disk again that did not take something.
-const RETRY: Duration = Duration::from_secs(2);
+pub(crate) const RETRY: Duration = Duration::from_secs(2);
 
 /// What is typed within so long is waited for together: letters come faster than most disks answer.
 const TYPED: Duration = Duration::from_millis(20);

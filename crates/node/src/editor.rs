@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use commonplace_model::{CommonsId, DocId, Page, PageEdit, PageId, Splice};
+use commonplace_model::{CommonsId, DocId, Page, PageEdit, PageId, Splice, text::utf16_len};
 
 use crate::{
     core::Core,
@@ -65,6 +65,21 @@ fn no_session() -> Error {
     Error::new(ErrorCode::NotFound, "That page is no longer open here; what was typed is stored. Open it again.")
 }
 
+/// Where a caret is after an edit: behind what is inserted at its place by its own window, and before what others insert there.
+fn moved(at: u32, splice: &Splice, own: bool) -> u32 {
+    let inserted = utf16_len(&splice.insert);
+    let end = splice.at.saturating_add(splice.delete);
+    if at < splice.at || at == splice.at && !own {
+        at
+    } else if at >= end {
+        (at - splice.delete).saturating_add(inserted)
+    } else if own {
+        splice.at.saturating_add(inserted)
+    } else {
+        splice.at
+    }
+}
+
 impl Core {
     pub(crate) fn editor_open(&mut self, commons: &str, page: &str) -> Result<EditorOpened> {
         let (commons, page) = self.find(commons, page)?;
@@ -122,7 +137,7 @@ impl Core {
         }
         let Window { commons, page, .. } = *self.editors.windows.get(&session).ok_or_else(no_session)?;
         let open = self.editors.open.get_mut(&(commons, page)).ok_or_else(no_session)?;
-        let now = open.log.version();
+        let (now, typed) = (open.log.version(), open.log.typed().len());
         if version != now {
             return Ok(EditorPushed { accepted: false, version: now });
         }
@@ -133,9 +148,11 @@ impl Core {
             }
         })?;
         let (updates, version) = (open.log.since(now), open.log.version());
+        let typed = open.log.typed().get(typed..).unwrap_or_default().to_vec();
         if let Some(window) = self.editors.windows.get_mut(&session) {
             window.typed_at = Some(Instant::now());
         }
+        self.carets_move(commons, page, &typed, Some(session));
         if let Some(updates) = updates {
             self.tell_updates(commons, page, &updates);
         }
@@ -172,7 +189,8 @@ impl Core {
     pub(crate) fn editor_close(&mut self, session: u32) -> Result<()> {
         let Window { commons, page, .. } = *self.editors.windows.get(&session).ok_or_else(no_session)?;
         self.flush_page(commons, page)?;
-        self.sync_now()?;
+        // The page is closed whether or not the disk has all of it: it is written, and tried again.
+        let on_disk = self.sync_now();
         if let Err(error) = self.catch_up(commons, DocId::Page(page)) {
             // All of it is stored, what was typed too; the lists say what is wrong with the page.
             self.trouble(&error);
@@ -189,7 +207,7 @@ impl Core {
             self.compact_when_quiet(commons, DocId::Page(page))?;
         }
         self.show_presence(commons);
-        Ok(())
+        on_disk
     }
 
     /// Commits what was typed in a page: after this it is signed, written and on its way, though perhaps not on the disk.
@@ -261,6 +279,27 @@ impl Core {
         if let Some(updates) = open.log.since(from).filter(|u| !u.updates.is_empty()) {
             self.tell_updates(commons, page, &updates);
         }
+        self.carets_move(commons, page, splices, None);
+    }
+
+    /// Has the carets of windows go along with edits of their page. The place in the document that one was said to be at may be
+    /// another one then, though no window reports that.
+    fn carets_move(&mut self, commons: CommonsId, page: PageId, splices: &[Splice], by: Option<u32>) {
+        let mut touched = false;
+        for (session, window) in &mut self.editors.windows {
+            let Some(caret) = window.caret.as_mut().filter(|_| window.commons == commons && window.page == page) else {
+                continue;
+            };
+            for splice in splices {
+                let reach = splice.at..=splice.at.saturating_add(splice.delete);
+                touched |= reach.contains(&caret.0) || reach.contains(&caret.1);
+                let moved = |place| moved(place, splice, by == Some(*session));
+                *caret = (moved(caret.0), moved(caret.1));
+            }
+        }
+        if touched {
+            self.show_presence(commons);
+        }
     }
 
     /// Tells the windows on a page of its title, folder, tags and deletion.
@@ -275,5 +314,23 @@ impl Core {
         for session in sessions {
             self.tell(Event::EditorPage { session, row: row.clone(), tags: tags.clone() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carets_go_along_with_edits() {
+        let edit = |at, delete, insert: &str| Splice { at, delete, insert: insert.to_owned() };
+        let both = |caret, splice: &Splice| (moved(caret, splice, true), moved(caret, splice, false));
+        // Before, at and behind what is inserted; in UTF-16 code units.
+        let rose = edit(5, 0, "🌹");
+        assert_eq!([4, 5, 6].map(|caret| both(caret, &rose)), [(4, 4), (7, 5), (8, 8)]);
+        let gone = edit(5, 3, "");
+        assert_eq!([4, 5, 6, 8, 9].map(|caret| both(caret, &gone)), [(4, 4), (5, 5), (5, 5), (5, 5), (6, 6)]);
+        let other = edit(5, 3, "ab");
+        assert_eq!([5, 6, 8, 9].map(|caret| both(caret, &other)), [(7, 5), (7, 5), (7, 7), (8, 8)]);
     }
 }

@@ -30,6 +30,7 @@ use self::{
 };
 use crate::{
     core::Core,
+    disk,
     error::Result,
     joining::{on_core, prove},
     profile,
@@ -242,6 +243,17 @@ impl Core {
         Some(meeting)
     }
 
+    /// Ends a meeting for which this device has no disk just now; another one follows.
+    fn meet_later(&mut self, id: u64) {
+        let Some(meeting) = self.remove_meeting(id) else { return };
+        self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
+        if self.network.connected.contains_key(&meeting.device) {
+            let at = Instant::now() + disk::RETRY;
+            self.network.meetings.opening.insert((meeting.device, meeting.commons), at);
+            self.wake_at(at);
+        }
+    }
+
     pub(crate) fn end_meeting(&mut self, id: u64) {
         let Some(meeting) = self.remove_meeting(id) else { return };
         self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
@@ -346,7 +358,7 @@ impl Core {
             let effects = meeting.session.handle(input, elapsed(), &replica);
             if !self.heed_sync() {
                 // It told of less than there is, and would take that for what the other side has, too.
-                self.end_meeting(id);
+                self.meet_later(id);
                 return;
             }
             for effect in effects {

@@ -55,7 +55,6 @@ pub(crate) struct Presence {
     pub(crate) writing: bool,
     anchor: Option<String>,
     head: Option<String>,
-    at: u64,
     /// How long it is believed.
     until: Instant,
 }
@@ -64,12 +63,16 @@ pub(crate) struct Presence {
 #[derive(Default)]
 pub(crate) struct Presences {
     heard: HashMap<DeviceId, Presence>,
+    /// The last word that was heard of each device, whether or not it is believed any more.
+    newest: HashMap<DeviceId, u64>,
     patience: HashMap<DeviceId, Patience>,
     /// When it was last looked whether there is something to say, and when that is next.
     looked: Option<Instant>,
     due: Option<Instant>,
     /// What was last said, and when. None once somebody has come who did not hear it.
     said: Option<(Word, Instant)>,
+    /// Number of the last word.
+    last: u64,
 }
 
 /// How much longer a device is listened to that talks without a pause.
@@ -128,7 +131,7 @@ impl Presences {
     /// Whether a word is news, and from somebody who says no more than there is to say.
     fn listens(&mut self, word: &Word, now: Instant) -> bool {
         // Old words, which anybody can say again, cost the one whose they are nothing.
-        if self.heard.get(&word.device).is_some_and(|before| before.at >= word.at) {
+        if self.newest.get(&word.device).is_some_and(|newest| *newest >= word.at) {
             return false;
         }
         self.patience.entry(word.device).or_insert_with(|| Patience::new(now)).hears(now)
@@ -138,6 +141,12 @@ impl Presences {
     fn again(&self) -> u8 {
         let fair = (self.heard.len() + 1).div_ceil(TOGETHER);
         u8::try_from(fair).unwrap_or(u8::MAX).clamp(*AGAIN.start(), *AGAIN.end())
+    }
+
+    /// The number of the next word: the time, unless the clock was set back.
+    fn number(&mut self, now: u64) -> u64 {
+        self.last = now.max(self.last + 1);
+        self.last
     }
 
     /// Devices that are on one of these pages.
@@ -210,19 +219,7 @@ impl Core {
             }
             held.presences.looked = Some(now);
             let word = self.word(id, now);
-            let said = self.commons.get(&id).and_then(|held| held.presences.said.as_ref());
-            let stands = said.filter(|(said, at)| word.says_as(said) && *at + said.again() > now);
-            let mut due = stands.map_or(now + word.again(), |(said, at)| *at + said.again());
-            if word.writing {
-                // When it stops, others are to see that soon.
-                due = due.min(now + WRITING);
-            }
-            if stands.is_none() {
-                let went = self.say(id, encode(id, &word, &self.key));
-                if let Some(held) = self.commons.get_mut(&id) {
-                    held.presences.said = went.then_some((word, now));
-                }
-            }
+            let due = self.say_if_news(id, word, now);
             if let Some(held) = self.commons.get_mut(&id) {
                 held.presences.due = Some(due);
             }
@@ -230,17 +227,43 @@ impl Core {
         }
     }
 
+    /// Says where this person is, unless others know it. Gives when it is looked at again.
+    fn say_if_news(&mut self, id: CommonsId, mut word: Word, now: Instant) -> Instant {
+        let Some(held) = self.commons.get(&id) else { return now };
+        let before = held.presences.said.as_ref();
+        if word.writing || before.is_some_and(|(said, _)| said.writing) {
+            // Were the word lost that they stopped, they would be shown as writing until the next one.
+            word.again = *AGAIN.start();
+        }
+        let stands = before.filter(|(said, at)| word.says_as(said) && *at + said.again() > now);
+        let mut due = stands.map_or(now + word.again(), |(said, at)| *at + said.again());
+        if word.writing {
+            // When it stops, others are to see that soon.
+            due = due.min(now + WRITING);
+        }
+        if stands.is_none() {
+            let went = self.say(id, encode(id, &word, &self.key));
+            if !went {
+                due = now + Duration::from_secs((*AGAIN.start()).into());
+            }
+            if let Some(held) = self.commons.get_mut(&id) {
+                held.presences.said = went.then_some((word, now));
+            }
+        }
+        due
+    }
+
     fn forget_silent(&mut self, id: CommonsId, now: Instant) {
-        let Some(held) = self.commons.get_mut(&id) else { return };
-        let silent: Vec<_> = held
-            .presences
-            .heard
-            .iter()
-            .filter(|(_, presence)| presence.until <= now)
-            .map(|(device, _)| *device)
-            .collect();
+        let Some(held) = self.commons.get(&id) else { return };
+        let heard = held.presences.heard.iter();
+        let (silent, others): (Vec<_>, Vec<_>) = heard.partition(|(_, presence)| presence.until <= now);
+        let next = others.into_iter().map(|(_, presence)| presence.until).min();
+        let silent: Vec<_> = silent.into_iter().map(|(device, _)| *device).collect();
         for device in silent {
             self.forget_presence(id, device);
+        }
+        if let Some(next) = next {
+            self.wake_at(next);
         }
     }
 
@@ -263,16 +286,10 @@ impl Core {
             .filter(|w| w.commons == commons)
             .max_by_key(|w| (w.caret.is_some(), w.typed_at))
             .copied();
-        let again = self.commons.get(&commons).map_or(*AGAIN.start(), |held| held.presences.again());
-        let mut word = Word {
-            device: self.device(),
-            at: profile::now(),
-            page: None,
-            anchor: None,
-            head: None,
-            writing: false,
-            again,
-        };
+        let (at, device) = (profile::now(), self.device());
+        let presences = self.commons.get_mut(&commons).map(|held| &mut held.presences);
+        let (at, again) = presences.map_or((at, *AGAIN.start()), |presences| (presences.number(at), presences.again()));
+        let mut word = Word { device, at, page: None, anchor: None, head: None, writing: false, again };
         if let Some(window) = window {
             word.page = Some(window.page);
             word.writing = window.typed_at.is_some_and(|at| now.duration_since(at) < WRITING);
@@ -304,14 +321,8 @@ impl Core {
         let new = before.is_none();
         let changed = before.is_none_or(|b| b.page != word.page || b.writing != word.writing);
         let until = now + word.holds();
-        let presence = Presence {
-            page: word.page,
-            writing: word.writing,
-            anchor: word.anchor,
-            head: word.head,
-            at: word.at,
-            until,
-        };
+        let presence = Presence { page: word.page, writing: word.writing, anchor: word.anchor, head: word.head, until };
+        held.presences.newest.insert(word.device, word.at);
         held.presences.heard.insert(word.device, presence);
         self.wake_at(until);
         if new {
@@ -412,12 +423,17 @@ mod tests {
         let word = |at| Word { device, at, page: None, anchor: None, head: None, writing: false, again: 4 };
         let mut presences = Presences::default();
         assert!(presences.listens(&word(9), now));
-        let presence = Presence { page: None, writing: false, anchor: None, head: None, at: 9, until: now };
-        presences.heard.insert(device, presence);
+        presences.newest.insert(device, 9);
         for at in 0..1_000 {
             assert!(!presences.listens(&word(at % 10), now), "{at}");
         }
         assert!(presences.listens(&word(10), now));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_nobody() {
+        let mut presences = Presences::default();
+        assert_eq!([500, 500, 20, 600].map(|now| presences.number(now)), [500, 501, 502, 600]);
     }
 
     #[test]
@@ -427,7 +443,7 @@ mod tests {
         let mut of_so_many = |devices: usize| {
             while presences.heard.len() + 1 < devices {
                 let device = DeviceKey::from_seed(blake3::hash(&presences.heard.len().to_le_bytes()).as_bytes()).id();
-                let heard = Presence { page: None, writing: false, anchor: None, head: None, at: 1, until: now };
+                let heard = Presence { page: None, writing: false, anchor: None, head: None, until: now };
                 presences.heard.insert(device, heard);
             }
             presences.again()

@@ -42,5 +42,5 @@ pub mod session;
 pub use frame::{MAX_FRAME, VERSION};
 pub use neighbours::{Neighbour, Neighbours};
 pub use replica::{Bundled, Replica, Segment};
-pub use routes::Routes;
+pub use routes::{Routes, writers};
 pub use session::{Effect, Input, Millis, Reason, Role, Session};

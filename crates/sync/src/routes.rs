@@ -13,7 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use commonplace_model::DeviceId;
+use commonplace_model::{CommonsId, DeviceId, DocId};
+use commonplace_trust::{Attestation, VerifiedChange};
 
 use crate::session::Millis;
 
@@ -35,6 +36,18 @@ struct Route {
     muted: BTreeSet<u64>,
 }
 
+/// The devices that wrote these changes of a document, as far as what came with them says so.
+pub fn writers(commons: CommonsId, doc: DocId, said: &[Attestation], changes: &[VerifiedChange]) -> BTreeSet<DeviceId> {
+    let mut devices = BTreeSet::new();
+    for said in said {
+        let actor = said.actor(commons, doc);
+        if changes.iter().any(|change| change.actor() == actor) {
+            devices.insert(said.device);
+        }
+    }
+    devices
+}
+
 /// On which way what each device writes comes here, in one commons.
 #[derive(Debug, Default)]
 pub struct Routes {
@@ -51,7 +64,7 @@ impl Routes {
         let route = self.authors.entry(author).or_default();
         if new {
             let is_broken = now.saturating_sub(route.at) >= LATE;
-            if route.by.is_none() || is_broken && route.muted.contains(&session) {
+            if route.by.is_none() || is_broken {
                 route.by = Some(session);
             }
             if route.by != Some(session) {
@@ -114,6 +127,17 @@ mod tests {
         assert_eq!(routes.came(AUTHOR, 2, true, 2 * LATE - 2), None);
         assert_eq!(routes.came(AUTHOR, 2, true, 2 * LATE - 1), Some(false));
         assert_eq!(routes.came(AUTHOR, 1, false, 2 * LATE), Some(true));
+    }
+
+    #[test]
+    fn a_way_that_is_new_takes_over_where_it_is_faster() {
+        let mut routes = Routes::default();
+        routes.came(AUTHOR, 1, true, 0);
+        // A session begun since brings the next ones first, and was never muted.
+        assert_eq!(routes.came(AUTHOR, 2, true, LATE), None);
+        assert_eq!(routes.came(AUTHOR, 1, false, LATE), Some(true));
+        assert_eq!(routes.came(AUTHOR, 2, true, LATE + 1), None);
+        assert_eq!(routes.came(AUTHOR, 1, false, LATE + 1), None);
     }
 
     #[test]

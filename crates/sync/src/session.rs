@@ -475,14 +475,9 @@ impl Session {
             }
             turn.effects.push(Effect::Holds { docs: equal });
         }
-        for (doc, _) in others {
-            if self.phase != Phase::Live {
-                self.touched.insert(doc);
-            } else if !self.outbound.has(&doc) && !self.asked.contains(&doc) {
-                self.to_ask.insert(doc);
-            }
-        }
-        if self.touched.len() + self.to_ask.len() + self.asked.len() > MAX_DOCS {
+        // Asked about even where something of it is on its way to the other side: it is that side that may have more.
+        self.to_ask.extend(others.into_iter().map(|(doc, _)| doc).filter(|doc| !self.asked.contains(doc)));
+        if self.to_ask.len() + self.asked.len() > MAX_DOCS {
             return Err(Reason::TooMuch("names"));
         }
         Ok(())

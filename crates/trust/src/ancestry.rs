@@ -167,3 +167,83 @@ impl<'h, H: History + ?Sized> Ancestry<'h, H> {
         self.read.get(&found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, cell::Cell};
+
+    use super::*;
+    use crate::{attestation::Attestation, outline::Kind};
+
+    const ACTOR: Actor = Actor::new([1; 16]);
+    /// Runs of each change, which has one operation in each.
+    const EACH: u64 = 1_024;
+
+    /// A history of which outlines are asked, and that counts how often.
+    struct Counted {
+        whose: Actor,
+        asked: Cell<usize>,
+    }
+
+    impl History for Counted {
+        fn change(&self, _: &ChangeHash) -> Option<Known> {
+            None
+        }
+
+        fn tip(&self, _: &Actor) -> Option<(u64, ChangeHash)> {
+            None
+        }
+
+        fn clock(&self, _: &ChangeHash) -> Option<Clock> {
+            None
+        }
+
+        fn reaching(&self, _: &Actor, _: u64) -> Option<Cow<'_, [u8]>> {
+            None
+        }
+
+        fn sketch(&self, _: &Actor, counter: u64) -> Option<Sketch> {
+            self.asked.set(self.asked.get() + 1);
+            let seq = (counter - 1) / EACH + 1;
+            let mut outline = Outline::new((seq - 1) * EACH + 1);
+            for n in 0..EACH {
+                outline.push(if n % 2 == 0 { Kind::Insert } else { Kind::Delete }, 1);
+            }
+            Some(Sketch { actor: self.whose, seq, outline })
+        }
+
+        fn numbered(&self, _: &Actor, _: u64) -> Option<Cow<'_, [u8]>> {
+            None
+        }
+
+        fn vouched(&self, _: &Actor) -> Vec<Attestation> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_kept_up_to_a_bound() {
+        let history = Counted { whose: ACTOR, asked: Cell::new(0) };
+        let mut ancestry = Ancestry::new(&history, DocKind::Page);
+        let most = Ancestry::<Counted>::MAX_RUNS as u64 / EACH;
+        let mut read = |seq: u64| {
+            let found = ancestry.reaching(&ACTOR, seq * EACH).map(|(seq, _)| *seq);
+            assert_eq!(found, Some(seq));
+            (ancestry.read.len() as u64, ancestry.runs as u64)
+        };
+        for _ in 0..2 {
+            let kept: Vec<_> = (1..=most).map(&mut read).collect();
+            assert_eq!(kept.last(), Some(&(most, most * EACH)));
+        }
+        assert_eq!(history.asked.get() as u64, most, "asked once for each");
+        // One more, and it begins anew.
+        assert_eq!([read(most + 1), read(most + 1), read(1)], [(1, EACH), (1, EACH), (2, 2 * EACH)]);
+        assert_eq!(history.asked.get() as u64, most + 2);
+    }
+
+    #[test]
+    fn anothers_operation_is_none() {
+        let history = Counted { whose: Actor::new([2; 16]), asked: Cell::new(0) };
+        assert!(Ancestry::new(&history, DocKind::Page).reaching(&ACTOR, 1).is_none());
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use commonplace_model::{Actor, CommonsId, DeviceId, DocId, PageId};
 use commonplace_store::{Batch, DocBatch, Projection};
-use commonplace_sync::Input;
+use commonplace_sync::{Input, writers};
 use commonplace_trust::{Arrival, Attestation, Gate, Passed, Refusal, bundle::Bundle};
 
 use super::{choice::elapsed, offence::Offence, waiting::Waiting};
@@ -102,11 +102,15 @@ impl Core {
         let synced = !few || is_catching_up || !self.disk.may_wait();
         for arrival in arrivals {
             let author = if few { arrival.author(commons) } else { None };
+            let vouched = if few { arrival.attestations.clone() } else { Vec::new() };
             match self.let_in(id, arrival, few) {
                 Ok(LetIn { said, batch, known }) => {
-                    let new = batch.as_ref().is_some_and(|batch| !batch.changes.is_empty());
-                    if let Some(author) = author.filter(|_| new || known) {
-                        self.came(id, commons, author, new);
+                    let new = batch.as_ref().map(|batch| writers(commons, batch.doc, &vouched, &batch.changes));
+                    for writer in new.into_iter().flatten() {
+                        self.came(id, commons, writer, true);
+                    }
+                    if let Some(author) = author.filter(|_| known) {
+                        self.came(id, commons, author, false);
                     }
                     stored.push(said);
                     docs.extend(batch);

@@ -10,7 +10,9 @@ use std::{
 };
 
 use commonplace_model::{ChangeHash, CommonsId, DeviceId, DocId, Folder, PageId, Splice};
-use commonplace_sync::{Effect, Input, Millis, Neighbour, Neighbours, Role, Routes, Session, neighbours::Bounds};
+use commonplace_sync::{
+    Effect, Input, Millis, Neighbour, Neighbours, Role, Routes, Session, neighbours::Bounds, writers,
+};
 use commonplace_trust::{Arrival, VerifiedAttestation, VerifiedChange};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -471,11 +473,14 @@ impl Crowd {
                 waiting.append(&mut arrival.changes);
                 arrival.changes = waiting;
             }
+            let vouched = arrival.attestations.clone();
             let passed = self.peers[n].device.take_in(arrival);
             assert_eq!(passed.refused, vec![], "the gate refused what an honest device sent");
-            let new = !passed.changes.is_empty();
-            if let Some(author) = author.filter(|_| new || passed.waiting.is_empty()) {
-                self.came(n, spot, author, new);
+            for writer in writers(self.peers[n].device.commons, doc, &vouched, &passed.changes) {
+                self.came(n, spot, writer, true);
+            }
+            if let Some(author) = author.filter(|_| passed.changes.is_empty() && passed.waiting.is_empty()) {
+                self.came(n, spot, author, false);
             }
             for change in &passed.changes {
                 let (_, came) = self.made.get_mut(&change.hash()).unwrap();

@@ -15,32 +15,32 @@ fn instant() -> Pace {
     Pace { latency: LATENCY..=LATENCY, write: 0..=0, leave: 0..=0 }
 }
 
-fn page(n: u32) -> DocId {
+pub(crate) fn page(n: u32) -> DocId {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&n.to_be_bytes());
     DocId::Page(PageId::new(id))
 }
 
-fn begin(open: &mut Open, body: &str) -> Option<LocalChange> {
+pub(crate) fn begin(open: &mut Open, body: &str) -> Option<LocalChange> {
     let Open::Page(page) = open else { return None };
     page.begin(&"Title".parse().unwrap(), &Folder::default(), body).unwrap()
 }
 
-fn append(open: &mut Open, words: &str) -> Option<LocalChange> {
+pub(crate) fn append(open: &mut Open, words: &str) -> Option<LocalChange> {
     let Open::Page(page) = open else { return None };
     let at = page.body_len();
     page.edit(&[Splice { at, delete: 0, insert: words.to_owned() }]).unwrap()
 }
 
 /// Stores a change on a device while nobody is there.
-fn keep(world: &mut World, device: usize, doc: DocId, make: impl FnOnce(&mut Open) -> Option<LocalChange>) {
+pub(crate) fn keep(world: &mut World, device: usize, doc: DocId, make: impl FnOnce(&mut Open) -> Option<LocalChange>) {
     let (change, said) = world.devices[device].edit(doc, make).unwrap();
     world.devices[device].store(doc, &change, &said);
     world.promised.push((doc, change.hash()));
 }
 
 /// A commons of so many pages on the first device.
-fn commons(world: &mut World, pages: u32) {
+pub(crate) fn commons(world: &mut World, pages: u32) {
     for n in 0..pages {
         keep(world, 0, page(n), |open| begin(open, "Words."));
         world.devices[0].open.clear();

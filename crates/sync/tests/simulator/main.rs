@@ -12,4 +12,5 @@ mod economy;
 mod hostile;
 mod rolls;
 mod scale;
+mod ways;
 mod world;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use commonplace_model::{Actor, ChangeHash, CommonsId, DeviceId, DocId};
-use commonplace_sync::{Effect, Input, Millis, Role, Routes, Session};
+use commonplace_sync::{Effect, Input, Millis, Role, Routes, Session, writers};
 use commonplace_trust::{Arrival, Refusal, VerifiedAttestation, VerifiedChange, VerifiedRecord};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -523,15 +523,18 @@ impl World {
                 arrival.changes = waiting;
             }
             let brought = arrival.changes.len();
+            let vouched = arrival.attestations.clone();
             let passed = self.devices[device].take_in(arrival);
             if self.is_honest(spot.link) && !self.lies.contains(&doc) {
                 assert_eq!(passed.refused, vec![], "the gate refused what an honest device sent");
             }
             self.counts.refused.extend(passed.refused.iter().map(|why| (doc, *why)));
-            let new = !passed.changes.is_empty();
-            let known = !new && passed.refused.is_empty() && passed.waiting.is_empty();
-            if let Some(author) = author.filter(|_| new || known) {
-                self.came(device, spot, author, new);
+            for writer in writers(self.devices[device].commons, doc, &vouched, &passed.changes) {
+                self.came(device, spot, writer, true);
+            }
+            let known = passed.changes.is_empty() && passed.refused.is_empty() && passed.waiting.is_empty();
+            if let Some(author) = author.filter(|_| known) {
+                self.came(device, spot, author, false);
             }
             self.counts.repeated += brought - passed.changes.len() - passed.waiting.len();
             if !passed.waiting.is_empty()
