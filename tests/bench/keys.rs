@@ -85,9 +85,10 @@ pub(crate) async fn measure(figures: &mut Figures, quick: bool) -> Result<()> {
     let empty = empty().await?;
     let bytes = on_disk(home.path())? - empty;
     figures.note("disk_empty", "a profile with next to nothing in it", Some(empty / 1e3), "KB")?;
-    // Both pages and all that was typed for measuring. What a page takes that is typed key by key, `history` tells.
+    // No limit: it counts the short page too, and all that was typed for measuring. `history_disk` holds what a page takes that was
+    // typed key by key.
     let times = bytes / bare.saved as f64;
-    figures.note("long_disk", "what both pages add on disk, of its compact form", Some(times), "times")?;
+    figures.note("long_disk", "what both pages add on disk, of the long one's compact form", Some(times), "times")?;
 
     Figures::part("What judging a key costs: in the short page, and in the long one")?;
     let keys = keys.min(200);

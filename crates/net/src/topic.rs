@@ -19,8 +19,8 @@ pub const MAX_GOSSIP: usize = 16 * 1024;
 /// Bytes that gossip adds to a message.
 pub(crate) const OVERHEAD: usize = 1024;
 
-/// Messages of so long are named together to neighbours that get them from somebody else. Naming is most of the traffic where
-/// many are idle, and only where a neighbour falls out does a message wait for it.
+/// Messages that came within so long are named together to the neighbours that get them from somebody else. Naming is most of the
+/// traffic where many are idle; a message waits for it only where a neighbour has dropped out.
 pub(crate) const NAMED_AFTER: Duration = Duration::from_millis(500);
 
 /// What happens on a topic.

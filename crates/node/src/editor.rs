@@ -35,7 +35,7 @@ pub(crate) struct Open {
 pub(crate) struct Window {
     pub(crate) commons: CommonsId,
     pub(crate) page: PageId,
-    /// Anchor and head of its selection, while the caret is in the text.
+    /// Anchor and head of its selection, in UTF-16 code units of the log's text, while the caret is in the text.
     pub(crate) caret: Option<(u32, u32)>,
     pub(crate) typed_at: Option<Instant>,
 }
@@ -65,7 +65,8 @@ fn no_session() -> Error {
     Error::new(ErrorCode::NotFound, "That page is no longer open here; what was typed is stored. Open it again.")
 }
 
-/// Where a caret is after an edit: behind what is inserted at its place by its own window, and before what others insert there.
+/// Where a caret is after an edit, in UTF-16 code units: behind what is inserted at its place when its own window typed it (`own`),
+/// and before it when others did.
 fn moved(at: u32, splice: &Splice, own: bool) -> u32 {
     let inserted = utf16_len(&splice.insert);
     let end = splice.at.saturating_add(splice.delete);
@@ -282,8 +283,8 @@ impl Core {
         self.carets_move(commons, page, splices, None);
     }
 
-    /// Has the carets of windows go along with edits of their page. The place in the document that one was said to be at may be
-    /// another one then, though no window reports that.
+    /// Has the carets of windows go along with edits of their page, typed in the window `by` or, with none, made elsewhere. Where what
+    /// a caret stands at was edited, its anchor may be another one, which no window reports: it is looked at anew.
     fn carets_move(&mut self, commons: CommonsId, page: PageId, splices: &[Splice], by: Option<u32>) {
         let mut touched = false;
         for (session, window) in &mut self.editors.windows {

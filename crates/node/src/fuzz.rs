@@ -80,9 +80,12 @@ fn words_of_presence_are_changed_anywhere() {
     let commons = CommonsId::new([2; 32]);
     let word = |of: DeviceId, anchor: Option<&str>| {
         let page = anchor.map(|_| [5_u8; 16]);
-        postcard::to_allocvec(&(of, 9_u64, page, anchor, anchor, true)).expect("encodes")
+        postcard::to_allocvec(&(of, 9_u64, page, anchor, anchor, true, 4_u8)).expect("encodes")
     };
     let real = [word(key(1).id(), Some("12@ab")), word(key(1).id(), None), word(key(2).id(), Some(""))];
+    let message = [&commons.as_bytes()[..], &real[0]].concat();
+    let unaltered = [&real[0][..], key(1).sign(Domain::Presence, &message).as_bytes()].concat();
+    assert!(presence::decode(commons, &unaltered).is_some(), "these are no words as engines say them");
     check!().with_test_time(time()).with_type::<(bool, Place)>().for_each(|(signs, place)| {
         // Signed by the one who says it, or ending in whatever it ends in.
         let mut bytes = altered(&real, place);

@@ -248,9 +248,7 @@ impl Core {
         let Some(meeting) = self.remove_meeting(id) else { return };
         self.tell_sync(meeting.commons, meeting.device, 0, 0, true);
         if self.network.connected.contains_key(&meeting.device) {
-            let at = Instant::now() + disk::RETRY;
-            self.network.meetings.opening.insert((meeting.device, meeting.commons), at);
-            self.wake_at(at);
+            self.open_at(meeting.device, meeting.commons, Instant::now() + disk::RETRY);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -18,9 +19,9 @@ use crate::{
     view::{Caret, Event},
 };
 
-/// Said again after this, in seconds, though nothing changed; where many are here less often, so that all of them together say
-/// no more than [`TOGETHER`] words a second, as far as the longest of these allows.
-const AGAIN: std::ops::RangeInclusive<u8> = 4..=60;
+/// Seconds after which a word is said again though nothing changed: the first where few are here, and up to the last the more are.
+const AGAIN: RangeInclusive<u8> = 4..=60;
+/// Words a second that all who are here say together in rest, as far as the longest time of [`AGAIN`] allows.
 const TOGETHER: usize = 4;
 /// Believed, though not said again, for twice the time until it should be, and so long more.
 const GRACE: Duration = Duration::from_secs(3);
@@ -39,7 +40,7 @@ const MAX_BYTES: usize = 1_024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Word {
     device: DeviceId,
-    /// Grows with every word, so that an old one cannot be played again.
+    /// Its number, in milliseconds since 1970 or more: it grows with every word, so that an old one cannot be played again.
     at: u64,
     page: Option<PageId>,
     anchor: Option<String>,
@@ -110,14 +111,14 @@ impl Word {
         said(self) == said(other)
     }
 
-    /// After how long it is said again, and no other time than engines keep to.
-    fn again(&self) -> Duration {
+    /// After how long it is said again. What it says itself is held to [`AGAIN`]: nobody is believed for as long as they like.
+    fn next_after(&self) -> Duration {
         Duration::from_secs(self.again.clamp(*AGAIN.start(), *AGAIN.end()).into())
     }
 
     /// For how long it is believed.
     fn holds(&self) -> Duration {
-        2 * self.again() + GRACE
+        2 * self.next_after() + GRACE
     }
 
     /// Whether it is this device's.
@@ -137,13 +138,13 @@ impl Presences {
         self.patience.entry(word.device).or_insert_with(|| Patience::new(now)).hears(now)
     }
 
-    /// How many seconds go by until a word is said again, so that those of all who are here are no more than others can hear.
+    /// Seconds until a word is said again, so that all who are here say no more than [`TOGETHER`] a second.
     fn again(&self) -> u8 {
         let fair = (self.heard.len() + 1).div_ceil(TOGETHER);
         u8::try_from(fair).unwrap_or(u8::MAX).clamp(*AGAIN.start(), *AGAIN.end())
     }
 
-    /// The number of the next word: the time, unless the clock was set back.
+    /// The number of the next word: `now`, in milliseconds since 1970, or one more than the last where the clock was set back.
     fn number(&mut self, now: u64) -> u64 {
         self.last = now.max(self.last + 1);
         self.last
@@ -235,8 +236,8 @@ impl Core {
             // Were the word lost that they stopped, they would be shown as writing until the next one.
             word.again = *AGAIN.start();
         }
-        let stands = before.filter(|(said, at)| word.says_as(said) && *at + said.again() > now);
-        let mut due = stands.map_or(now + word.again(), |(said, at)| *at + said.again());
+        let stands = before.filter(|(said, at)| word.says_as(said) && *at + said.next_after() > now);
+        let mut due = stands.map_or(now + word.next_after(), |(said, at)| *at + said.next_after());
         if word.writing {
             // When it stops, others are to see that soon.
             due = due.min(now + WRITING);
@@ -428,6 +429,16 @@ mod tests {
             assert!(!presences.listens(&word(at % 10), now), "{at}");
         }
         assert!(presences.listens(&word(10), now));
+    }
+
+    #[test]
+    fn a_word_that_does_not_say_when_it_is_said_again_is_none() {
+        let (key, commons) = (DeviceKey::from_seed(&[1; 32]), CommonsId::new([2; 32]));
+        let first_version = (key.id(), 1_u64, None::<PageId>, None::<String>, None::<String>, true);
+        let mut bytes = postcard::to_allocvec(&first_version).expect("encodes");
+        let signature = key.sign(Domain::Presence, &message(commons, &bytes));
+        bytes.extend_from_slice(signature.as_bytes());
+        assert_eq!(decode(commons, &bytes), None);
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! Invariants:
 //! - There is always one session that is not muted for an author of whom something came, as long as that session lives.
 //! - Where a session ends, whoever came in it comes on all others again, until one of them is the way.
-//! - Where a tree breaks otherwise, what is named shows it. The session that then brings what is new becomes the way.
+//! - Where the way brought nothing new for a second, the session that next brings something new becomes the way: a faster one that
+//!   was begun since, or, where the tree is broken, the one in which what was named was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,8 +64,8 @@ impl Routes {
         }
         let route = self.authors.entry(author).or_default();
         if new {
-            let is_broken = now.saturating_sub(route.at) >= LATE;
-            if route.by.is_none() || is_broken {
+            let is_late = now.saturating_sub(route.at) >= LATE;
+            if route.by.is_none() || is_late {
                 route.by = Some(session);
             }
             if route.by != Some(session) {

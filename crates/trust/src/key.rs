@@ -30,7 +30,7 @@ impl Domain {
             Self::Record => b"commonplace/record/1\0",
             Self::Attestation => b"commonplace/attestation/1\0",
             Self::JoinRequest => b"commonplace/join-request/1\0",
-            Self::Presence => b"commonplace/presence/1\0",
+            Self::Presence => b"commonplace/presence/2\0",
             Self::Invite => b"commonplace/invite/1\0",
             Self::Device => b"commonplace/device/1\0",
         }

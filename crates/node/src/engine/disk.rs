@@ -247,3 +247,38 @@ async fn who_comes_to_compare_is_shown_only_what_is_on_the_disk() {
     ines.engine.ask(anew).await.unwrap();
     until(is_durable).await;
 }
+
+/// Somebody reads what the log stands in for, so that it cannot be brought there; and the disk does not take a letter.
+async fn refused(side: &Side) -> rusqlite::Connection {
+    let reader = rusqlite::Connection::open(side.home.path().join("profile.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM doc;").unwrap();
+    side.disk_is_silent().await;
+    side.types('d').await;
+    side.disk_says(Err(StoreError::Fault("no answer".to_owned()))).await;
+    reader
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_closes_though_the_disk_refuses_and_says_so() {
+    let (ines, ..) = two(Bounds::default()).await;
+    let _reader = refused(&ines).await;
+    let session = ines.window.as_ref().unwrap().session;
+    assert!(ines.engine.editor_close(session).await.is_err());
+    assert!(!ines.engine.ask(move |core| Ok(core.editors.windows.contains_key(&session))).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_meet_again_once_the_disk_takes_something() {
+    let (ines, _tomas, commons, _) = two(Bounds::default()).await;
+    let reader = refused(&ines).await;
+    let id = commons.parse().unwrap();
+    let anew = move |core: &mut Core| {
+        core.meet_anew_soon(id);
+        Ok(())
+    };
+    ines.engine.ask(anew).await.unwrap();
+    let neighbours = async || ines.engine.neighbours(commons.clone()).await.unwrap().len();
+    until(async || neighbours().await == 0).await;
+    reader.execute_batch("COMMIT").unwrap();
+    until(async || neighbours().await == 1).await;
+}

@@ -1,6 +1,7 @@
 //! What a meeting costs: round trips, bytes, and nothing twice.
 
 use commonplace_model::{DocId, Folder, LocalChange, PageId, Splice};
+use commonplace_sync::Millis;
 
 use crate::{
     device::Open,
@@ -8,11 +9,12 @@ use crate::{
 };
 
 /// A frame takes this long, so a round trip takes twice as long; all else takes no time.
-const LATENCY: u64 = 50;
-const ROUND_TRIP: u64 = 2 * LATENCY;
+const LATENCY: Millis = 50;
+const ROUND_TRIP: Millis = 2 * LATENCY;
 
-fn instant() -> Pace {
-    Pace { latency: LATENCY..=LATENCY, write: 0..=0, leave: 0..=0 }
+/// Frames take this long, and all else no time.
+pub(crate) fn instant(latency: Millis) -> Pace {
+    Pace { latency: latency..=latency, write: 0..=0, leave: 0..=0 }
 }
 
 pub(crate) fn page(n: u32) -> DocId {
@@ -21,7 +23,7 @@ pub(crate) fn page(n: u32) -> DocId {
     DocId::Page(PageId::new(id))
 }
 
-pub(crate) fn begin(open: &mut Open, body: &str) -> Option<LocalChange> {
+fn begin(open: &mut Open, body: &str) -> Option<LocalChange> {
     let Open::Page(page) = open else { return None };
     page.begin(&"Title".parse().unwrap(), &Folder::default(), body).unwrap()
 }
@@ -33,7 +35,7 @@ pub(crate) fn append(open: &mut Open, words: &str) -> Option<LocalChange> {
 }
 
 /// Stores a change on a device while nobody is there.
-pub(crate) fn keep(world: &mut World, device: usize, doc: DocId, make: impl FnOnce(&mut Open) -> Option<LocalChange>) {
+fn keep(world: &mut World, device: usize, doc: DocId, make: impl FnOnce(&mut Open) -> Option<LocalChange>) {
     let (change, said) = world.devices[device].edit(doc, make).unwrap();
     world.devices[device].store(doc, &change, &said);
     world.promised.push((doc, change.hash()));
@@ -81,7 +83,7 @@ fn hold_the_same(world: &World) {
 #[test]
 fn meeting_again_with_nothing_new_costs_a_round_trip() {
     for pages in [0, 1, 40] {
-        let mut world = World::new(1, 2, instant());
+        let mut world = World::new(1, 2, instant(LATENCY));
         commons(&mut world, pages);
         copy(&mut world);
         let took = meet(&mut world);
@@ -93,12 +95,12 @@ fn meeting_again_with_nothing_new_costs_a_round_trip() {
 
 #[test]
 fn one_change_in_ten_thousand_pages_costs_little() {
-    let mut world = World::new(2, 2, instant());
+    let mut world = World::new(2, 2, instant(LATENCY));
     commons(&mut world, 10_000);
     copy(&mut world);
     for device in [0, 1] {
         for seed in 0..4 {
-            let mut again = World::new(seed, 2, instant());
+            let mut again = World::new(seed, 2, instant(LATENCY));
             for n in [0, 1] {
                 again.devices[n].shelves = world.devices[n].shelves.clone();
                 again.devices[n].records = world.devices[n].records.clone();
@@ -124,7 +126,7 @@ fn one_change_in_ten_thousand_pages_costs_little() {
 
 #[test]
 fn a_cold_join_needs_no_round_trip_per_document() {
-    let mut world = World::new(3, 2, instant());
+    let mut world = World::new(3, 2, instant(LATENCY));
     commons(&mut world, 600);
     let took = meet(&mut world);
     // Hellos, records and changes, and the receipt for them.
@@ -172,7 +174,7 @@ fn a_join_that_breaks_off_goes_on_where_it_was() {
 
 #[test]
 fn long_divergence_is_mended_both_ways() {
-    let mut world = World::new(4, 2, instant());
+    let mut world = World::new(4, 2, instant(LATENCY));
     commons(&mut world, 900);
     copy(&mut world);
     for n in 0..300 {
@@ -187,7 +189,7 @@ fn long_divergence_is_mended_both_ways() {
 
 #[test]
 fn the_page_that_is_open_comes_first() {
-    let mut world = World::new(5, 2, instant());
+    let mut world = World::new(5, 2, instant(LATENCY));
     commons(&mut world, 200);
     world.connect((0, 1));
     while world.counts.frames < 1 {
@@ -207,7 +209,7 @@ fn the_page_that_is_open_comes_first() {
 fn what_is_typed_while_they_compare_is_not_lost() {
     for pages in [0, 3, 700] {
         for after in 0..14 {
-            let mut world = World::new(u64::from(pages + after), 2, instant());
+            let mut world = World::new(u64::from(pages + after), 2, instant(LATENCY));
             commons(&mut world, pages);
             if pages > 3 {
                 copy(&mut world);

@@ -1,21 +1,24 @@
 //! On which way letters come, and that another one is found where it brings nothing any more.
 
 use commonplace_model::ChangeHash;
+use commonplace_sync::Millis;
 
 use crate::{
-    economy::{append, commons, page},
-    world::{Pace, World},
+    economy::{append, commons, instant, page},
+    world::World,
 };
 
-/// A frame takes this long, a write next to nothing.
-const LATENCY: u64 = 20;
-/// Between two letters.
-const PACE: u64 = 100;
+/// How long a frame takes.
+const LATENCY: Millis = 20;
+/// Time between two letters.
+const PACE: Millis = 100;
 
-/// Two who type, two by whom their letters go on, and one who reads.
+/// Two who type.
 const WRITERS: [usize; 2] = [0, 1];
+/// By whom their letters go on: at first, and once the first has lost those who type.
 const FIRST: usize = 2;
 const SECOND: usize = 3;
+/// One who reads.
 const READER: usize = 4;
 
 /// Somebody types a letter.
@@ -30,7 +33,7 @@ fn types(world: &mut World, writer: usize) -> ChangeHash {
 
 #[test]
 fn where_a_way_brings_nothing_any_more_another_one_does_though_several_type() {
-    let mut world = World::new(6, 5, Pace { latency: LATENCY..=LATENCY, write: 0..=0, leave: 0..=0 });
+    let mut world = World::new(6, 5, instant(LATENCY));
     commons(&mut world, 1);
     for way in [FIRST, SECOND] {
         for other in [WRITERS[0], WRITERS[1], READER] {
