@@ -46,7 +46,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         device_name: Option<String>,
         /// Give this device the key of a lost one: its recovery phrase is read from standard input. Only where there is no
-        /// profile yet.
+        /// profile yet, or one that is in no commons.
         #[arg(long)]
         from_phrase: bool,
     },
@@ -271,7 +271,7 @@ pub(crate) enum ReachTo {
     Public,
     /// Also by a relay of your own.
     Relay {
-        /// Its address: https://, a host and perhaps a port.
+        /// Its address: https:// (or http:// where there is no certificate), a host and perhaps a port.
         url: String,
     },
 }

@@ -23,8 +23,16 @@ pub(crate) async fn init(
     ink: Option<Ink>,
     device_name: Option<String>,
 ) -> Result<(), Failure> {
+    let names_device = device_name.is_some();
     let profile = client.call(init::Args { name, ink, device_name }).await?;
-    out.answer(&profile, |p| vec![format!("You are {}, and this device is called {}.", p.name, p.device_name)])?;
+    let keeps = names_device && !client.call(status::Args {}).await?.commons.is_empty();
+    out.answer(&profile, |p| {
+        let mut lines = vec![format!("You are {}, and this device is called {}.", p.name, p.device_name)];
+        if keeps {
+            lines.push("In the commons it is in already it keeps the name that it came with.".to_owned());
+        }
+        lines
+    })?;
     Ok(())
 }
 

@@ -347,14 +347,15 @@ impl Core {
     /// Says in every ledger of this member's what they are called now.
     fn state_profile(&mut self) -> Result<()> {
         let person = self.introduction()?;
-        let places: Vec<_> = self
-            .commons
-            .values()
-            .filter(|c| {
-                c.roll.member(&c.me).is_some_and(|m| m.person.name != person.name || m.person.ink != person.ink)
-            })
-            .map(|c| (c.roll.commons(), c.me))
-            .collect();
+        let members = self.commons.values().filter_map(|c| Some((c.roll.commons(), c.me, c.roll.member(&c.me)?)));
+        let mut places = Vec::new();
+        for (commons, me, member) in members {
+            let said = self.store.profile_of(commons, me)?;
+            let now = said.unwrap_or_else(|| (member.person.name.clone(), member.person.ink));
+            if now != (person.name.clone(), person.ink) {
+                places.push((commons, me));
+            }
+        }
         for (commons, me) in places {
             let said = commonplace_model::Statement::Profile { name: person.name.clone(), ink: person.ink };
             self.change_ledger(commons, DocId::Ledger(me), &[said], &[])?;

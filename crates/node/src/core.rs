@@ -220,6 +220,7 @@ impl Core {
         if let Some(indexer) = self.indexer.take() {
             indexer.end();
         }
+        self.note_who_was_here();
         self.disk.end();
         if let Some(net) = self.network.take() {
             net.close().await;

@@ -358,6 +358,15 @@ impl Core {
         }
     }
 
+    /// At the end: all who are here now were last here now.
+    pub(crate) fn note_who_was_here(&mut self) {
+        let here: Vec<_> =
+            self.network.connected.keys().filter(|device| !self.shared(device).is_empty()).copied().collect();
+        for device in here {
+            self.note_last_seen(device);
+        }
+    }
+
     fn connected(&mut self, device: DeviceId, connection: Connection) {
         self.keep_reached(device, &connection);
         self.network.connected.insert(device, connection);

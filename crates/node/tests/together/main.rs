@@ -8,7 +8,7 @@ mod devices;
 mod endings;
 mod neighbours;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use commonplace_governance::{Genesis, Introduction};
 use commonplace_node::{
@@ -158,6 +158,28 @@ async fn a_name_that_cannot_be_one_leaves_the_one_before() {
         assert_eq!(ines.engine.status().await.unwrap().profile, before);
     }
     assert!(before.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_goes_back_to_an_earlier_name_is_called_that_again() {
+    let ines = Device::new("Ines").await;
+    let commons = ines.found("Kettles").await;
+    let name = async || ines.engine.people(commons.clone()).await.unwrap()[0].name.clone();
+    for called in ["Ineke", "Ines", "Ines"] {
+        ines.engine.init(called.into(), None, None).await.unwrap();
+        assert_eq!(name().await, called);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_engine_ends_the_others_were_last_here_just_now() {
+    let (mut ines, _tomas, commons) = device::pair().await;
+    let now = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let before = now();
+    ines.go_offline().await;
+    let people = ines.engine.people(commons).await.unwrap();
+    let seen = people.iter().find(|person| !person.you).unwrap().last_seen;
+    assert!(seen.is_some_and(|seen| (before..=now()).contains(&seen)), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

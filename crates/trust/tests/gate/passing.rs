@@ -45,6 +45,22 @@ fn the_newest_attestation_covers_all_earlier_changes() {
 }
 
 #[test]
+fn the_one_device_that_wrote_an_arrival_is_its_author() {
+    let (writer, changes, said) = three();
+    let author = |changes, said| arrival(changes, said).author(COMMONS);
+    let by = Some(key(writer.n).id());
+    assert_eq!([author(bytes(&changes), vec![said[2]]), author(bytes(&changes[1..2]), vec![said[0]])], [by, by]);
+    let (other, others_word) = write(&mut Device::new(8, PAGE), "other");
+    let both = || vec![others_word, said[2]];
+    assert_eq!(author(bytes(&changes), both()), by);
+    // Of two there is none, nor of what nobody vouches for, nor of nothing.
+    let mixed = [bytes(&changes), bytes(&[other])].concat();
+    assert_eq!(author(mixed, both()), None);
+    assert_eq!([author(bytes(&changes), vec![others_word]), author(vec![], vec![said[0]])], [None, None]);
+    assert_eq!(author(vec![vec![7; 40]], vec![said[0]]), None);
+}
+
+#[test]
 fn what_lacks_something_waits_and_passes_later() {
     let (writer, changes, said) = three();
     let mut seen = Seen::default();
