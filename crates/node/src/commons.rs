@@ -347,16 +347,16 @@ impl Core {
     /// Says in every ledger of this member's what they are called now.
     fn state_profile(&mut self) -> Result<()> {
         let person = self.introduction()?;
-        let members = self.commons.values().filter_map(|c| Some((c.roll.commons(), c.me, c.roll.member(&c.me)?)));
-        let mut places = Vec::new();
-        for (commons, me, member) in members {
-            let said = self.store.profile_of(commons, me)?;
-            let now = said.unwrap_or_else(|| (member.person.name.clone(), member.person.ink));
-            if now != (person.name.clone(), person.ink) {
-                places.push((commons, me));
+        let members = self.commons.values().filter_map(|c| {
+            let came_with = &c.roll.member(&c.me)?.person;
+            Some((c.roll.commons(), c.me, (came_with.name.clone(), came_with.ink)))
+        });
+        for (commons, me, came_with) in members.collect::<Vec<_>>() {
+            // What another device of theirs said may not be read yet.
+            self.index_now(commons, DocId::Ledger(me))?;
+            if self.store.profile_of(commons, me)?.unwrap_or(came_with) == (person.name.clone(), person.ink) {
+                continue;
             }
-        }
-        for (commons, me) in places {
             let said = commonplace_model::Statement::Profile { name: person.name.clone(), ink: person.ink };
             self.change_ledger(commons, DocId::Ledger(me), &[said], &[])?;
             self.tell(Event::People { commons: commons.to_string() });

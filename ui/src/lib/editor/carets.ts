@@ -180,6 +180,8 @@ const REPORT_EVERY_MS = 50;
 export function reportCaret(report: (caret: { anchor: number; head: number } | null) => void): Extension {
   return ViewPlugin.define((view) => {
     let last: { anchor: number; head: number } | null = null;
+    // The engine has carets go along with edits, by rules that are not always this editor's: after one it is told in any case.
+    let edited = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tell = (): void => {
       timer = undefined;
@@ -187,8 +189,9 @@ export function reportCaret(report: (caret: { anchor: number; head: number } | n
       if (sendableUpdates(view.state).length > 0) return;
       const { anchor, head } = view.state.selection.main;
       const now = view.hasFocus ? { anchor, head } : null;
-      if (now?.anchor === last?.anchor && now?.head === last?.head) return;
-      last = now;
+      const same = now?.anchor === last?.anchor && now?.head === last?.head;
+      if (same && (now === null || !edited)) return;
+      [last, edited] = [now, false];
       report(now);
     };
     const soon = (): void => {
@@ -197,6 +200,7 @@ export function reportCaret(report: (caret: { anchor: number; head: number } | n
     soon();
     return {
       update(update) {
+        edited ||= update.docChanged;
         // Any transaction may be the one by which the log has taken what was typed.
         if (update.transactions.length > 0 || update.focusChanged) soon();
       },
