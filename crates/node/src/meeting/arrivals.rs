@@ -85,14 +85,11 @@ impl Core {
     /// Through the gate, into the documents that are open, onto the disk: then it is acknowledged. What somebody just did is shown
     /// and sent on before the disk has it.
     pub(super) fn arrivals(&mut self, id: u64, arrivals: Vec<Arrival>, bundles: &[(DocId, Bundle)]) -> Result<()> {
-        let Some(meeting) = self.network.meetings.all.get(&id) else {
-            return Err(Error::internal("a meeting that is over brought something"));
-        };
-        let (commons, device) = (meeting.commons, meeting.device);
         self.disk_must_take()?;
         let Some(meeting) = self.network.meetings.all.get(&id) else {
             return Err(Error::internal("a meeting that is over brought something"));
         };
+        let (commons, device) = (meeting.commons, meeting.device);
         let is_catching_up = !meeting.session.is_caught_up();
         let arrivals = together(arrivals);
         let mut docs = Vec::with_capacity(arrivals.len());
